@@ -1,0 +1,57 @@
+"""What machines ask: is it alive, is it ready, which build is it."""
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpResponse, JsonResponse
+from django.utils.log import log_response
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+def build(request):
+    """Context processor: the build that made the page."""
+    return {"build": {"version": settings.VERSION, "revision": settings.REVISION}}
+
+
+@never_cache
+@require_safe
+def healthz(request):
+    """Answer 200 as long as the process answers. Touches nothing: a lost database is no reason for a restart."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request):
+    """Answer 200 when the database answers and has every migration of this build, otherwise 503 with the reason.
+
+    Migrations that the database has beyond this build don't count: during a rollout and after a rollback the older
+    build runs on the newer database.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        # Everyone can ask; host, port and role of the database are for the log only.
+        return _not_ready(request, {"reason": "the database does not answer"}, detail=str(error).strip())
+    if plan:
+        missing = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+        return _not_ready(request, {"reason": "migrations are not applied", "migrations": missing}, ", ".join(missing))
+    return JsonResponse({"ready": True})
+
+
+def _not_ready(request, answer: dict, detail: str):
+    response = JsonResponse({"ready": False, **answer}, status=503)
+    # In place of Django's bare "Service Unavailable", so that a failed deploy shows why in the last lines.
+    log_response("Not ready: %s: %s", answer["reason"], detail, response=response, request=request)
+    return response
+
+
+@never_cache
+@require_safe
+def version(request):
+    """Answer which build this is, as JSON."""
+    return JsonResponse({"version": settings.VERSION, "revision": settings.REVISION})

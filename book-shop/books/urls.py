@@ -1,0 +1,11 @@
+"""The pages of the shop; the route names are those of the original."""
+
+from django.urls import path
+
+from books import views
+
+urlpatterns = [
+    path("", views.HomeView.as_view(), name="book-template"),
+    path("book-list", views.BookListView.as_view(), name="book-list"),
+    path("book-detail/<int:pk>/", views.BookDetailView.as_view(), name="book-detail"),
+]

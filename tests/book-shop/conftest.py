@@ -1,0 +1,55 @@
+"""What the shop's tests share: collected static files, books, and gunicorn."""
+
+import shutil
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+from shop_program import PROJECT, Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files(tmp_path_factory):
+    """Collect the static files as the image does: the pages then carry hashed names."""
+    root = tmp_path_factory.mktemp("static")
+    with override_settings(STATIC_ROOT=root):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        yield root
+
+
+@pytest.fixture(scope="session")
+def project(static_files, tmp_path_factory):
+    """Return a copy of the project with its static files collected, as it lies in the image."""
+    copy = tmp_path_factory.mktemp("image") / "app"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "staticfiles", "*.sqlite3"))
+    (copy / "staticfiles").symlink_to(static_files)
+    return copy
+
+
+@pytest.fixture
+def make_books(db):
+    """Return a function that makes books; one argument varies per book, the rest can be given."""
+    from books.models import Book
+
+    def make(*titles, **fields):
+        common = {"author": "Someone", "publishing_year": 2001, "rating": 3, "reviewer": "Nadia"} | fields
+        return [Book.objects.create(title=title, **common) for title in titles]
+
+    return make
+
+
+@pytest.fixture
+def serve(project):
+    """Return a function that starts gunicorn."""
+    servers = []
+
+    def start(*arguments, **changes):
+        # Appended first, by its own hands, so that a failed start is cleaned up too.
+        server = Server.__new__(Server)
+        servers.append(server)
+        server.__init__(project, *arguments, **changes)
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()

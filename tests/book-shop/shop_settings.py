@@ -1,0 +1,19 @@
+"""The shop's own settings, imported in an environment that is the same everywhere.
+
+TEST_DATABASE_URL=postgresql://... runs the tests on that server (in a database of their own, test_NAME).
+"""
+
+import os
+from unittest import mock
+
+ENVIRONMENT = {
+    "SECRET_KEY": "a key for the tests, long enough and varied enough for check --deploy: 0123456789",
+    "ALLOWED_HOSTS": "shop.test",
+    "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
+    "DEBUG": "",
+    "BOOK_SHOP_VERSION": "1.2.3",
+    "BOOK_SHOP_REVISION": "0123456789abcdef0123456789abcdef01234567",
+}
+
+with mock.patch.dict(os.environ, ENVIRONMENT):
+    from book_shop.settings import *  # noqa: F403

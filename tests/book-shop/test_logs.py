@@ -1,0 +1,91 @@
+"""The lines of the log."""
+
+import json
+import logging
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from book_shop.logs import GunicornLogger, JsonFormatter
+from gunicorn.config import Config
+
+
+def line_of(**attributes) -> str:
+    record = logging.makeLogRecord({"name": "shop", "levelname": "INFO", "msg": "hello"} | attributes)
+    return JsonFormatter().format(record)
+
+
+def test_a_line_has_time_level_logger_and_message():
+    fields = json.loads(line_of())
+    assert datetime.fromisoformat(fields.pop("time")).utcoffset() == timedelta(0)
+    assert fields == {"level": "INFO", "logger": "shop", "message": "hello"}
+
+
+def test_an_exception_stays_on_one_line():
+    try:
+        raise ValueError("two\nlines")
+    except ValueError as error:
+        line = line_of(msg="a\nb", exc_info=(ValueError, error, error.__traceback__))
+    assert "\n" not in line
+    fields = json.loads(line)
+    assert fields["message"] == "a\nb"
+    assert fields["exc_info"].endswith("ValueError: two\nlines")
+
+
+def test_django_hangs_objects_on_its_records_that_are_left_out(rf):
+    fields = json.loads(line_of(request=rf.get("/?name=private"), server_time="x", status_code=404))
+    assert set(fields) == {"time", "level", "logger", "message", "status_code"}
+
+
+@pytest.fixture
+def access():
+    """Return a function that logs one request and returns the lines it made."""
+    logger = GunicornLogger(Config())
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger.access_log.handlers = [handler]
+
+    def log(path, status="200 OK"):
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": path,
+            "QUERY_STRING": "name=private",
+            "REMOTE_ADDR": "203.0.113.9",
+            "HTTP_USER_AGENT": "private",
+            "HTTP_REFERER": "private",
+        }
+        answer = SimpleNamespace(status=status, sent=12)
+        logger.access(answer, SimpleNamespace(headers=[]), environ, timedelta(seconds=1, milliseconds=5))
+        return [JsonFormatter().format(record) for record in records]
+
+    yield log
+    logger.access_log.handlers = []
+
+
+def test_access_line(access):
+    (line,) = access("/book-list")
+    fields = json.loads(line)
+    del fields["time"]
+    assert fields == {
+        "level": "INFO",
+        "logger": "gunicorn.access",
+        "message": "GET /book-list 200",
+        "method": "GET",
+        "path": "/book-list",
+        "status": 200,
+        "bytes": 12,
+        "duration_ms": 1005,
+    }
+
+
+def test_a_line_break_in_the_address_forges_no_line(access):
+    (line,) = access('/a\n{"level": "ERROR"}')
+    assert "\n" not in line
+    assert json.loads(line)["path"] == '/a\n{"level": "ERROR"}'
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+def test_probes_are_not_logged(access, path, status):
+    assert access(path, status) == []

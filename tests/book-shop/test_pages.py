@@ -1,0 +1,160 @@
+"""The pages: names, links, pagination, error pages, headers, static files."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+from django.urls import reverse
+from django.views.defaults import permission_denied
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "address"),
+    [
+        ("book-template", [], "/"),
+        ("book-list", [], "/book-list"),
+        ("book-detail", [7], "/book-detail/7/"),
+        ("admin:index", [], "/admin/"),
+    ],
+)
+def test_route_names_are_those_of_the_original(name, arguments, address):
+    assert reverse(name, args=arguments) == address
+
+
+def test_home_shows_the_four_best_books(client, make_books):
+    make_books("A fair one")
+    make_books("Best A", "Best B", "Best C", "Best D", rating=5)
+    page = client.get("/")
+    assert [book.title for book in page.context["best"]] == ["Best A", "Best B", "Best C", "Best D"]
+    assert "5 books on the shelves" in text(page)
+    assert "A fair one" not in text(page)
+
+
+def test_empty_shop(client, db):
+    assert "The shelves are empty" in text(client.get("/"))
+    assert "The shelves are empty" in text(client.get("/book-list"))
+
+
+def test_detail_shows_every_field(client, make_books):
+    (book,) = make_books("Dune", author="Frank Herbert", publishing_year=1965, rating=4, reviewer="Sami")
+    page = text(client.get(f"/book-detail/{book.pk}/"))
+    for shown in ("Dune", "Frank Herbert", "1965", "★★★★☆", "4 of 5 stars", "Sami"):
+        assert shown in page
+
+
+def test_what_a_reviewer_typed_is_escaped(client, make_books):
+    (book,) = make_books("<script>alert(1)</script>")
+    for address in ("/", "/book-list", book.get_absolute_url()):
+        assert "<script>" not in text(client.get(address))
+
+
+def test_every_link_leads_somewhere(client, make_books):
+    make_books(*(f"Book {number:02}" for number in range(25)))
+    seen, todo = set(), ["/"]
+    while todo:
+        address = todo.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        page = client.get(address)
+        if address == "/admin/":
+            assert page.headers["Location"] == "/admin/login/?next=/admin/"
+            continue
+        assert page.status_code == 200, address
+        if not address.startswith("/static/"):
+            for link in re.findall(r'href="([^"#]+)"', text(page)):
+                todo.append(f"/book-list{link}" if link.startswith("?") else link)
+    assert {"/", "/admin/", "/book-list", "/book-list?page=2", "/book-list?page=3"} <= seen
+    assert len([address for address in seen if address.startswith("/book-detail/")]) == 25
+
+
+def test_pages_of_the_list_hold_each_book_once(client, make_books):
+    books = make_books(*["Same title"] * 23)
+    pages = [client.get("/book-list", {"page": number}) for number in (1, 2, 3)]
+    assert [len(page.context["book_list"]) for page in pages] == [10, 10, 3]
+    assert sorted(book.pk for page in pages for book in page.context["book_list"]) == [book.pk for book in books]
+    assert 'rel="prev"' not in text(pages[0]) and 'href="?page=2"' in text(pages[0])
+    assert 'href="?page=1"' in text(pages[1]) and 'href="?page=3"' in text(pages[1])
+    assert 'rel="next"' not in text(pages[2]) and "Page 3 of 3" in text(pages[2])
+
+
+def test_a_short_list_has_no_page_links(client, make_books):
+    make_books("One")
+    assert "Page 1" not in text(client.get("/book-list"))
+
+
+@pytest.mark.parametrize("address", ["/book-list?page=0", "/book-list?page=9", "/book-list?page=x", "/book-detail/99/"])
+def test_no_such_page_or_book(client, make_books, address):
+    make_books("One")
+    page = client.get(address)
+    assert page.status_code == 404
+    assert "Page not found" in text(page)
+
+
+# The tests of error pages have no database: pytest-django refuses them every access to it. Who asks says to be logged
+# in, which a page that wants to know the user would look up.
+
+
+@pytest.fixture
+def visitor():
+    visitor = Client(raise_request_exception=False)
+    visitor.cookies[settings.SESSION_COOKIE_NAME] = "0123456789abcdef0123456789abcdef"
+    return visitor
+
+
+def test_404(visitor):
+    page = visitor.get("/no/such/page")
+    assert (page.status_code, "Page not found" in text(page)) == (404, True)
+
+
+def test_400_for_a_foreign_host_name(visitor):
+    page = visitor.get("/", headers={"host": "evil.test"})
+    assert (page.status_code, "Bad request" in text(page)) == (400, True)
+
+
+def test_403(rf):
+    page = permission_denied(rf.get("/"), PermissionDenied())
+    assert (page.status_code, "Not allowed" in text(page)) == (403, True)
+
+
+def test_403_for_a_form_from_elsewhere():
+    page = Client(enforce_csrf_checks=True).post("/admin/login/")
+    assert (page.status_code, "Form expired" in text(page)) == (403, True)
+
+
+def test_500_when_the_database_is_gone(visitor):
+    page = visitor.get("/")
+    assert (page.status_code, "Something went wrong" in text(page)) == (500, True)
+
+
+@pytest.mark.parametrize("host", ["shop.test", "shop.test:8080", "localhost", "localhost:8000", "127.0.0.1:8000"])
+def test_names_the_shop_answers_to(client, host):
+    assert client.get("/version", headers={"host": host}).status_code == 200
+
+
+def test_headers(client):
+    headers = client.get("/version").headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    # Over plain HTTP these would only do harm.
+    assert "Strict-Transport-Security" not in headers
+    assert "Cross-Origin-Opener-Policy" not in headers
+
+
+def test_static_files_have_hashed_names_and_are_cached_for_good(client, db):
+    address = re.search(r'href="(/static/book_shop/style\.[0-9a-f]{12}\.css)"', text(client.get("/"))).group(1)
+    style = client.get(address)
+    assert style.status_code == 200
+    assert "immutable" in style.headers["Cache-Control"]
+    assert client.get(address, headers={"accept-encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+
+
+def test_the_footer_names_the_build(client, db):
+    assert "Book Shop 1.2.3 · 0123456789ab<" in text(client.get("/"))
