@@ -1,0 +1,119 @@
+"""AWS, spoken to through boto3, which only a Client imports: no other place needs it, and it takes half a second.
+
+Credentials and endpoints as boto3 finds them. The region is AWS_REGION, but for ECR Public, which has its own.
+Every error raised is a say.Problem: NoCredentials, NoAnswer or Refused.
+"""
+
+import time
+
+import say
+
+PAUSES = (0.5, 1, 2, 4, 8)  # seconds before each further try
+THROTTLED = {
+    "EC2ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+REMEDIES = {  # other than to look at the credentials
+    "InvalidDocument": "make infra",
+    "RepositoryNotFoundException": "make infra",
+}
+LOGIN = "aws configure sso, or set AWS_PROFILE"
+
+
+class NoCredentials(say.Problem):
+    """boto3 finds no credentials, or the login behind them has ended."""
+
+
+class NoAnswer(say.Problem):
+    """No answer came, or one that says AWS itself failed (5xx): whether it did what was asked isn't known."""
+
+
+class Refused(say.Problem):
+    """AWS said no; code is its name for the error, as in the API's reference."""
+
+    def __init__(self, code, what, why, remedy):
+        super().__init__(what, why, remedy)
+        self.code = code
+
+
+class Client:
+    """One service in one region. `boto` is boto3's client; its own retries are off, since they repeat what isn't
+    idempotent too, and give up sooner than a deploy does."""
+
+    def __init__(self, service, region=None, sleep=time.sleep):
+        try:
+            import boto3
+            import botocore.config
+            import botocore.exceptions
+        except ModuleNotFoundError as error:
+            raise say.Problem("the AWS library for Python is missing", error, "make setup") from None
+        self.region = region or say.demand("AWS_REGION")
+        self._sleep, self._exceptions = sleep, botocore.exceptions
+        config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)
+        try:
+            self.boto = boto3.client(service, region_name=self.region, config=config)
+        except botocore.exceptions.BotoCoreError as error:
+            raise self._problem(error) from None
+
+    def ask(self, operation, once=False, **parameters):
+        """The answer to one request. Throttling and connections that don't come about are waited out, a bounded number
+        of times: that request was surely not carried out. So are broken connections and 5xx, but not for what must be
+        carried out only `once`."""
+        for pause in (*PAUSES, None):
+            try:
+                return getattr(self.boto, operation)(**parameters)
+            except self._exceptions.ClientError as error:
+                throttled = error.response["Error"]["Code"] in THROTTLED or status(error) == 429
+                if pause is None or not (throttled or (status(error) >= 500 and not once)):
+                    raise self._problem(error) from None
+            except self._exceptions.BotoCoreError as error:
+                unsent = isinstance(error, self._exceptions.ConnectionError)
+                broken = isinstance(error, self._exceptions.HTTPClientError)
+                if pause is None or not (unsent or (broken and not once)):
+                    raise self._problem(error) from None
+            self._sleep(pause)
+
+    def pages(self, operation, key, paging="NextToken", **parameters):
+        """What is under `key` in all pages of an answer, as one list; `paging` is what the service calls the
+        mark of the next."""
+        answer = self.ask(operation, **parameters)
+        found = list(answer[key])
+        while answer.get(paging):
+            answer = self.ask(operation, **parameters, **{paging: answer[paging]})
+            found += answer[key]
+        return found
+
+    def _problem(self, error):
+        """An error of botocore as a Problem."""
+        if isinstance(error, self._exceptions.ClientError):
+            code = error.response["Error"]["Code"]
+            if status(error) >= 500:
+                return NoAnswer(f"AWS failed in {self.region}", error, "the same again in a minute")
+            remedy = REMEDIES.get(code, "aws sts get-caller-identity shows whose credentials these are")
+            return Refused(code, "AWS refuses", error, remedy)
+        network = "check AWS_REGION and the network"
+        kinds = (
+            (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", LOGIN),
+            (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
+            (NoCredentials, "ProfileNotFound", "AWS_PROFILE names no profile", LOGIN),
+            (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has ended", "aws sso login"),
+            (say.WrongCall, "InvalidRegionError", f"'{self.region}' is no region", "set AWS_REGION"),
+            (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),
+        )
+        for kind, names, what, remedy in kinds:
+            if isinstance(error, tuple(getattr(self._exceptions, name) for name in names.split())):
+                return kind(what, error, remedy)
+        return say.Problem("AWS can't be asked that", error, "make doctor")
+
+
+def status(error):
+    """The HTTP status behind a ClientError."""
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

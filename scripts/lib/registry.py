@@ -1,0 +1,413 @@
+"""A repository in a registry, spoken to over the OCI Distribution API (distribution-spec 1.1, image-spec 1.1).
+
+`shop()` is the shop's own, wherever it lies. Standard library only, because start-up time is most of a verb's time.
+Docker's own formats (image manifest v2 schema 2) are accepted as well. Plain http to localhost and 127.0.0.0/8, as the
+Docker engine does, https to all others.
+Every error raised is a say.Problem: BadReference, Unreachable, Denied, NotFound or Unexpected.
+"""
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import socket
+import time
+from typing import NamedTuple
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from say import Problem, WrongCall, demand, say
+
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+IMAGES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+ACCEPT = {"Accept": ", ".join(INDEXES + IMAGES)}
+
+TIMEOUT = 10  # seconds to connect, and for each read
+PAUSES = (0.2, 0.5, 1.0)  # seconds before each further try
+THROTTLED = (1, 3, 8)  # the same after a 429: ECR Public counts by the second, and names no time to wait
+LONGEST_PAUSE = 20  # what a Retry-After may ask for
+LARGEST = 4 << 20  # bytes; the specification's own limit for a manifest, and no image config comes near it
+REDIRECTS = 5
+
+# The grammar of distribution-spec, "Pulling manifests"; a host has a dot or a port or is localhost, as Docker has it.
+WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+HOST = r"(?:localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?"
+REPOSITORY = re.compile(rf"(?P<host>{HOST})/(?P<name>{WORD}(?:/{WORD})*)")
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # a Link (RFC 8288)
+PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?")
+
+
+class BadReference(WrongCall):
+    """A repository, tag or digest that the specification's grammar doesn't allow."""
+
+
+class Unreachable(Problem):
+    """No registry answered: nothing listens, the name is unknown, the connection broke each time, or it was 429."""
+
+
+class Denied(Problem):
+    """The registry refused these credentials, or the lack of them (401, 403)."""
+
+
+class NotFound(Problem):
+    """The registry has no such manifest or blob (404)."""
+
+
+class Unexpected(Problem):
+    """An answer that isn't what the specification says, content that isn't what its digest says included."""
+
+
+class Repository(NamedTuple):
+    """host is `localhost:5000` or `public.ecr.aws`, name what follows the first slash."""
+
+    host: str
+    name: str
+
+    def __str__(self):
+        return f"{self.host}/{self.name}"
+
+
+class Manifest(NamedTuple):
+    """A manifest as the registry holds it: digest is that of body, media_type the Content-Type letter for letter."""
+
+    digest: str
+    media_type: str
+    body: bytes
+
+
+class Image(NamedTuple):
+    """An image as a listing has it: pushed is when, in seconds since 1970, or None where the registry doesn't say."""
+
+    digest: str
+    tags: tuple
+    pushed: float | None = None
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+def parse_repository(text):
+    """The Repository that `host[:port]/name` names. Raises BadReference for all else, a tag after it included."""
+    if found := REPOSITORY.fullmatch(text):
+        return Repository(found["host"], found["name"])
+    raise BadReference(
+        f"'{text}' is no repository",
+        "it has to be host[:port]/name in lower case, without tag or digest",
+        "set REPOSITORY, for example to localhost:5000/book-shop",
+    )
+
+
+def parse_image(text):
+    """The (Repository, digest) that `host[:port]/name@sha256:<64 hex>` names. Raises BadReference for all else."""
+    repository, _, digest = text.partition("@")
+    if DIGEST.fullmatch(digest):
+        return parse_repository(repository), digest
+    raise BadReference(f"'{text}' is no image", "it has to be repository@sha256:<64 hex>", "make push prints one")
+
+
+def shop():
+    """The Registry of the shop: REPOSITORY, or with HOST=aws and none given the one of the account. Raises Problem."""
+    if os.environ.get("HOST") == "aws" and not os.environ.get("REPOSITORY"):
+        import ecr  # boto3 comes with it: only for those who need it
+
+        return ecr.EcrPublic(ecr.repository())
+    repository = demand("REPOSITORY")
+    if parse_repository(repository).host != "public.ecr.aws":
+        return Registry(repository)
+    import ecr
+
+    return ecr.EcrPublic(repository)
+
+
+def digest_of(body):
+    """The digest of some bytes, as in image-spec's descriptors."""
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+class Registry:
+    """One repository (`host[:port]/name`) of one registry.
+
+    `credential`, when given, is called at most once per challenge, and only if the registry asks: it returns
+    (user, password), or None when there is none. Without one, tokens are fetched anonymously.
+    """
+
+    LAG = ()  # seconds, pause by pause, that the records may lag behind a write: not at all
+
+    def __init__(self, repository, credential=None, sleep=time.sleep):
+        self.repository = parse_repository(repository)
+        self.scheme = "http" if LOOPBACK.fullmatch(self.repository.host) else "https"
+        self._credential, self._sleep = credential, sleep
+        self._authorization = None
+        self._connections = {}
+
+    def image(self, digest):
+        """repository@digest: the only form in which an image is handed on."""
+        return f"{self.repository}@{digest}"
+
+    def digest(self, tag):
+        """The digest that a tag names, or None when there is no such tag.
+
+        Reads the manifest only where the registry leaves out Docker-Content-Digest, as the specification lets it.
+        """
+        answer = self._ask("HEAD", f"manifests/{self._tag(tag)}", ok=(200, 404), headers=ACCEPT)
+        if answer.status == 404:
+            return None
+        return self._told(answer) or self.manifest(tag).digest
+
+    def recorded_digest(self, tag):
+        """digest() by the registry's own records where reads come out of a cache: what a write is decided on."""
+        return self.digest(tag)
+
+    def awaited_digest(self, tag):
+        """recorded_digest() of a tag that should be there, since somebody may just have written it."""
+        for pause in self.LAG:
+            if digest := self.recorded_digest(tag):
+                return digest
+            say(f"{self.repository.host} has no tag {tag} yet")
+            self._sleep(pause)
+        return self.recorded_digest(tag)
+
+    def manifest(self, reference):
+        """The Manifest that a tag or digest names. Raises NotFound; Unexpected when the bytes don't have the digest."""
+        if not DIGEST.fullmatch(reference):
+            self._tag(reference)
+        answer = self._ask("GET", f"manifests/{reference}", ok=(200,), headers=ACCEPT)
+        media_type = answer.headers.get("Content-Type", "")
+        if kind(media_type) not in INDEXES + IMAGES:
+            raise self._unexpected(f"manifest {reference}", f"it came as {media_type or 'nothing named'}")
+        digest = digest_of(answer.body)
+        for promised in (reference if DIGEST.fullmatch(reference) else None, self._told(answer)):
+            if promised not in (None, digest):
+                raise self._unexpected(f"manifest {reference}", f"its bytes have the digest {digest}, not {promised}")
+        return Manifest(digest, media_type, answer.body)
+
+    def tag(self, manifest, tag):
+        """Puts a manifest of this repository under one more tag, byte for byte: the digest stays and no layer moves.
+
+        Moves the tag if it exists: whoever must not do that looks first. Raises Unexpected when the registry says
+        afterwards that the tag has another digest.
+        """
+        path = f"manifests/{self._tag(tag)}"
+        answer = self._ask("PUT", path, ok=(201,), headers={"Content-Type": manifest.media_type}, body=manifest.body)
+        digest = self._told(answer) or self.recorded_digest(tag)
+        if digest != manifest.digest:
+            raise self._unexpected(f"tag {tag}", f"it was given {manifest.digest} and says {digest}")
+
+    def tags(self):
+        """All tags, page by page ("Listing tags"); none for a repository that isn't there."""
+        found, query = [], "n=100"
+        while query:
+            answer = self._ask("GET", f"tags/list?{query}", ok=(200, 404))
+            if answer.status == 404:
+                break
+            try:
+                page = json.loads(answer.body)["tags"] or []
+                if odd := [tag for tag in page if not TAG.fullmatch(tag)]:
+                    raise ValueError(f"'{odd[0]}' is no tag")
+            except (KeyError, TypeError, ValueError) as error:
+                raise self._unexpected("list of tags", f"{type(error).__name__}: {error}") from None
+            new = [tag for tag in page if tag not in found]
+            found += new
+            link = NEXT.search(answer.headers.get("Link", ""))
+            query = urlsplit(link[1]).query if link and new else None
+        return found
+
+    def images(self):
+        """All images that have a tag, as Image."""
+        tags = {}
+        for tag in self.tags():
+            if digest := self.digest(tag):  # none: it went meanwhile
+                tags.setdefault(digest, []).append(tag)
+        return [Image(digest, tuple(names)) for digest, names in tags.items()]
+
+    def delete(self, images):
+        """Deletes images of images(), with all their tags: deleting a digest does that. So all are listed once more
+        first, and Problem is raised with nothing deleted if one of them has another tag by now."""
+        tags = {image.digest: set(image.tags) for image in self.images()}
+        for image in images:
+            if more := tags.get(image.digest, set()) - set(image.tags):
+                why = f"{image.digest} has been given the tag {', '.join(sorted(more))}"
+                raise Problem(f"{self.repository} has changed: nothing was deleted", why, "the same again")
+        for image in images:
+            answer = self._ask("DELETE", f"manifests/{image.digest}", ok=(202, 404, 405))
+            if answer.status == 405:
+                why = f"it answers DELETE with 405 {complaint(answer.body)}".strip()
+                raise Problem(f"{self.repository.host} deletes nothing", why, "set storage.delete.enabled there")
+
+    @contextlib.contextmanager
+    def engine(self):
+        """The environment variables with which `docker` can push here, for as long as the context lasts."""
+        yield dict(os.environ)
+
+    def labels(self, reference):
+        """The labels of the image that a tag or digest names, as in image-spec's config. Of an index, the linux/amd64
+        image is read, or the only one it has. Raises NotFound, or Unexpected when the content isn't as specified."""
+        manifest = self.manifest(reference)
+        try:
+            if kind(manifest.media_type) in INDEXES:
+                manifest = self.manifest(chosen(json.loads(manifest.body)["manifests"]))
+            config = json.loads(manifest.body)["config"]["digest"]
+            if not DIGEST.fullmatch(config):
+                raise ValueError(f"{config} is no sha256 digest")
+            blob = self._ask("GET", f"blobs/{config}", ok=(200,)).body
+            if digest_of(blob) != config:
+                raise ValueError(f"its config has the digest {digest_of(blob)}, not {config}")
+            return dict(json.loads(blob).get("config", {}).get("Labels") or {})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:  # ValueError: JSON and UTF-8 as well
+            raise self._unexpected(f"image {reference}", f"{type(error).__name__}: {error}") from None
+
+    def _tag(self, tag):
+        if TAG.fullmatch(tag):
+            return tag
+        raise BadReference(f"'{tag}' is no tag", "letters, digits, _ . - and at most 128 of them", "make version")
+
+    def _told(self, answer):
+        """The digest in an answer's header, or None."""
+        digest = answer.headers.get("Docker-Content-Digest")
+        if digest is None or DIGEST.fullmatch(digest):
+            return digest
+        raise self._unexpected("digest", f"'{digest}' is no sha256 digest")
+
+    def _unexpected(self, what, why):
+        return Unexpected(f"{self.repository}: the {what} is not as it should be", why, "look at the registry's log")
+
+    def _ask(self, method, path, ok, headers=None, body=None):
+        """One question about the repository, authorised if asked to. Raises when the status is not in ok."""
+        url = f"{self.scheme}://{self.repository.host}/v2/{self.repository.name}/{path}"
+        answer = self._follow(method, url, headers or {}, body)
+        if answer.status == 401:  # also when the token in hand has run out, or is for reading only
+            self._authorization = self._authorize(answer.headers.get("WWW-Authenticate", ""))
+            answer = self._follow(method, url, headers or {}, body)
+        if answer.status in ok:
+            return answer
+        why = f"{method} {path} was answered {answer.status} {complaint(answer.body)}".strip()
+        if answer.status in (401, 403):
+            raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
+        if answer.status == 429:
+            raise Unreachable(f"{self.repository.host} takes no more requests for now", why, "the same in a minute")
+        if answer.status == 404:
+            raise NotFound(f"{self.repository} has no {path}", why, "make image push")
+        raise self._unexpected("answer", why)
+
+    def _authorize(self, challenge):
+        """The Authorization that a challenge (RFC 9110, 11.6.1) asks for: Basic, or Bearer by the token protocol:
+        GET realm?service&scope, with the credential if there is one, is answered {"token" or "access_token": ...}."""
+        scheme, _, rest = challenge.partition(" ")
+        asked = {key.lower(): quoted or bare for key, quoted, bare in PARAMETER.findall(rest)}
+        credential = self._credential and self._credential()
+        basic = credential and "Basic " + base64.b64encode(":".join(credential).encode()).decode()
+        if scheme.lower() == "basic" and basic:
+            return basic
+        if scheme.lower() != "bearer" or "realm" not in asked:
+            why = f"it asks for '{challenge}'" if challenge else "it says 401 and not what it asks for"
+            raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
+        realm = urlsplit(asked["realm"])
+        if realm.scheme != "https" and not LOOPBACK.fullmatch(realm.netloc):
+            raise self._unexpected("token service", f"{asked['realm']} is not https: credentials don't go there")
+        query = urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
+        url = f"{asked['realm']}{'&' if realm.query else '?'}{query}"
+        answer = self._exchange("GET", url, {"Authorization": basic} if basic else {}, None)
+        if answer.status != 200:
+            why = f"{realm.netloc} gave no token: {answer.status} {complaint(answer.body)}".strip()
+            raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
+        try:
+            given = json.loads(answer.body)
+            return "Bearer " + (given.get("token") or given["access_token"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise self._unexpected("token", f"{realm.netloc} answered without one") from None
+
+    def _follow(self, method, url, headers, body):
+        """An exchange, redirects followed for reads: blobs may lie elsewhere. The token goes to the registry only."""
+        own = urlsplit(url)[:2]
+        for _ in range(REDIRECTS + 1):
+            token = {"Authorization": self._authorization} if self._authorization and urlsplit(url)[:2] == own else {}
+            answer = self._exchange(method, url, headers | token, body)
+            if method in ("PUT", "DELETE") or answer.status not in (301, 302, 303, 307, 308):
+                return answer
+            url = urljoin(url, answer.headers.get("Location", ""))
+            if urlsplit(url).scheme not in (self.scheme, "https"):
+                raise self._unexpected("answer", f"it redirects to {url}")
+        raise self._unexpected("answer", f"more than {REDIRECTS} redirects")
+
+    def _exchange(self, method, url, headers, body):
+        """One request and its answer. Broken connections, 429 and 5xx are tried again, a bounded number of times; all
+        requests made here are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2)."""
+        host = urlsplit(url).netloc
+        remedy = "make demo" if LOOPBACK.fullmatch(host) else f"check the network: curl -I https://{host}/v2/"
+        for pause, longer in zip((*PAUSES, None), (*THROTTLED, None), strict=True):
+            try:
+                answer = self._once(method, url, headers, body)
+            except (ConnectionRefusedError, socket.gaierror) as error:
+                raise Unreachable(f"no registry answers at {host}", error, remedy) from None
+            except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+                if pause is None:
+                    why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {type(error).__name__}: {error}"
+                    raise Unreachable(f"the registry at {host} breaks off", why, remedy) from None
+            except OSError as error:  # no route, a certificate that isn't trusted
+                raise Unreachable(f"no registry answers at {host}", error, remedy) from None
+            else:
+                if pause is None or not (answer.status == 429 or answer.status >= 500):
+                    return answer
+                after = answer.headers.get("Retry-After", "")
+                pause = longer if answer.status == 429 else pause
+                pause = max(pause, min(int(after), LONGEST_PAUSE)) if after.isdecimal() else pause
+            self._sleep(pause)
+
+    def _once(self, method, url, headers, body):
+        """One request over a kept connection, which is dropped when anything goes wrong on it."""
+        target = urlsplit(url)
+        kept = target[:2]
+        if kept not in self._connections:
+            connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
+            self._connections[kept] = connect(target.netloc, timeout=TIMEOUT)
+        connection = self._connections[kept]
+        try:
+            connection.request(method, target.path + (f"?{target.query}" if target.query else ""), body, headers)
+            response = connection.getresponse()
+            if (response.length or 0) > LARGEST:
+                raise self._unexpected("answer", f"it is larger than {LARGEST} bytes")
+            # An announced length is read whole, so that http.client itself notices a body that is cut short.
+            content = response.read() if response.length is not None else response.read(LARGEST)
+        except BaseException:
+            connection.close()
+            del self._connections[kept]
+            raise
+        return Answer(response.status, response.headers, content)
+
+
+def kind(media_type):
+    """A media type without its parameters."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def chosen(entries):
+    """The digest of the image to read, out of an index's manifests (image-spec): linux/amd64, or the only one.
+
+    Attestations, which BuildKit lists as images of platform unknown/unknown, don't count. Raises ValueError.
+    """
+    platforms = {}
+    for entry in entries:
+        platform = entry.get("platform", {})
+        platforms[platform.get("os"), platform.get("architecture")] = entry["digest"]
+    platforms.pop(("unknown", "unknown"), None)
+    if len(platforms) == 1:
+        return next(iter(platforms.values()))
+    if ("linux", "amd64") in platforms:
+        return platforms["linux", "amd64"]
+    raise ValueError(f"an index of {len(platforms)} images, none for linux/amd64")
+
+
+def complaint(body):
+    """The codes and messages in an error body of the specification ({"errors": [{"code", "message"}]}), or nothing."""
+    try:
+        return "; ".join(f"{error['code']}: {error.get('message', '')}" for error in json.loads(body)["errors"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""

@@ -1,0 +1,46 @@
+"""A copy of what scripts/infra works on: a test runs the real script and leaves nothing behind in the work tree."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+GITHUB = ("GITHUB_REPOSITORY", "TF_VAR_github_repository")  # for scripts/infra, for Terraform by itself
+
+
+class Infra:
+    def __init__(self, directory, environment=None):
+        self.directory = Path(directory)
+        for name in ("nginx", "scripts", "terraform"):
+            leave = shutil.ignore_patterns(".terraform", ".build", "__pycache__")
+            shutil.copytree(ROOT / name, self.directory / name, ignore=leave)
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+        self.environment = clean | {"PATH": path, **dict.fromkeys(GITHUB, "acme/shop")} | (environment or {})
+
+    def run(self, *command, text="", status=0):
+        """Runs a program there and returns (stdout, stderr); fails when it ends with another status."""
+        done = subprocess.run(
+            command, cwd=self.directory, env=self.environment, input=text, capture_output=True, text=True
+        )
+        assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, done.stderr
+
+    def infra(self, *arguments, **more):
+        return self.run("scripts/infra", *arguments, **more)
+
+    def terraform(self, *arguments, **more):
+        return self.run("terraform", "-chdir=terraform", *arguments, **more)
+
+    def init(self):
+        """What scripts/infra does before it calls Terraform, without a backend."""
+        script = ". scripts/lib/say.sh; . scripts/lib/terraform.sh; terraform_init -backend=false"
+        self.run("bash", "-euc", script)
+        self.write_install_script()
+
+    def write_install_script(self):
+        text, _ = self.run("scripts/user-data", "@REPOSITORY@", "@ALLOWED_HOSTS@")
+        (self.directory / "terraform/.build").mkdir(exist_ok=True)
+        (self.directory / "terraform/.build/user-data").write_text(text)

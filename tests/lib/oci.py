@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""A real registry for tests, and images put into it without a Docker engine.
+
+tests/lib/oci.py serve DIRECTORY                starts docker-registry; DIRECTORY then holds pid, address and log
+tests/lib/oci.py push REPOSITORY:TAG [LABEL=VALUE...]   uploads a tiny image, prints its digest
+tests/lib/oci.py digest REPOSITORY:TAG          prints the digest of a tag
+tests/lib/oci.py requests DIRECTORY REPOSITORY  prints what the registry was asked about a repository so far
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OCI = "application/vnd.oci.image"
+CONFIG = """
+version: 0.1
+storage:
+  filesystem: {{rootdirectory: {directory}/storage}}
+  delete: {{enabled: true}}
+http:
+  addr: 127.0.0.1:0
+"""
+
+
+def serve(directory):
+    """Starts docker-registry on a free loopback port, waits until it listens, and returns (process, address)."""
+    program = shutil.which("docker-registry") or "/usr/bin/docker-registry"
+    if not os.access(program, os.X_OK):
+        sys.exit("tests need docker-registry: make setup installs it")
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config.yml").write_text(CONFIG.format(directory=directory))
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", directory / "config.yml"], stdout=log, stderr=subprocess.STDOUT)
+    limit = time.monotonic() + 30
+    while "listening on " not in (said := (directory / "log").read_text()):
+        if process.poll() is not None or time.monotonic() > limit:
+            sys.exit(f"docker-registry does not start:\n{said}")
+        time.sleep(0.01)  # a poll with a limit
+    address = said.partition("listening on ")[2].split('"')[0].split()[0]
+    (directory / "pid").write_text(str(process.pid))
+    (directory / "address").write_text(address)
+    return process, address
+
+
+def requests(directory, repository):
+    """What a registry was asked about a repository, as "METHOD rest-of-path" in their order, out of its access log.
+
+    The log is behind the answers by a moment, so a request of our own is sent after all others and waited for.
+    """
+    host, _, name = repository.partition("/")
+    mark = f"/v2/?mark={time.monotonic_ns()}"
+    ask(host, "GET", mark, 200)
+    limit = time.monotonic() + 30
+    while f'"GET {mark} ' not in (log := (Path(directory) / "log").read_text()):
+        assert time.monotonic() < limit, f"the registry does not log:\n{log}"
+        time.sleep(0.01)  # a poll with a limit
+    asked = [line.split('"')[1].split(" ")[:2] for line in log.splitlines() if line.startswith("127.0.0.1 - ")]
+    about = f"/v2/{name}/"
+    return [f"{method} {path.removeprefix(about)}" for method, path in asked if path.startswith(about)]
+
+
+def digest_of(body):
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def descriptor(media_type, body):
+    return {"mediaType": media_type, "digest": digest_of(body), "size": len(body)}
+
+
+def encode(content):
+    return json.dumps(content).encode()
+
+
+def upload(repository, body):
+    """Uploads one blob in one piece (distribution-spec, "Pushing a blob monolithically")."""
+    host, _, name = repository.partition("/")
+    start = ask(host, "POST", f"/v2/{name}/blobs/uploads/", 202)
+    path = start.headers["Location"].partition(host)[2] or start.headers["Location"]
+    ask(host, "PUT", f"{path}{'&' if '?' in path else '?'}digest={digest_of(body)}", 201, body)
+
+
+def put(repository, tag, manifest, media_type):
+    """Puts a manifest's bytes under a tag and returns their digest."""
+    host, _, name = repository.partition("/")
+    ask(host, "PUT", f"/v2/{name}/manifests/{tag}", 201, manifest, {"Content-Type": media_type})
+    return digest_of(manifest)
+
+
+def ask(host, method, path, expected, body=b"", headers=None):
+    connection = http.client.HTTPConnection(host, timeout=10)
+    headers = {"Content-Type": "application/octet-stream", **(headers or {})}
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    assert answer.status == expected, f"{method} {path}: {answer.status} {content!r}"
+    return answer
+
+
+def digest(reference):
+    """The digest that a tag names in the registry; fails when there is none."""
+    repository, _, tag = reference.rpartition(":")
+    host, _, name = repository.partition("/")
+    accept = {"Accept": f"{OCI}.manifest.v1+json"}
+    return ask(host, "HEAD", f"/v2/{name}/manifests/{tag}", 200, headers=accept).headers["Docker-Content-Digest"]
+
+
+def push(reference, labels, media_types=(f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar")):
+    """Uploads an image of one layer with these labels, so that its digest depends on them, and returns the digest."""
+    repository, _, tag = reference.rpartition(":")
+    manifest_type, config_type, layer_type = media_types
+    layer = b"a layer"
+    rootfs = {"type": "layers", "diff_ids": [digest_of(layer)]}
+    config = encode({"architecture": "amd64", "os": "linux", "config": {"Labels": labels}, "rootfs": rootfs})
+    for blob in (layer, config):
+        upload(repository, blob)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": manifest_type,
+        "config": descriptor(config_type, config),
+        "layers": [descriptor(layer_type, layer)],
+    }
+    return put(repository, tag, encode(manifest), manifest_type)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["serve", directory]:
+            serve(directory)
+        case ["push", reference, *labels]:
+            print(push(reference, dict(label.split("=", 1) for label in labels)))
+        case ["digest", reference]:
+            print(digest(reference))
+        case ["requests", directory, repository]:
+            print("\n".join(requests(directory, repository)))
+        case _:
+            sys.exit(__doc__)

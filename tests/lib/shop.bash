@@ -1,0 +1,170 @@
+# shellcheck shell=bash
+# Loaded by the tests of the laptop's verbs. A test gets a small shop in a git repository of its own ($SHOP) that runs the real scripts,
+# for the scripts a PATH of a few real tools and a fake docker that logs its calls ($LOG), and a repository of its own in a real registry.
+load /usr/lib/bats/bats-support/load
+load /usr/lib/bats/bats-assert/load
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+OCI=$ROOT/tests/lib/oci.py
+PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR
+unset MAKELEVEL MAKEFLAGS MFLAGS STEPS # make check runs these
+
+# For setup_file and teardown_file.
+start_registry() {
+  REGISTRY=$(mktemp -d)
+  export REGISTRY
+  "$PYTHON" "$OCI" serve "$REGISTRY"
+}
+stop_registry() {
+  kill "$(cat "$REGISTRY/pid")"
+  rm -rf "$REGISTRY"
+}
+
+# For setup and teardown.
+start_shop() {
+  TEST_DIR=$(mktemp -d)
+  SHOP=$TEST_DIR/shop
+  export LOG=$TEST_DIR/log ENGINE=$TEST_DIR/engine TMPDIR=$TEST_DIR/tmp OCI
+  mkdir -p "$SHOP/scripts/"{demo,lib} "$SHOP/book-shop" "$SHOP/k8s" "$TEST_DIR/bin" "$ENGINE" "$TMPDIR"
+  touch "$LOG"
+  real version image push promote
+  ln -s "$ROOT"/scripts/lib/* "$SHOP/scripts/lib"
+  # What this machine has in its sbin directories stays out of reach.
+  rm "$SHOP/scripts/lib/apt.sh"
+  sed '/^PATH=/d' "$ROOT/scripts/lib/apt.sh" >"$SHOP/scripts/lib/apt.sh"
+  export HOST=local DEMO=test HTTP_PORT=80 DEV_PORT=8080 REGISTRY_PORT=5000 LOGNAME=tester HOME=$TEST_DIR/home XDG_CACHE_HOME=$TEST_DIR/cache
+  REPOSITORY=localhost:1/book-shop # nothing listens there
+  [ -z "${REGISTRY:-}" ] || REPOSITORY=$(cat "$REGISTRY/address")/shop-$BATS_TEST_NUMBER
+  export REPOSITORY
+
+  tools bash cat dirname env git mkdir mktemp rm sed tar
+  # Not a link: an interpreter finds its own virtual environment by the path it was called with.
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
+  fake docker <"$ROOT/tests/lib/docker.fake"
+  fake_in_shop scripts/demo/base-image 'echo'
+
+  cd "$SHOP" || return
+  git init -q -b main
+  printf '[project]\nname = "book-shop"\nversion = "1.0.0"\n' >book-shop/pyproject.toml
+  echo 'kind: Deployment' >k8s/shop.yaml
+  commit "first"
+}
+stop_shop() { rm -rf "$TEST_DIR"; }
+
+# real SCRIPT...: the shop has the project's own.
+real() {
+  local script
+  for script in "$@"; do ln -sf "$ROOT/scripts/$script" "$SHOP/scripts/$script"; done
+}
+# tools NAME...: the machine's own are on the PATH.
+tools() {
+  local tool
+  for tool in "$@"; do ln -s "$(PATH=$PATH:/usr/sbin:/sbin command -v "$tool")" "$TEST_DIR/bin/$tool"; done
+}
+# fake NAME: puts the script on stdin on the PATH. What was there is removed first: it may be a link to the machine's own.
+fake() {
+  rm -f "$TEST_DIR/bin/$1"
+  cat >"$TEST_DIR/bin/$1"
+  chmod +x "$TEST_DIR/bin/$1"
+}
+# logged NAME [BODY]: puts a tool on the PATH that logs its call and does what BODY says.
+logged() { logged_script "$1" "${2:-}" | fake "$1"; }
+# fake_in_shop SCRIPT [BODY]: the same for a script of the shop.
+fake_in_shop() {
+  rm -f "$SHOP/$1"
+  logged_script "$1" "${2:-}" >"$SHOP/$1"
+  chmod +x "$SHOP/$1"
+}
+# shellcheck disable=SC2016 # the fake itself expands them
+logged_script() { printf '#!/bin/bash\necho "%s${*:+ $*}" >>"$LOG"\n%s\n' "$1" "$2"; }
+
+# called_by root|someone: who calls the scripts; sudo is logged and then runs the command.
+called_by() {
+  local number=0
+  [ "$1" = root ] || number=1000
+  # shellcheck disable=SC2016 # the fake itself expands it
+  printf '#!/bin/bash\ncase $1 in -u) echo %s ;; -un) echo %s ;; esac\n' "$number" "$1" | fake id
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged sudo 'AS_ROOT=yes exec "$@"'
+}
+# host_runs [true|false]: the local host's container is there.
+host_runs() {
+  mkdir -p "$ENGINE/containers"
+  echo "${1:-true}" >"$ENGINE/containers/$DEMO-host"
+}
+# host_does BODY: what docker exec does.
+host_does() {
+  printf '#!/bin/bash\n%s\n' "$1" >"$ENGINE/exec"
+  chmod +x "$ENGINE/exec"
+}
+apt_get() { echo "apt-get -qq -o DPkg::Lock::Timeout=600 $*"; } # as scripts/lib/apt.sh calls it
+
+# commit MESSAGE: commits everything but scripts/ as it is. Each commit is a minute newer, so that "newest" has one meaning.
+commit() {
+  COMMITS=$((${COMMITS:-0} + 1))
+  export GIT_AUTHOR_DATE="@$((1700000000 + 60 * COMMITS)) +0000" GIT_COMMITTER_DATE="@$((1700000000 + 60 * COMMITS)) +0000"
+  git add --all -- . ':!scripts'
+  git commit -q --allow-empty -m "$1"
+}
+change() { # FILE TEXT
+  mkdir -p "$(dirname "$1")"
+  echo "$2" >"$1"
+  commit "$1"
+}
+head_of() { git rev-parse "${1:-HEAD}"; }
+source_of() { echo "$(git rev-parse "${1:-HEAD}:book-shop")-$(git rev-parse "${1:-HEAD}:k8s")"; }
+snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
+labels_of() { echo "org.opencontainers.image.revision=$(head_of "${1:-HEAD}") book-shop.source=$(source_of "${1:-HEAD}")"; }
+
+# in_registry TAG [LABEL=VALUE...]: puts an image there and prints its digest.
+in_registry() { "$PYTHON" "$OCI" push "$REPOSITORY:$1" "${@:2}"; }
+# in_engine TAG [LABEL=VALUE...]: puts an image into the fake engine.
+in_engine() { echo "${*:2}" >"$ENGINE/$1"; }
+asked() { "$PYTHON" "$OCI" requests "$REGISTRY" "$REPOSITORY"; }
+digest_in_registry() { "$PYTHON" "$OCI" digest "$REPOSITORY:$1"; }
+
+# verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
+verb() {
+  status=0
+  PATH=$TEST_DIR/bin "${VERBS:-$SHOP/scripts}/$1" "${@:2}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
+  # shellcheck disable=SC2034 # bats-assert reads it
+  output=$(cat "$TEST_DIR/stdout")
+  errors=$(cat "$TEST_DIR/stderr")
+}
+assert_errors() { # TEXT...: each is in stderr
+  local text
+  for text in "$@"; do output=$errors assert_output --partial "$text"; done
+}
+refute_errors() { output=$errors refute_output --partial "$1"; }
+assert_errors_whole() { assert_equal "$errors" "$1"; }
+assert_log() { assert_equal "$(cat "$LOG")" "$1"; }
+# assert_failed STATUS TEXT...: nothing on stdout, and stderr says what, why and the remedy.
+assert_failed() {
+  assert_equal "$status" "$1"
+  assert_output ""
+  assert_errors "${@:2}"
+}
+# assert_wrong_calls VERB [ARGUMENTS...]: -h prints the header on stdout; other options, too many arguments and those given are wrong calls
+# that do nothing.
+assert_wrong_calls() {
+  local arguments
+  verb "$1" -h
+  assert_success
+  assert_output --partial "Usage: scripts/$1"
+  assert_output --partial "Runs on: laptop"
+  assert_errors_whole ""
+  for arguments in "-x" "HEAD HEAD HEAD HEAD" "${@:2}"; do
+    # shellcheck disable=SC2086 # a list of words
+    verb "$1" $arguments
+    assert_failed 2 "Usage: scripts/$1"
+  done
+  # The header is found from any directory, by a relative path as well.
+  cd "$SHOP/k8s" || return
+  SHOP=.. verb "$1" -h
+  cd "$SHOP" || return
+  assert_output --partial "Usage: scripts/$1"
+  assert_log ""
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+load ../lib/shop.bash
+CHECKERS=(shfmt ruff shellcheck hadolint kubernetes-validate gixy pytest prove)
+
+setup() {
+  start_shop
+  real check
+  tools cp grep
+  local tool
+  # shellcheck disable=SC2016 # the fakes themselves expand them
+  for tool in "${CHECKERS[@]}"; do logged "$tool" 'if [[ ${FAILS:-} = "${0##*/}"* && "${0##*/} $*" = "$FAILS"* ]]; then echo "${0##*/} complains"; exit 1; fi'; done
+  mkdir -p scripts/demo/host nginx/conf.d k8s/{base,overlays/cluster} scripts/host/k8s
+  touch book-shop/Dockerfile scripts/demo/host/Dockerfile nginx/conf.d/shop.conf
+  touch k8s/base/{deployment,kustomization}.yaml k8s/overlays/cluster/availability.yaml
+  printf '#!/bin/bash\n' >"book-shop/a tool"
+  printf '@test "x" { true; }\n' >book-shop/no-script
+  printf '#!/usr/bin/env bats\n' >book-shop/shop.bats
+  printf '# shellcheck shell=bash\n' >book-shop/sourced.bash
+  printf 'x = 1\n' >book-shop/x.py
+  printf '#!/usr/bin/env %s\n' python3 >book-shop/verb
+  commit sources
+  printf '#!/bin/sh\n' >k8s/untracked
+  printf '#!/bin/sh\n' >k8s/removed && git add k8s/removed && rm k8s/removed
+  printf '#!/bin/sh\n' >k8s/ignored && echo ignored >.gitignore
+  echo /scripts/ >>.gitignore
+}
+teardown() { stop_shop; }
+
+@test "check: every source is given to its checkers, those git doesn't know yet as well; then the tests" {
+  verb check
+  assert_success
+  shell="k8s/untracked book-shop/a tool book-shop/shop.bats book-shop/sourced.bash"
+  python="book-shop/verb book-shop/x.py"
+  manifests="k8s/base/deployment.yaml k8s/overlays/cluster/availability.yaml scripts/host/k8s/*.yaml"
+  assert_equal "$(sed "s|$TMPDIR/[^/]*|TMP|" "$LOG")" "\
+shfmt -d -i 2 -ci -bn $shell
+ruff format --quiet --check $python
+shellcheck $shell
+ruff check --quiet $python
+hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
+kubernetes-validate --quiet --strict --kubernetes-version 1.33.0 $manifests
+kubernetes-validate --quiet --strict --kubernetes-version 1.37.0 $manifests
+gixy --skips host_spoofing TMP/nginx.conf
+pytest -q
+prove -r -j2 --ext .bats --exec bats tests/scripts tests/host tests/workflows"
+  rmdir "$TMPDIR" # nothing is left behind
+}
+
+@test "check: each checker's complaint is shown and makes it fail, at once" {
+  for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubernetes-validate gixy pytest prove; do
+    export FAILS
+    : >"$LOG"
+    verb check
+    assert_failure 1
+    assert_equal "$(grep -ho '[a-z-]* complains' "$TEST_DIR"/std*)" "${FAILS% *} complains"
+    assert_equal "$(sed -n '$p' "$LOG" | grep -o "^$FAILS ")" "$FAILS "
+  done
+}
+
+@test "check: a tool that is not there is a failure" {
+  for tool in "${CHECKERS[@]}"; do
+    mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
+    verb check
+    assert_failure
+    mv "$TEST_DIR/away" "$TEST_DIR/bin/$tool"
+  done
+}
+
+@test "check: -h and wrong calls" { assert_wrong_calls check; }

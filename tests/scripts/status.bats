@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+load ../lib/shop.bash
+setup() {
+  start_shop
+  real status
+  host_runs
+  export DIGEST=sha256:0123456789abcdef
+  # shellcheck disable=SC2016 # the fake itself expands it
+  host_does 'cat <<JSON
+{"environments": [
+  {"environment": "dev", "version": "1.1.0", "revision": "abcdef0123456789", "digest": "$DIGEST", "healthy": true, "previous": null},
+  {"environment": "prod", "version": null, "revision": null, "digest": null, "healthy": false, "previous": "$DIGEST"}
+], "host_files": "aaa"}
+JSON'
+}
+teardown() { stop_shop; }
+
+@test "status: a table of both environments, at the ports of this machine; a dash is what isn't there" {
+  DEV_PORT=8081 HTTP_PORT=81 verb status
+  assert_success
+  assert_output "\
+      URL                      VERSION   REVISION      DIGEST               HEALTHY  PREVIOUS
+dev   http://localhost:8081    1.1.0     abcdef012345  sha256:0123456789ab  yes      -
+prod  http://localhost:81      -         -             -                    NO       sha256:0123456789ab"
+  assert_errors_whole ""
+  assert_log "docker container inspect --format {{.State.Running}} test-host
+docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"
+}
+
+@test "status json: the host's answer as it is" {
+  verb status json
+  assert_success
+  assert_output "$("$ENGINE/exec")"
+}
+
+@test "status: the host's failure is passed on and nothing is printed" {
+  host_does 'echo "{"; echo "no kubectl" >&2; exit 4'
+  verb status
+  assert_failed 4 "no kubectl"
+  verb status json
+  assert_failed 4 "no kubectl"
+}
+
+@test "status: without a host it names make demo" {
+  host_runs false
+  verb status
+  assert_failed 1 "container test-host is stopped" "remedy: make demo"
+}
+
+@test "status: -h and wrong calls" {
+  verb status yaml
+  assert_failed 2 "'yaml' is no form of the status" "remedy: scripts/status -h"
+  verb status ""
+  assert_failed 2 "'' is no form"
+  assert_wrong_calls status "json json"
+}
