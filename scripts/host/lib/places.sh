@@ -1,0 +1,9 @@
+# shellcheck shell=bash disable=SC2034 # the variables are for those who source this
+# Sourced by all that runs on the host: where things are.
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=${home%/opt/book-shop} # empty on a host; files laid elsewhere find the rest of their host beside them
+conf=$root/etc/book-shop
+state=$root/var/lib/book-shop
+db_address=169.254.77.1 # systemd/book-shop-db-address.service
+# shellcheck source=../../lib/say.sh
+. "$home/lib/say.sh"

@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+load ../lib/host.bash
+setup() {
+  start_host
+  lay
+  touch "$WORLD/cluster"
+}
+teardown() { stop_host; }
+
+packages="docker.io nginx-light postgresql openssl curl jq iptables"
+# bash puts the pattern of dpkg-query there as it is
+asked="dpkg-query -W -f \${db:Status-Status}\\n $packages"
+in_nginx() { (cd "$1" && find book-shop conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
+
+@test "bootstrap: a new machine becomes the host" {
+  verb bootstrap
+  assert_success
+  assert_output ""
+  assert_errors_whole "==> packages
+==> address of db.internal
+==> postgresql
+==> kubernetes
+==> nginx
+==> host ready (host files 0123456789ab)"
+  run grep -v '^kubectl' "$LOG"
+  assert_output "$asked
+apt-get -qq -o DPkg::Lock::Timeout=600 update
+apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold install -y --no-install-recommends $packages
+systemctl daemon-reload
+systemctl enable --now --quiet book-shop-db-address.service
+systemctl daemon-reload
+runuser -u postgres -- psql -Atc show listen_addresses
+systemctl restart postgresql
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+sleep 1
+sleep 0.2
+rm -f /etc/nginx/sites-enabled/default
+rm -f /var/lib/book-shop/nginx-loaded
+rm -f /var/lib/book-shop/nginx-loaded
+rm -f /var/lib/book-shop/nginx-loaded
+rm -f /var/lib/book-shop/nginx-loaded
+nginx -t -q
+systemctl enable --quiet nginx
+systemctl reload-or-restart nginx
+touch /var/lib/book-shop/nginx-loaded"
+
+  assert_equal "$(stat -c %a "$CONF" "$STATE" "$STATE/dev" "$STATE/prod" | xargs)" "700 755 755 755" # NGINX looks into dev/
+  assert_equal "$(in_nginx "$HOST_ROOT/etc/nginx")" "$(in_nginx "$ROOT/nginx")"
+  refute [ -e "$HOST_ROOT/etc/nginx/sites-enabled/default" ]
+  for unit in "$ROOT"/scripts/host/systemd/*; do cmp "$unit" "$HOST_ROOT/etc/systemd/system/${unit##*/}"; done
+}
+
+@test "bootstrap: the second run changes nothing: no package, no reload of NGINX, no restart, no new secret" {
+  verb bootstrap
+  assert_success
+  before=$(tree "$HOST_ROOT" "$WORLD/passwords" "$WORLD/secret")
+  : >"$LOG"
+  verb bootstrap
+  assert_success
+  run grep -v '^kubectl' "$LOG"
+  assert_output "$asked
+systemctl daemon-reload
+systemctl enable --now --quiet book-shop-db-address.service
+systemctl daemon-reload
+runuser -u postgres -- psql -Atc show listen_addresses
+systemctl reload postgresql
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+rm -f /etc/nginx/sites-enabled/default
+nginx -t -q
+systemctl enable --quiet nginx
+systemctl start nginx"
+  assert_equal "$(tree "$HOST_ROOT" "$WORLD/passwords" "$WORLD/secret")" "$before"
+}
+
+@test "bootstrap: secrets are root's alone, and in no argument list, no output" {
+  verb bootstrap
+  verb bootstrap
+  assert_equal "$(stat -c %a "$CONF/dev.env" "$CONF/prod.env" "$CONF/deployer.kubeconfig" | xargs)" "600 600 600"
+  secrets=$(sed -n 's/^SECRET_KEY=//p; s,.*://[^:]*:\([^@]*\)@.*,\1,p' "$CONF"/*.env && sed -n 's/.*token: \([^}]*\)}.*/\1/p' "$CONF/deployer.kubeconfig")
+  assert_equal "$(sort -u <<<"$secrets" | awk 'length >= 10' | wc -l)" 5 # two of each environment, one of the cluster
+  refute grep -rqF "$secrets" "$LOG" "$TEST_DIR/stdout" "$TEST_DIR/stderr" "$STATE" "$HOST_ROOT/opt" "$HOST_ROOT/etc/postgresql"
+  assert_equal "$(find "$CONF" -name '*.new')" ""
+}
+
+@test "bootstrap: one missing package is reason enough to ask apt" {
+  verb bootstrap
+  rm "$WORLD/installed/jq"
+  : >"$LOG"
+  verb bootstrap
+  assert_success
+  assert_equal "$(grep -c '^apt-get' "$LOG")" 2
+}
+
+@test "bootstrap: a changed NGINX file is a reason for one reload" {
+  verb bootstrap
+  echo '# changed' >>"$HOST_ROOT/opt/book-shop/nginx/book-shop/proxy.conf"
+  : >"$LOG"
+  verb bootstrap
+  assert_success
+  assert_equal "$(grep -c 'systemctl reload-or-restart nginx' "$LOG")" 1
+  assert_equal "$(tail -n 1 "$HOST_ROOT/etc/nginx/book-shop/proxy.conf")" "# changed"
+}
+
+@test "bootstrap: files that NGINX refused are loaded by the next run that succeeds" {
+  : >"$WORLD/nginx-fails"
+  verb bootstrap
+  assert_equal "$status" 1
+  refute grep -q "nginx$" "$LOG"
+  rm "$WORLD/nginx-fails"
+  : >"$LOG"
+  verb bootstrap
+  assert_success
+  run tail -n 2 "$LOG"
+  assert_output "systemctl reload-or-restart nginx
+touch /var/lib/book-shop/nginx-loaded"
+}
+
+@test "bootstrap: killed here or there, the next run ends as if it had not been" {
+  verb bootstrap
+  assert_success
+  calls=$(wc -l <"$LOG")
+  # Secrets are new on each machine, so they are left out.
+  without_secrets() {
+    find "$HOST_ROOT" -printf '%M %P %l\n' | sort
+    (cd "$HOST_ROOT/etc" && find . -type f -not -path './book-shop/*.env' -print0 | sort -z | xargs -0 sha256sum && grep -c . book-shop/*.env)
+  }
+  whole=$(without_secrets)
+  for call in $(seq 2 7 "$calls") "$((calls - 2))" "$((calls - 1))" "$calls"; do
+    stop_host
+    start_host
+    lay
+    touch "$WORLD/cluster"
+    killed_at "$call" bootstrap 2>/dev/null
+    : >"$LOG"
+    verb bootstrap
+    assert_success
+    assert_equal "$(without_secrets)" "$whole"
+    run tail -n 2 "$LOG"
+    assert_output "systemctl reload-or-restart nginx
+touch /var/lib/book-shop/nginx-loaded"
+  done
+}
+
+@test "bootstrap: wrong calls" { assert_wrong_calls_on_host bootstrap x "--force" ";reboot"; }

@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+load ../lib/host.bash
+setup() {
+  start_host
+  lay_ready
+}
+teardown() { stop_host; }
+
+# pre_flight SLOT NUMBER: what is looked at first, when SLOT is live and the image is in the engine.
+asked_for() { printf 'docker image inspect %s' "$(image "$1")"; }
+label_and_serving() {
+  printf 'docker image inspect -f {{index .Config.Labels "org.opencontainers.image.revision"}} %s\n' "$(image "$2")"
+  printf 'docker ps --no-trunc --filter name=^book-shop-%s$ --format {{.Image}}' "$1"
+}
+# migrated NUMBER and started SLOT PORT NUMBER
+migrated() {
+  echo 'docker ps -aq --filter name=^book-shop-migration$'
+  echo "timeout -k 5 300 docker run --rm --name book-shop-migration $HARDENED $(image "$1") python3 manage.py migrate --noinput"
+  printf 'docker run --rm --name book-shop-migration %s %s python3 manage.py migrate --noinput' "$HARDENED" "$(image "$1")"
+}
+started() {
+  echo "docker ps -aq --filter name=^book-shop-$1\$"
+  printf 'docker run -d --name book-shop-%s -p 127.0.0.1:%s:8000 %s --restart unless-stopped --stop-timeout 25 %s' "$1" "$2" "$HARDENED" "$(image "$3")"
+}
+ready() { printf 'curl -fsS -o /dev/null -m 3 http://localhost:%s/readyz' "$1"; }
+version="curl -fsS -m 5 http://localhost:8080/version"
+flag=/var/lib/book-shop/dev/slot-b-is-live
+
+# still SLOT NUMBER: that image serves from that slot, alone, and is what is remembered.
+assert_still() {
+  assert_equal "$(served_in dev)" "$2 book-shop-$1"
+  assert_equal "$(live_slot)" "$1"
+  assert_equal "$(remembered dev)" "$2 -"
+}
+
+@test "deploy-dev: the first time: pull, migrate, start in the idle slot, flip, check" {
+  in_registry 1
+  verb deploy-dev "$(image 1)"
+  assert_success
+  assert_output ""
+  assert_log "$(asked_for 1)
+docker pull -q $(image 1)
+$(label_and_serving a 1)
+$(migrated 1)
+$(started b 4002 1)
+$(ready 4002)
+touch $flag
+$version
+sleep 3
+docker ps -q --filter name=^book-shop-a\$
+docker ps -aq --filter name=^book-shop-a\$"
+  assert_equal "$(served_in dev)" "1 book-shop-b"
+  assert_equal "$(remembered dev)" "1 -"
+  assert_deploy_log "unknown dev deploy $(image 1) ok"
+  assert_last_words "==> dev serves $(image 1)"
+}
+
+@test "deploy-dev: the second time: the slots change places, and the old one stops after the flip and the drain" {
+  deployed dev 1
+  in_registry 2
+  ACTOR=ann verb deploy-dev "$(image 2)"
+  assert_success
+  assert_log "$(asked_for 2)
+docker pull -q $(image 2)
+$(label_and_serving b 2)
+$(migrated 2)
+$(started a 4001 2)
+$(ready 4001)
+rm -f $flag
+$version
+sleep 3
+docker ps -q --filter name=^book-shop-b\$
+docker stop id-of-book-shop-b
+docker ps -aq --filter name=^book-shop-b\$
+docker rm -f id-of-book-shop-b"
+  assert_equal "$(served_in dev)" "2 book-shop-a"
+  assert_equal "$(remembered dev)" "2 1"
+  assert_deploy_log "ann dev deploy $(image 2) ok"
+  assert_equal "$(deploy_log | wc -l)" 2
+
+  deployed dev 3
+  assert_equal "$(served_in dev)" "3 book-shop-b"
+  assert_equal "$(remembered dev)" "3 2"
+}
+
+@test "deploy-dev: the same image again changes nothing" {
+  deployed dev 1
+  before=$(tree "$STATE" "$WORLD")
+  verb deploy-dev "$(image 1)"
+  assert_success
+  assert_log "$(asked_for 1)
+$(label_and_serving b 1)
+$version
+docker ps -aq --filter name=^book-shop-a\$"
+  assert_equal "$(tree "$STATE" "$WORLD")" "$before"
+  assert_errors_whole "==> dev serves $(image 1) already"
+}
+
+@test "deploy-dev: the same image, which no longer answers, is started anew" {
+  deployed dev 1
+  in_registry 1 wrong
+  verb deploy-dev "$(image 1)"
+  assert_failed 1 ":8080 did not answer"
+  in_registry 1
+  rm "$WORLD/containers/book-shop-b"
+  verb deploy-dev "$(image 1)"
+  assert_success
+  assert_equal "$(served_in dev)" "1 book-shop-a"
+  assert_equal "$(remembered dev)" "1 -"
+}
+
+@test "deploy-dev: an image that is ready at the second look only" {
+  in_registry 1 slow
+  verb deploy-dev "$(image 1)"
+  assert_success
+  run grep -A 3 readyz "$LOG"
+  assert_output "$(ready 4002)
+docker inspect -f {{.RestartCount}} book-shop-b
+sleep 0.2
+$(ready 4002)
+touch $flag
+$version
+sleep 3"
+}
+
+@test "deploy-dev: an image that can't be pulled: nothing is touched" {
+  deployed dev 1
+  before=$(tree "$STATE" "$WORLD")
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "can't pull $(image 2): is it in the registry, and can this host reach it?"
+  assert_log "$(asked_for 2)
+docker pull -q $(image 2)"
+  assert_equal "$(tree "$STATE" "$WORLD")" "$before"
+}
+
+@test "deploy-dev: a failed migration starts nothing" {
+  deployed dev 1
+  in_registry 2 migrate
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "column already exists" "deploy-dev: the migration failed. Still serving: $(image 1)"
+  assert_log "$(asked_for 2)
+docker pull -q $(image 2)
+$(label_and_serving b 2)
+$(migrated 2)
+docker ps -aq --filter name=^book-shop-migration\$
+docker ps -aq --filter name=^book-shop-a\$
+docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
+  assert_still b 1
+  assert_deploy_log "unknown dev deploy $(image 2) failed"
+}
+
+@test "deploy-dev: a migration past its limit is killed, and its container removed" {
+  deployed dev 1
+  in_registry 2 hang
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "the migration failed"
+  assert_still b 1
+}
+
+@test "deploy-dev: a container that does not start is removed" {
+  deployed dev 1
+  in_registry 2 start
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "deploy-dev: slot a did not start. Still serving: $(image 1)"
+  assert_still b 1
+  assert_deploy_log "unknown dev deploy $(image 2) failed"
+  refute [ "$(grep -c "^curl" "$LOG")" -gt 0 ]
+}
+
+@test "deploy-dev: a container that is never ready: its last lines, and the old one serves on" {
+  deployed dev 1
+  in_registry 2 never-ready
+  READY_LIMIT=0 verb deploy-dev "$(image 2)"
+  assert_failed 1 "the last 20 lines of $(revision 2)" "and those of its stderr" "slot a was not ready within 0 s; its last lines are above. Still serving: $(image 1)"
+  assert_still b 1
+  refute grep -q "$flag" "$LOG"
+}
+
+@test "deploy-dev: a container that crashes is given up at its second restart, not at the limit" {
+  deployed dev 1
+  in_registry 2 crash
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "the last 20 lines of $(revision 2)" "slot a crashes at start; its last lines are above. Still serving: $(image 1)"
+  assert_still b 1
+}
+
+@test "deploy-dev: the very first image fails: nothing serves, and that is said" {
+  in_registry 1 crash
+  verb deploy-dev "$(image 1)"
+  assert_failed 1 "Still serving: nothing"
+  assert_equal "$(ls -A "$WORLD/containers" "$STATE/dev")" "$(printf '%s:\n\n%s:' "$STATE/dev" "$WORLD/containers")"
+  assert_deploy_log "unknown dev deploy $(image 1) failed"
+}
+
+@test "deploy-dev: a wrong answer on :8080 flips NGINX back before the new container goes" {
+  deployed dev 1
+  in_registry 2 wrong
+  verb deploy-dev "$(image 2)"
+  assert_failed 1 "deploy-dev: :8080 did not answer with revision $(revision 2). Still serving: $(image 1)"
+  run sed -n '/readyz/,$p' "$LOG"
+  assert_output "$(ready 4001)
+rm -f $flag
+$version
+touch $flag
+docker ps -aq --filter name=^book-shop-migration\$
+docker ps -aq --filter name=^book-shop-a\$
+docker rm -f id-of-book-shop-a
+docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
+  assert_still b 1
+  assert_deploy_log "unknown dev deploy $(image 2) failed"
+}
+
+@test "deploy-dev: after each failure the next image is served" {
+  deployed dev 1
+  for fault in migrate hang start crash never-ready wrong; do
+    in_registry 2 "$fault"
+    READY_LIMIT=0 verb deploy-dev "$(image 2)"
+    assert_equal "$status" 1
+    assert_still b 1
+  done
+  deployed dev 3
+  assert_equal "$(served_in dev)" "3 book-shop-a"
+  assert_equal "$(remembered dev)" "3 1"
+}
+
+@test "deploy-dev: killed at any call: something serves, and the next run heals it" {
+  deployed dev 1
+  assert_healed_after_any_kill dev
+}
+
+@test "deploy-dev: wrong calls" { assert_wrong_calls_on_host deploy-dev "" "a b"; }
+
+@test "deploy-dev: hostile images" { assert_hostile_images_refused deploy-dev; }
