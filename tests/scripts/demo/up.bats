@@ -1,0 +1,219 @@
+#!/usr/bin/env bats
+load ../../lib/shop.bash
+setup() {
+  start_shop
+  real demo/up
+  tools cmp cp date mv timeout
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/demo/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
+  fake_in_shop scripts/demo/base-image 'echo base:made'
+  fake_in_shop scripts/demo/kubernetes-build
+  script_is "first script"
+  logged sysctl 'echo "kernel.panic = 0"'
+  logged curl 'exit 6'
+  mkdir scripts/demo/host
+  echo 'listen on REGISTRY_PORT' >scripts/demo/host/vendor-data
+  # shellcheck disable=SC2016 # the fake itself expands it
+  host_does 'case "$*" in
+  "-i test-host bash") cat >"$ENGINE/ran"; [ ! -f "$ENGINE/script-fails" ] || { echo "apt is locked" >&2; exit 100; } ;;
+  *cloud-init-output.log) echo "E: no such package" ;;
+  "test-host sh -c"*) [ ! -f "$ENGINE/cloud-init-fails" ] ;;
+esac'
+  seed=$XDG_CACHE_HOME/book-shop/demo/test
+}
+teardown() { stop_shop; }
+
+script_is() { fake_in_shop scripts/user-data "echo '$1'"; } # what the install script is
+checked='scripts/demo/check-port HTTP_PORT 80 test-host
+scripts/demo/check-port DEV_PORT 8080 test-host
+scripts/demo/check-port REGISTRY_PORT 5000 test-registry'
+rendered() { echo "scripts/user-data $REPOSITORY localhost,127.0.0.1"; }
+saved='sysctl kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes vm.overcommit_memory'
+waited='docker exec test-host sh -c until [ -f /run/cloud-init/result.json ]; do sleep 0.5; done; cloud-init status >/dev/null'
+network='docker network inspect test
+docker network create test-probe
+docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test-probe
+docker network rm test-probe
+docker network create --subnet 172.30.0.0/16 test
+docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test'
+registry='docker container inspect test-registry
+docker build --quiet --build-arg BASE_IMAGE=base:made --tag test-registry scripts/demo/registry
+docker run -d --name test-registry --init --stop-signal SIGTERM --restart unless-stopped --network test --network-alias registry -p 127.0.0.1:5000:5000 -v test-registry:/var/lib/registry test-registry'
+host() { # TARGET...: its build and run
+  echo "docker build --quiet --build-arg BASE_IMAGE=base:made $* --tag test-host --file scripts/demo/host/Dockerfile scripts/demo
+docker run -d --name test-host --hostname test-host --network test --ip 172.30.0.10 --privileged --cgroupns private --stop-timeout 60 \
+--tmpfs /run --tmpfs /run/lock -v test-host:/var -v $seed:/var/lib/cloud/seed/nocloud:ro -p 127.0.0.1:80:80 -p 127.0.0.1:8080:8080 test-host"
+}
+up_already="$checked
+$(REPOSITORY=localhost:1/book-shop rendered)
+docker network inspect test
+docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test
+docker container inspect test-host
+scripts/demo/base-image host
+docker container inspect test-registry
+docker container inspect test-host
+docker inspect -f {{range .HostConfig.PortBindings}}{{(index . 0).HostPort}} {{end}} test-host
+docker start test-host test-registry
+$waited"
+files() { (cd "$seed" && sha256sum -- *); }
+
+@test "up: the first time network, registry and host are made, in this order, with what cloud-init reads" {
+  verb demo/up
+  assert_success
+  assert_output ""
+  assert_errors_whole $'==> registry on localhost:5000\n==> machine in a container\n==> cloud-init'
+  kubernetes=$XDG_CACHE_HOME/book-shop/kubernetes-1.20.2
+  assert_log "$checked
+$(rendered)
+$saved
+$network
+docker container inspect test-host
+curl -fsSL -m 10 -o /dev/null -I https://github.com/k3s-io/k3s/releases
+scripts/demo/base-image host
+$registry
+docker container inspect test-host
+scripts/demo/kubernetes-build $kubernetes
+$(host --target host-with-kubernetes --build-context "kubernetes=$kubernetes")
+$waited"
+  assert_equal "$(cat "$seed/user-data")" "first script"
+  assert_equal "$(cat "$seed/vendor-data")" "listen on 5000"
+  assert_equal "$(sed 's/[0-9]\{10,\}/NOW/' "$seed/meta-data")" $'instance-id: i-NOW\nlocal-hostname: test-host'
+  assert_equal "$(cat "$seed/sysctl")" "kernel.panic = 0"
+  assert_equal "$(ls "$seed")" $'meta-data\nsysctl\nuser-data\nvendor-data'
+}
+
+@test "up: where public registry and k3s can be reached nothing is made here, and the ports are those chosen" {
+  fake_in_shop scripts/demo/base-image
+  logged curl
+  HTTP_PORT=81 DEV_PORT=8081 REGISTRY_PORT=5001 verb demo/up
+  assert_success
+  assert_equal "$(grep -E '^docker (build|run)' "$LOG")" "$(
+    {
+      sed '1d; s/127.0.0.1:5000:/127.0.0.1:5001:/' <<<"$registry"
+      host --target host | sed 's/127.0.0.1:80:80 -p 127.0.0.1:8080:/127.0.0.1:81:80 -p 127.0.0.1:8081:/'
+    } | sed 's/--build-arg BASE_IMAGE=base:made //'
+  )"
+  refute grep kubernetes-build "$LOG"
+  assert_equal "$(cat "$seed/vendor-data")" "listen on 5001"
+}
+
+@test "up: CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
+  logged curl
+  CLOSED_NETWORK=1 verb demo/up
+  assert_success
+  refute grep curl "$LOG"
+  assert grep -F "scripts/demo/kubernetes-build $XDG_CACHE_HOME/book-shop/kubernetes-1.20.2" "$LOG"
+  assert grep -F -- "--target host-with-kubernetes" "$LOG"
+}
+
+@test "up: the second time it starts nothing new and writes nothing" {
+  verb demo/up
+  before=$(files)
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_errors_whole "==> cloud-init"
+  assert_log "$up_already"
+  assert_equal "$(files)" "$before"
+  [ ! -e "$ENGINE/ran" ]
+}
+
+@test "up: a host that is there on other ports is named with them" {
+  verb demo/up
+  HTTP_PORT=81 verb demo/up
+  assert_failed 1 "on the ports 80 8080" "make demo-down demo"
+}
+
+@test "up: a host that lost its registry gets a new one and stays itself" {
+  verb demo/up
+  rm "$ENGINE/containers/test-registry"
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_equal "$(grep -E '^docker (build|run|start)' "$LOG")" "$(sed 1d <<<"$registry")
+docker start test-host test-registry"
+}
+
+@test "up: a changed install script is run on the living host, once" {
+  verb demo/up
+  script_is "second script"
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_errors "==> the install script has changed"
+  assert_log "$up_already
+docker exec -i test-host bash"
+  assert_equal "$(cat "$ENGINE/ran")" "second script"
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_log "$up_already"
+}
+
+@test "up: a changed install script that fails is not taken for done" {
+  verb demo/up
+  script_is "second script"
+  touch "$ENGINE/script-fails"
+  verb demo/up
+  assert_failed 1 "apt is locked" "the install script failed on the local host" "make demo"
+  assert_equal "$(cat "$seed/user-data")" "first script"
+  rm "$ENGINE/script-fails" "$ENGINE/ran"
+  verb demo/up
+  assert_success
+  assert_equal "$(cat "$ENGINE/ran")" "second script"
+  assert_equal "$(cat "$seed/user-data")" "second script"
+}
+
+@test "up: a first boot that fails shows its last lines" {
+  touch "$ENGINE/cloud-init-fails"
+  verb demo/up
+  assert_failed 1 "E: no such package" "the install script failed on the local host; its last lines are above" "make demo-down demo"
+  assert grep -xF "docker exec test-host tail -n 30 /var/log/cloud-init-output.log" "$LOG"
+  verb demo/up # again: the failure is not forgotten
+  assert_failed 1 "E: no such package"
+}
+
+@test "up: a host that could not be made is made the next time" {
+  for command in build run; do
+    touch "$ENGINE/fails-$command"
+    verb demo/up
+    assert_failed 1 "the engine fails to $command"
+    rm "$ENGINE/fails-$command"
+  done
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_equal "$(grep -c '^docker run' "$LOG")" 2
+  refute grep "^$saved" "$LOG" # the kernel's settings as they were the first time
+}
+
+@test "up: a taken port, a bad name and an unset variable stop it before anything is touched" {
+  for TAKEN in HTTP_PORT DEV_PORT REGISTRY_PORT; do
+    export TAKEN
+    verb demo/up
+    assert_failed 1 "port taken"
+  done
+  refute grep -v check-port "$LOG"
+  : >"$LOG"
+  for name in Shop ../shop -x 'a b' 1 "$(printf 'a%.0s' {1..42})"; do
+    DEMO=$name verb demo/up
+    assert_failed 2 "DEMO=$name is not a name"
+  done
+  for name in DEMO REPOSITORY HTTP_PORT DEV_PORT REGISTRY_PORT; do
+    declare -x "$name="
+    verb demo/up
+    assert_failed 1 "$name: call it by make"
+    declare -x "$name=x"
+  done
+  assert_log ""
+  [ ! -e "$XDG_CACHE_HOME" ]
+}
+
+@test "up: an install script that can't be rendered touches nothing" {
+  fake_in_shop scripts/user-data 'echo "not a repository" >&2; exit 2'
+  verb demo/up
+  assert_failure 2
+  assert_equal "$(grep -v '^scripts/' "$LOG" || true)" ""
+}
+
+@test "up: -h and wrong calls" { assert_wrong_calls demo/up; }
