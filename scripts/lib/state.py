@@ -1,0 +1,135 @@
+"""The S3 bucket of Terraform's state: `python3 scripts/lib/state.py <check|make>` checks or makes it, prints its name.
+
+Settings: AWS_REGION; AWS_ACCOUNT, the only account allowed, when it is set; TF_VAR_name, after which the bucket is
+named. Credentials and endpoints as boto3 finds them. One shop of a name lives in an account, so the bucket's region is
+the region of the shop.
+"""
+
+import os
+import sys
+
+import say
+
+KEPT_DAYS = 90  # of an old state
+
+
+def account(sts, expected=None):
+    """The number of the account that the credentials belong to. Raises Problem when it isn't the expected one."""
+    found = sts.get_caller_identity()["Account"]
+    if expected and found != expected:
+        why = f"the credentials belong to account {found}, AWS_ACCOUNT is {expected}"
+        raise say.Problem("wrong AWS account", why, "set AWS_PROFILE to a profile of that account")
+    return found
+
+
+def region_of(s3, bucket, owner):
+    """The region of a bucket, None when there is none. Raises Problem when somebody else owns it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=owner)["BucketRegion"]
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return None
+        if status == 403:
+            why = f"account {owner} doesn't own it, or these credentials may not see it"
+            raise say.Problem(f"no access to the state bucket {bucket}", why, "set another TF_VAR_name") from None
+        raise
+
+
+def settings():
+    """How the bucket has to be, as [(setting, argument, value)]: boto3's S3 client has a get_ and a put_ of each."""
+    encryption = {
+        "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+    }
+    blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    old = {
+        "ID": "old-states",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_DAYS},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+    return [
+        ("public_access_block", "PublicAccessBlockConfiguration", dict.fromkeys(blocked, True)),
+        ("bucket_versioning", "VersioningConfiguration", {"Status": "Enabled"}),
+        ("bucket_encryption", "ServerSideEncryptionConfiguration", encryption),
+        ("bucket_lifecycle_configuration", "LifecycleConfiguration", {"Rules": [old]}),
+    ]
+
+
+def make(s3, bucket, region, owner):
+    """Makes the bucket unless it is there, and puts right the settings that differ; the public is shut out first."""
+    if region_of(s3, bucket, owner) is None:
+        say.say(f"make the state bucket {bucket}")
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **where)
+    for setting, argument, value in settings():
+        if not is_set(s3, bucket, owner, setting, argument, value):
+            say.say(f"set its {setting.replace('_', ' ')}")
+            getattr(s3, f"put_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner, **{argument: value})
+
+
+def is_set(s3, bucket, owner, setting, argument, value):
+    """Whether a setting of the bucket has that value."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = getattr(s3, f"get_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        raise
+    found = found.get(argument, found)  # some answers are wrapped in the argument's name, some are not
+    return all(found.get(key) == wanted for key, wanted in value.items())
+
+
+def main(verb):
+    """Returns the bucket's name; for `check` it has to be there, in this region and account, for `make` it is made."""
+    try:
+        import boto3
+        import botocore.exceptions
+    except ModuleNotFoundError as error:
+        raise say.Problem("the AWS library for Python is missing", error, "make setup") from None
+    region = say.demand("AWS_REGION")
+    try:
+        owner = account(boto3.client("sts", region_name=region), os.environ.get("AWS_ACCOUNT"))
+        bucket = f"{say.demand('TF_VAR_name')}-terraform-state-{owner}"
+        s3 = boto3.client("s3", region_name=region)
+        found = region_of(s3, bucket, owner)
+        if found and found != region:
+            why = f"the shop's state is in {found} ({bucket}), AWS_REGION is {region}"
+            raise say.Problem("wrong AWS region", why, f"export AWS_REGION={found}")
+        if verb == "make":
+            make(s3, bucket, region, owner)
+        elif not found:
+            why = f"bucket {bucket} doesn't exist"
+            raise say.Problem("there is no place for Terraform's state yet", why, "scripts/infra bootstrap")
+        return bucket
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise problem(botocore.exceptions, error) from None
+
+
+def problem(exceptions, error):
+    """An error of boto3 as a Problem: what is wrong with the credentials, the region or the network."""
+    login = "aws configure sso, or set AWS_PROFILE"
+    region = f"check AWS_REGION={os.environ['AWS_REGION']} and the network"
+    kinds = (
+        ("NoCredentialsError PartialCredentialsError CredentialRetrievalError", "there are no AWS credentials", login),
+        ("ProfileNotFound", "AWS_PROFILE names no profile", login),
+        ("TokenRetrievalError UnauthorizedSSOTokenError", "the AWS login has expired", "aws sso login"),
+        ("EndpointConnectionError ConnectTimeoutError InvalidRegionError", "AWS doesn't answer", region),
+    )
+    for names, what, remedy in kinds:
+        if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
+            return say.Problem(what, error, remedy)
+    return say.Problem("AWS refuses", error, "aws sts get-caller-identity")
+
+
+if __name__ == "__main__":
+    try:
+        print(main(sys.argv[1]))
+    except say.Problem as problem_found:
+        print(f"infra: {problem_found}", file=sys.stderr)
+        sys.exit(problem_found.status)

@@ -1,0 +1,93 @@
+locals {
+  # owner/name, or owner@1/name@2 where the tokens carry the ids: one form is trusted, never both, since names can be taken over.
+  owner_name  = split("/", var.github_repository)
+  ids         = var.github_ids == null ? null : split("/", var.github_ids)
+  github_repo = local.ids == null ? var.github_repository : "${local.owner_name[0]}@${local.ids[0]}/${local.owner_name[1]}@${local.ids[1]}"
+
+  github_provider_arn = var.github_provider_arn == null ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_provider_arn
+
+  # What the jobs call in the registry: dev pushes images; prod puts one more tag on a manifest that is there.
+  registry_actions = {
+    dev = [
+      "ecr-public:BatchCheckLayerAvailability",
+      "ecr-public:BatchDeleteImage", # prune
+      "ecr-public:CompleteLayerUpload",
+      "ecr-public:DescribeImages",
+      "ecr-public:DescribeRepositories",
+      "ecr-public:InitiateLayerUpload",
+      "ecr-public:PutImage",
+      "ecr-public:UploadLayerPart",
+    ]
+    prod = [
+      "ecr-public:DescribeImages",
+      "ecr-public:DescribeRepositories",
+      "ecr-public:PutImage",
+    ]
+  }
+}
+
+# AWS knows GitHub's certificate authorities by itself: no thumbprints.
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.github_provider_arn == null ? 1 : 0
+
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "github" {
+  for_each = var.github_subjects
+
+  name                 = "${var.name}-${each.key}"
+  description          = "GitHub Actions of ${var.github_repository}, ${each.value}"
+  max_session_duration = 3600
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = local.github_provider_arn }
+      Condition = {
+        StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub" = "repo:${local.github_repo}:${each.value}"
+        }
+      }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "github" {
+  for_each = var.github_subjects
+
+  name = "deploy"
+  role = aws_iam_role.github[each.key].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "RegistryLogin"
+        Effect   = "Allow"
+        Action   = ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]
+        Resource = "*" # neither call knows resources
+      },
+      {
+        Sid      = "Registry"
+        Effect   = "Allow"
+        Action   = local.registry_actions[each.key]
+        Resource = aws_ecrpublic_repository.shop.arn
+      },
+      {
+        Sid      = "RunVerb"
+        Effect   = "Allow"
+        Action   = ["ssm:SendCommand"]
+        Resource = [aws_ssm_document.verbs[each.key].arn, aws_instance.host.arn]
+      },
+      {
+        Sid      = "FindHostAndReadOutput"
+        Effect   = "Allow"
+        Action   = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
+        Resource = "*" # none of these calls knows resources
+      },
+    ]
+  })
+}

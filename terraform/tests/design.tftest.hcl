@@ -1,0 +1,248 @@
+# The rules of the brief and the limits of each right. Every provider call is mocked: no network, no keys; `apply` makes nothing.
+# The install script has to be there: scripts/user-data @REPOSITORY@ @ALLOWED_HOSTS@ >terraform/.build/user-data
+
+mock_provider "aws" {
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "ami-0123456789abcdef0" }
+  }
+  mock_resource "aws_vpc" {
+    defaults = { id = "vpc-0123456789abcdef0" }
+  }
+  mock_resource "aws_internet_gateway" {
+    defaults = { id = "igw-0123456789abcdef0" }
+  }
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-0123456789abcdef0" }
+  }
+  mock_resource "aws_instance" {
+    defaults = {
+      id        = "i-0123456789abcdef0"
+      arn       = "arn:aws:ec2:eu-central-1:123456789012:instance/i-0123456789abcdef0"
+      public_ip = "198.51.100.7"
+    }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  override_resource {
+    target = aws_ssm_document.verbs["dev"]
+    values = { arn = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-dev" }
+  }
+  override_resource {
+    target = aws_ssm_document.verbs["prod"]
+    values = { arn = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-prod" }
+  }
+  override_resource {
+    target = aws_ssm_document.install
+    values = { latest_version = "7" }
+  }
+}
+
+# Only this one knows the repository: it is made in us-east-1.
+mock_provider "aws" {
+  alias = "us_east_1"
+
+  mock_resource "aws_ecrpublic_repository" {
+    defaults = {
+      arn            = "arn:aws:ecr-public::123456789012:repository/book-shop"
+      repository_uri = "public.ecr.aws/a1b2c3d4/book-shop"
+    }
+  }
+}
+
+variables {
+  github_repository = "acme/shop"
+}
+
+run "network" {
+  assert {
+    condition     = aws_subnet.public.vpc_id == aws_vpc.main.id && aws_subnet.public.map_public_ip_on_launch
+    error_message = "One public subnet within the VPC."
+  }
+  assert {
+    condition     = cidrhost(aws_vpc.main.cidr_block, 0) == cidrhost(aws_subnet.public.cidr_block, 0) && alltrue([for used in ["172.17.", "10.42.", "10.43."] : !startswith(aws_vpc.main.cidr_block, used)])
+    error_message = "The subnet lies within the VPC, and both apart from Docker's and k3s's networks."
+  }
+  assert {
+    condition     = aws_internet_gateway.main.vpc_id == aws_vpc.main.id && [for r in aws_route_table.public.route : "${r.cidr_block} ${r.gateway_id}"] == ["0.0.0.0/0 igw-0123456789abcdef0"]
+    error_message = "The one route leads to the internet gateway."
+  }
+  assert {
+    condition     = aws_route_table_association.public.subnet_id == aws_subnet.public.id && aws_route_table_association.public.route_table_id == aws_route_table.public.id
+    error_message = "The public subnet uses that route."
+  }
+  assert {
+    condition     = toset([for r in aws_vpc_security_group_ingress_rule.nginx : "${r.security_group_id} ${r.ip_protocol} ${r.from_port}-${r.to_port} ${r.cidr_ipv4}"]) == toset(["sg-0123456789abcdef0 tcp 80-80 0.0.0.0/0", "sg-0123456789abcdef0 tcp 8080-8080 0.0.0.0/0"])
+    error_message = "Inbound: tcp 80 and 8080, nothing else."
+  }
+  assert {
+    condition     = toset([for r in aws_vpc_security_group_egress_rule.web : "${r.ip_protocol} ${r.from_port}-${r.to_port}"]) == toset(["tcp 80-80", "tcp 443-443"])
+    error_message = "Outbound: the web, nothing else."
+  }
+  assert {
+    condition     = aws_default_security_group.empty.vpc_id == aws_vpc.main.id && length(aws_default_security_group.empty.ingress) == 0 && length(aws_default_security_group.empty.egress) == 0
+    error_message = "The VPC's default group is emptied."
+  }
+}
+
+run "host" {
+  assert {
+    condition     = aws_instance.host.subnet_id == aws_subnet.public.id && aws_instance.host.vpc_security_group_ids == toset([aws_security_group.host.id])
+    error_message = "The instance is in the public subnet, in exactly one security group."
+  }
+  assert {
+    condition     = data.aws_ssm_parameter.ubuntu.name == "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id" && aws_instance.host.ami == "ami-0123456789abcdef0"
+    error_message = "Ubuntu 24.04 LTS from Canonical's parameter."
+  }
+  assert {
+    condition     = [for d in aws_instance.host.root_block_device : "${d.volume_size} ${d.volume_type} ${d.encrypted}"] == ["30 gp3 true"]
+    error_message = "30 GB, gp3, encrypted."
+  }
+  assert {
+    condition     = [for o in aws_instance.host.metadata_options : "${o.http_endpoint} ${o.http_tokens} ${o.http_put_response_hop_limit}"] == ["enabled required 1"]
+    error_message = "IMDSv2 is required, and out of the containers' reach."
+  }
+  assert {
+    condition     = aws_instance.host.iam_instance_profile == aws_iam_instance_profile.host.name && aws_iam_instance_profile.host.role == aws_iam_role.host.name && aws_iam_role_policy_attachment.host.role == aws_iam_role.host.name
+    error_message = "The instance has its role."
+  }
+  assert {
+    condition     = aws_iam_role_policy_attachment.host.policy_arn == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    error_message = "That role may use Systems Manager and nothing else."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.host.assume_role_policy).Statement == [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
+    error_message = "Only EC2 takes the host's role."
+  }
+  assert {
+    condition     = aws_instance.host.tags == tomap({ Name = "book-shop" }) && local.tags.Project == "book-shop"
+    error_message = "scripts/lib/host.py finds the instance by Name and Project."
+  }
+  assert {
+    condition     = aws_instance.host.instance_type == "t3.medium"
+    error_message = "4 GB of memory."
+  }
+  assert {
+    condition     = aws_instance.host.user_data_base64 == base64gzip(local.install_script) && local.user_data_bytes <= 16384 && local.user_data_bytes > 1000
+    error_message = "The instance boots the install script, within EC2's limit."
+  }
+  assert {
+    condition     = local.install_script == replace(replace(file(".build/user-data"), "@REPOSITORY@", "public.ecr.aws/a1b2c3d4/book-shop"), "@ALLOWED_HOSTS@", "*") && !strcontains(local.install_script, "@REPOSITORY@")
+    error_message = "The install script names the repository and the allowed hosts."
+  }
+}
+
+run "registry" {
+  assert {
+    condition     = output.repository == "public.ecr.aws/a1b2c3d4/book-shop"
+    error_message = "The ECR Public repository is made in us-east-1."
+  }
+  assert {
+    condition     = [for c in aws_ecrpublic_repository.shop.catalog_data : c.description != "" && c.architectures == toset(["x86-64"])] == [true]
+    error_message = "The repository has catalogue data."
+  }
+}
+
+run "github" {
+  assert {
+    condition     = aws_iam_openid_connect_provider.github[0].url == "https://token.actions.githubusercontent.com" && aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
+    error_message = "Tokens of GitHub, made for AWS."
+  }
+  assert {
+    condition = { for name, role in aws_iam_role.github : name => jsondecode(role.assume_role_policy).Statement } == {
+      for name, subject in { dev = "repo:acme/shop:environment:dev", prod = "repo:acme/shop:environment:prod" } : name => [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRoleWithWebIdentity"
+        Principal = { Federated = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+        Condition = { StringEquals = {
+          "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+          "token.actions.githubusercontent.com:sub" = subject
+        } }
+      }]
+    }
+    error_message = "Each role trusts exactly its GitHub environment of exactly one repository."
+  }
+  assert {
+    condition = { for name, policy in aws_iam_role_policy.github : name => { for s in jsondecode(policy.policy).Statement : s.Sid => s.Action } } == {
+      dev = {
+        RegistryLogin = ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]
+        Registry = [
+          "ecr-public:BatchCheckLayerAvailability", "ecr-public:BatchDeleteImage", "ecr-public:CompleteLayerUpload", "ecr-public:DescribeImages", "ecr-public:DescribeRepositories",
+          "ecr-public:InitiateLayerUpload", "ecr-public:PutImage", "ecr-public:UploadLayerPart",
+        ]
+        RunVerb               = ["ssm:SendCommand"]
+        FindHostAndReadOutput = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
+      }
+      prod = {
+        RegistryLogin         = ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]
+        Registry              = ["ecr-public:DescribeImages", "ecr-public:DescribeRepositories", "ecr-public:PutImage"]
+        RunVerb               = ["ssm:SendCommand"]
+        FindHostAndReadOutput = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
+      }
+    }
+    error_message = "Each role may call exactly what its jobs call."
+  }
+  assert {
+    condition = { for name, policy in aws_iam_role_policy.github : name => { for s in jsondecode(policy.policy).Statement : s.Sid => join(" ", flatten([s.Resource])) } } == {
+      for name in ["dev", "prod"] : name => {
+        RegistryLogin         = "*"
+        Registry              = "arn:aws:ecr-public::123456789012:repository/book-shop"
+        RunVerb               = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-${name} arn:aws:ec2:eu-central-1:123456789012:instance/i-0123456789abcdef0"
+        FindHostAndReadOutput = "*"
+      }
+    }
+    error_message = "One repository, one document, one instance."
+  }
+}
+
+run "github_branches_and_ids" {
+  variables {
+    github_ids          = "123456/456789"
+    github_subjects     = { dev = "ref:refs/heads/dev", prod = "ref:refs/heads/main" }
+    github_provider_arn = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition     = [for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]] == ["repo:acme@123456/shop@456789:ref:refs/heads/dev", "repo:acme@123456/shop@456789:ref:refs/heads/main"]
+    error_message = "The subject with ids, of a branch."
+  }
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && alltrue([for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Principal.Federated == var.github_provider_arn])
+    error_message = "An account's provider is used when it has one."
+  }
+}
+
+run "deploy" {
+  assert {
+    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { dev = "book-shop-dev 2.2 deploy-dev rollback-dev logs-dev status", prod = "book-shop-prod 2.2 deploy-prod rollback-prod logs-prod status" }
+    error_message = "A document for each environment, with its own verbs only."
+  }
+  assert {
+    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : parameter.type == "String" && try(parameter.interpolationType, "") == "ENV_VAR"]]))
+    error_message = "Parameters are handed over as environment variables."
+  }
+  assert {
+    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "Actor", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
+    error_message = "Each free value has a pattern for the whole of it."
+  }
+  assert {
+    condition     = alltrue([for document in concat(values(aws_ssm_document.verbs), [aws_ssm_document.install]) : !strcontains(document.content, "{{")])
+    error_message = "No parameter is pasted into a command."
+  }
+  assert {
+    condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == [trimspace(file("commands/verb.sh"))]
+    error_message = "The documents run commands/verb.sh."
+  }
+  assert {
+    condition     = [for step in jsondecode(aws_ssm_document.install.content).mainSteps : join("\n", step.inputs.runCommand)] == ["${trimspace(file("commands/install.sh"))}\nrun_install '${aws_instance.host.user_data_base64}'"]
+    error_message = "A living host is given the same install script as a new one."
+  }
+  assert {
+    condition     = aws_ssm_association.install.name == aws_ssm_document.install.name && aws_ssm_association.install.document_version == "7" && [for t in aws_ssm_association.install.targets : "${t.key} ${join(" ", t.values)}"] == ["InstanceIds i-0123456789abcdef0"]
+    error_message = "The association runs the newest install script on the host."
+  }
+  assert {
+    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
+    error_message = "The outputs that the scripts use."
+  }
+}

@@ -1,0 +1,64 @@
+# What the variables refuse; each run gives several of them a wrong value.
+mock_provider "aws" {}
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
+# wildcards, names for numbers, another provider, too little memory, shell text
+run "first" {
+  command = plan
+  variables {
+    github_repository   = "acme/*"
+    github_subjects     = { dev = "ref:refs/heads/*", prod = "ref:refs/heads/main" }
+    github_ids          = "acme/shop"
+    github_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
+    name                = "Book-Shop"
+    region              = "Frankfurt"
+    instance_type       = "t3.small"
+    allowed_hosts       = "a;reboot"
+  }
+  expect_failures = [
+    var.github_repository,
+    var.github_subjects,
+    var.github_ids,
+    var.github_provider_arn,
+    var.name,
+    var.region,
+    var.instance_type,
+    var.allowed_hosts,
+  ]
+}
+
+# no owner, pull requests, another architecture, blanks
+run "second" {
+  command = plan
+  variables {
+    github_repository = "shop"
+    github_subjects   = { dev = "pull_request", prod = "ref:refs/heads/main" }
+    github_ids        = "*/1"
+    instance_type     = "t4g.medium"
+    allowed_hosts     = "a, b"
+  }
+  expect_failures = [
+    var.github_repository,
+    var.github_subjects,
+    var.github_ids,
+    var.instance_type,
+    var.allowed_hosts,
+  ]
+}
+
+# a repository with a subject, one subject for both environments, a long name
+run "third" {
+  command = plan
+  variables {
+    github_repository = "acme/shop:ref:refs/heads/x"
+    github_subjects   = { dev = "ref:refs/heads/main", prod = "ref:refs/heads/main" }
+    name              = "a-name-of-more-than-20-letters"
+  }
+  expect_failures = [
+    var.github_repository,
+    var.github_subjects,
+    var.name,
+  ]
+}

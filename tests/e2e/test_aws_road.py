@@ -1,0 +1,248 @@
+"""The verbs themselves with HOST=aws, as programs: on ECR Public (TLS under its real name, its token handshake, a
+cache of old reads, an API that knows better) and over the documents of Systems Manager."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fake_ecr_public
+import fake_systems_manager
+import oci
+import pytest
+import token_registry
+
+ROOT = Path(__file__).parents[2]
+REPOSITORY = f"public.ecr.aws/{fake_ecr_public.ALIAS}/book-shop"
+
+# What leads every program to the machine's own public.ecr.aws.
+HERE = """
+import os, socket
+connect = socket.create_connection
+def here(address, *rest, **more):
+    return connect(("127.0.0.1", {port}) if address == ("public.ecr.aws", 443) else address, *rest, **more)
+socket.create_connection = here
+"""
+DOCKER = """#!{python}
+import json, os, subprocess, sys
+if sys.argv[1:3] == ["image", "ls"]:
+    print("0123456789ab")
+elif sys.argv[1:3] == ["image", "inspect"]:
+    print(open({place!r} + "/labels").read())
+elif sys.argv[1] == "context":
+    print("unix:///var/run/docker.sock")
+elif sys.argv[1] == "login":
+    open(os.environ["DOCKER_CONFIG"] + "/password", "w").write(sys.stdin.read())
+elif sys.argv[1] == "push":
+    if open(os.environ["DOCKER_CONFIG"] + "/password").read() != "a password":
+        sys.exit("denied: no password")
+    labels = json.load(open({place!r} + "/labels"))
+    upstream = sys.argv[2].replace("public.ecr.aws", {upstream!r})
+    words = [name + "=" + value for name, value in labels.items()]
+    subprocess.run([sys.executable, {oci!r}, "push", upstream, *words], check=True)
+"""
+VERB = """#!/bin/sh
+echo "$(basename "$0") $* by $ACTOR" >>"{log}"
+{body}
+"""
+
+
+class Road:
+    """A shop in a git repository, an account that it is deployed to, and the host there."""
+
+    def __init__(self, place, repository, upstream, front, api, manager, certificate):
+        self.place, self.git, self.upstream, self.front, self.api = place, repository, upstream, front, api
+        self.manager = manager
+        (place / "bin").mkdir()
+        (place / "python").mkdir()
+        (place / "python/sitecustomize.py").write_text(HERE.format(port=front.port))
+        docker = DOCKER.format(python=sys.executable, place=str(place), upstream=upstream, oci=oci.__file__)
+        (place / "bin/docker").write_text(docker)
+        (place / "bin/docker").chmod(0o755)
+        (place / "shop/scripts").parent.mkdir(exist_ok=True)
+        (place / "shop/scripts").symlink_to(ROOT / "scripts")
+        self.environment = {
+            "PATH": f"{place}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(place / "python"),
+            "HOME": str(place),
+            "LOGNAME": "tester",
+            "HOST": "aws",
+            "NAME": "book-shop",
+            "REPOSITORY": "",
+            "SSL_CERT_FILE": certificate,
+            "AWS_REGION": "eu-central-1",
+            "AWS_ENDPOINT_URL": manager.url,
+            "AWS_ENDPOINT_URL_ECR_PUBLIC": api.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        } | {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
+
+    def verb(self, *words, status=0, **more):
+        """Runs a verb of the shop's and returns (stdout, stderr)."""
+        command = [sys.executable, f"scripts/{words[0]}", *words[1:]]
+        more = {"cwd": self.place / "shop", "env": self.environment | more, "capture_output": True, "text": True}
+        done = subprocess.run(command, **more)
+        assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, done.stderr
+
+    def host_does(self, verb, body=""):
+        path = self.place / "host/opt/book-shop/bin" / verb
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(VERB.format(log=self.place / "verbs", body=body))
+        path.chmod(0o755)
+
+    def host_did(self):
+        log = self.place / "verbs"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def commit(self, text):
+        """A commit with that source, and its image in the engine."""
+        commit = self.git.commit({"book-shop/x": text})
+        source = "-".join(self.git.git("rev-parse", f"{commit}:{tree}") for tree in ("book-shop", "k8s"))
+        labels = {"org.opencontainers.image.revision": commit, "book-shop.source": source}
+        (self.place / "labels").write_text(json.dumps(labels))
+        return commit
+
+    def learn(self):
+        """The API learns what was pushed, at once, as it does; in AWS it is one with the registry."""
+        images = self.api.images["book-shop"]
+        for tag in oci_tags(self.upstream):
+            digest = oci.digest(f"{self.upstream}/{fake_ecr_public.ALIAS}/book-shop:{tag}")
+            image = images.setdefault(digest, {"tags": [], "pushed": 1700000000 + len(images), "size": 1})
+            if tag not in image["tags"]:
+                image["tags"].append(tag)
+
+
+def oci_tags(upstream):
+    """The tags in the registry behind."""
+    path = f"/v2/{fake_ecr_public.ALIAS}/book-shop/tags/list"
+    connection = http.client.HTTPConnection(upstream, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return (json.loads(content)["tags"] or []) if answer.status == 200 else []
+
+
+@pytest.fixture
+def road(tmp_path_factory, repository, certificate):
+    place = tmp_path_factory.mktemp("road")
+    process, upstream = oci.serve(place / "registry")  # of its own: the repository always has the same name
+    front = token_registry.TokenRegistry(upstream, certificate, "public.ecr.aws")
+    front.cached = {}
+    api = fake_ecr_public.EcrPublic()
+    api.on_CreateRepository("book-shop")
+    manager = fake_systems_manager.SystemsManager(place / "host")
+    (place / "shop").symlink_to(Path.cwd())
+    made = Road(place, repository, upstream, front, api, manager, certificate[0])
+    describe = api.on_DescribeImages
+    api.on_DescribeImages = lambda **request: made.learn() or describe(**request)
+    repository.commit(
+        {"book-shop/pyproject.toml": '[project]\nversion = "1.0.0"\n', "k8s/x": "x", ".gitignore": "scripts"}
+    )
+    yield made
+    for server in (front, api, manager):
+        server.close()
+    process.terminate()
+    process.wait(timeout=30)
+
+
+def test_from_push_to_production_and_back_with_a_registry_whose_reads_are_old(road):
+    for verb in ("deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod"):
+        road.host_does(verb, f'echo "==> {verb}" >&2; echo "from the host"')
+    commit = road.commit("one")
+    tag = f"1.0.0-SNAPSHOT-{commit}"
+    road.verb("promote", status=1)  # no such snapshot yet
+    old = f"HEAD /v2/{fake_ecr_public.ALIAS}/book-shop/manifests/{tag}"
+    road.front.cached[old] = token_registry.error(404, "NOT_FOUND", "")
+
+    image, said = road.verb("push")
+    digest = oci.digest(f"{road.upstream}/{fake_ecr_public.ALIAS}/book-shop:{tag}")
+    assert image == f"{REPOSITORY}@{digest}\n"
+    assert road.verb("push") == (image, f"==> {tag} is in the registry already\n")
+    assert road.verb("deploy", "dev")[0] == image
+    assert road.host_did() == [f"deploy-dev {image.strip()} by tester"]
+
+    road.verb("deploy", "prod", status=1)  # not released yet
+    assert road.verb("promote") == (image, f"==> promoting {tag} to 1.0.0\n")
+    assert road.verb("promote") == (image, f"==> 1.0.0 is {tag} already\n")
+    out, said = road.verb("deploy", "prod")
+    assert (out, said) == (image, "==> deploy-prod\nfrom the host\n")
+    road.verb("rollback", "prod")
+    assert road.host_did()[1:] == [f"deploy-prod {image.strip()} by tester", "rollback-prod  by tester"]
+
+    # Another source under the same version: the release is taken, whatever a cached read says.
+    road.commit("two")
+    road.verb("push")
+    road.front.cached[f"HEAD /v2/{fake_ecr_public.ALIAS}/book-shop/manifests/1.0.0"] = token_registry.error(
+        404, "X", ""
+    )
+    _, said = road.verb("promote", status=1)
+    assert f"{REPOSITORY}:1.0.0 is released already, as another image" in said
+    assert oci.digest(f"{road.upstream}/{fake_ecr_public.ALIAS}/book-shop:1.0.0") == digest
+
+
+def test_a_failed_deploy_is_the_hosts_failure(road):
+    road.commit("one")
+    road.verb("push")
+    road.host_does("deploy-dev", 'echo "deploy-dev: slot b crashes at start" >&2; exit 7')
+    out, said = road.verb("deploy", "dev", status=7)
+    assert out == ""
+    assert said.startswith("deploy-dev: slot b crashes at start\n")
+
+
+def test_status_logs_and_prune_over_systems_manager(road):
+    digests = []
+    for number in range(5):
+        commit = road.commit(str(number))
+        digests.append(road.verb("push")[0].strip().partition("@")[2])
+    road.verb("promote", commit)
+    environments = [
+        {"environment": "dev", "digest": digests[0], "previous": digests[1]},
+        {"environment": "prod", "digest": digests[4], "previous": None},
+    ]
+    rest = {"version": "1.0.0", "revision": "a" * 40, "healthy": True}
+    answer = json.dumps({"environments": [rest | environment for environment in environments], "host_files": "x"})
+    road.host_does("status", f"echo '{answer}'")
+    table = road.verb("status")[0].splitlines()
+    assert table[1].startswith("dev   http://203.0.113.7:8080  1.0.0")
+    assert table[2].startswith("prod  http://203.0.113.7       1.0.0")
+    assert road.verb("status", "json")[0] == answer + "\n"
+
+    road.host_does("logs", 'for n in $(seq "$2"); do printf "{\\"n\\": %0100d}\\n" "$n"; done')
+    out, said = road.verb("logs", "dev", "1000")
+    assert len(out.splitlines()) > 100
+    assert "characters that Systems Manager passes on: the last " in said
+    assert road.host_did()[2] == "logs dev 1000 by tester"
+
+    out, said = road.verb("prune", "1")
+    assert said == "==> 2 of 5 images can go: scripts/prune -y deletes them\n"
+    assert {line.split()[1] for line in out.splitlines() if line.startswith("delete")} == set(digests[2:4])
+    assert len(road.api.images["book-shop"]) == 5
+    road.verb("prune", "-y", "1")
+    assert set(road.api.images["book-shop"]) == {digests[0], digests[1], digests[4]}
+    deleted = [request for operation, request in road.api.calls if operation == "BatchDeleteImage"]
+    assert all(list(image) == ["imageTag"] for request in deleted for image in request["imageIds"])
+    road.host_does("status", "exit 3")
+    assert "its status failed (3)" in road.verb("prune", "-y", "1", status=1)[1]
+
+
+def test_image_finds_the_repository_too(road):
+    done = subprocess.run(
+        [sys.executable, "scripts/lib/ecr.py"],
+        cwd=road.place / "shop",
+        env=road.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == (f"{REPOSITORY}\n", "")
+    road.environment["NAME"] = "other"
+    done = subprocess.run(
+        ["bash", "scripts/image"], cwd=road.place / "shop", env=road.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "repository: AWS refuses" in done.stderr
+    assert "remedy: make infra" in done.stderr

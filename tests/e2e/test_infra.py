@@ -1,0 +1,315 @@
+"""scripts/infra and terraform/ with the real AWS provider against AWS on loopback: made, seen, changed, deleted."""
+
+import base64
+import gzip
+import json
+import re
+import time
+
+import fake_aws
+import infra
+import plan
+import pytest
+
+BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+GOOD = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
+WEB = ["tcp 80-80 from 0.0.0.0/0", "tcp 8080-8080 from 0.0.0.0/0"]
+OPEN_MORE = """
+resource "aws_security_group_rule" "ssh" {
+  type              = "ingress"
+  security_group_id = aws_security_group.host.id
+  protocol          = "tcp"
+  from_port         = 22
+  to_port           = 22
+  cidr_blocks       = ["0.0.0.0/0"]
+}
+resource "aws_vpc_security_group_ingress_rule" "six" {
+  security_group_id = aws_security_group.host.id
+  ip_protocol       = "-1"
+  cidr_ipv6         = "::/0"
+}
+resource "aws_security_group" "another" {
+  vpc_id = aws_vpc.main.id
+  ingress {
+    protocol  = "udp"
+    from_port = 53
+    to_port   = 53
+    self      = true
+  }
+}
+resource "aws_network_interface_sg_attachment" "other" {
+  security_group_id    = aws_security_group.another.id
+  network_interface_id = aws_instance.host.primary_network_interface_id
+}
+"""
+DEFAULT_GROUP = """
+resource "aws_default_security_group" "empty" {
+  ingress {
+    protocol    = "tcp"
+    from_port   = 443
+    to_port     = 443
+    cidr_blocks = ["10.0.0.0/8"]
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    made = fake_aws.Aws()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shop(cloud, tmp_path_factory):
+    """A shop whose state has its bucket; all tests of this file share it, in their order."""
+    made = infra.Infra(tmp_path_factory.mktemp("infra"), cloud.environment)
+    assert made.infra("bootstrap")[0] == BUCKET + "\n"
+    return made
+
+
+@pytest.fixture(scope="module")
+def planned(shop):
+    """The first plan, from the file that scripts/infra keeps it in. Nothing is confirmed, so nothing is changed."""
+    _, errors = shop.infra("apply", text="no\n", status=1)
+    assert errors.rstrip().endswith("infra: not confirmed: nothing was changed")
+    return json.loads(shop.terraform("show", "-json", ".build/plan")[0])
+
+
+@pytest.fixture(scope="module")
+def applied(shop, planned):
+    """The outputs, once all is made."""
+    return outputs(shop.infra("apply", text="yes\n")[0])
+
+
+def outputs(text):
+    return {name: output["value"] for name, output in json.loads(text).items()}
+
+
+def changed_by(shop):
+    """{address: actions} of what a plan would change."""
+    shop.terraform("plan", "-input=false", "-out=.build/plan")
+    changes = json.loads(shop.terraform("show", "-json", ".build/plan")[0])["resource_changes"]
+    return {
+        c["address"]: c["change"]["actions"] for c in changes if c["change"]["actions"] not in (["no-op"], ["read"])
+    }
+
+
+def test_the_bucket_is_versioned_encrypted_and_closed(cloud, shop):
+    s3 = cloud.client("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    (encrypted,) = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encrypted["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    blocked = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    assert len(blocked) == 4
+    assert all(blocked.values())
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    assert (rule["Status"], rule["NoncurrentVersionExpiration"]) == ("Enabled", {"NoncurrentDays": 90})
+    assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] == fake_aws.REGION
+
+
+def test_bootstrap_again_changes_nothing(shop):
+    assert shop.infra("bootstrap") == (BUCKET + "\n", "")
+
+
+def test_the_plan_opens_80_and_8080_and_nothing_else(planned):
+    assert plan.openings(planned) == WEB
+    kinds = [resource["type"] for resource in plan.resources(planned["planned_values"]["root_module"])]
+    assert [kinds.count(kind) for kind in ("aws_vpc", "aws_subnet", "aws_instance", "aws_security_group")] == [
+        1,
+        1,
+        1,
+        1,
+    ]
+
+
+def test_whatever_else_a_plan_opens_is_seen(shop, planned):
+    directory = shop.directory / "terraform"
+    try:
+        (directory / "more.tf").write_text(OPEN_MORE)
+        (directory / "more_override.tf").write_text(DEFAULT_GROUP)
+        shop.terraform("plan", "-input=false", "-out=.build/more")
+    finally:
+        for name in ("more.tf", "more_override.tf"):
+            (directory / name).unlink(missing_ok=True)
+    assert plan.openings(json.loads(shop.terraform("show", "-json", ".build/more")[0])) == [
+        "-1 None-None from ::/0",
+        "tcp 22-22 from 0.0.0.0/0",
+        "tcp 443-443 from 10.0.0.0/8",
+        *WEB,
+        "udp 53-53 from self",
+        "unknown: aws_network_interface_sg_attachment",
+    ]
+
+
+def test_the_first_boot_waits_for_the_way_out(planned):
+    (host,) = (r for r in planned["configuration"]["root_module"]["resources"] if r["address"] == "aws_instance.host")
+    assert set(host["depends_on"]) == {
+        "aws_route_table_association.public",
+        "aws_vpc_security_group_egress_rule.web",
+        "aws_iam_role_policy_attachment.host",
+    }
+
+
+HOSTILE = [
+    "", " ", "latest", "book-shop", "book-shop:1.0.0", f"@{DIGEST}", DIGEST, GOOD + " ", " " + GOOD, GOOD + "\n", "\n"
+    + GOOD, GOOD + ";id", GOOD + "&&id", GOOD + "|id", GOOD + "$(id)", GOOD + "`id`", GOOD + "\\", GOOD + "'", GOOD +
+    '"', GOOD + "#", GOOD + "\0", GOOD + "\r", GOOD + "\t", GOOD + "0", GOOD[:-1], GOOD.upper(),
+    GOOD.replace("sha256", "sha512"), GOOD.replace("sha256", "md5"), GOOD.replace("@", ":"), GOOD.replace("@", "@@"),
+    GOOD.replace("0", "g"), GOOD.replace("sha256:", ""), "-" + GOOD, "--help", "-h", "/" + GOOD, "." + GOOD, "../" +
+    GOOD, "$IFS" + GOOD, "{{Verb}}", "{{ssm:secret}}@" + DIGEST, "${HOME}@" + DIGEST, "a b@" + DIGEST, "a,b@" +
+    DIGEST, "a*@" + DIGEST, "a?@" + DIGEST, "a[b]@" + DIGEST, "a{b,c}@" + DIGEST, "a>b@" + DIGEST, "a<b@" + DIGEST,
+    "a=b@" + DIGEST, "a%20b@" + DIGEST, "a~@" + DIGEST, "https://a\\b@" + DIGEST, "é@" + DIGEST, "a\u2028b@" + DIGEST,
+    "a" * 300 + "@" + DIGEST, GOOD + GOOD, GOOD + "\n" + GOOD,
+]  # fmt: skip
+
+
+def test_the_documents_take_a_digest_and_refuse_hostile_values(planned):
+    documents = {
+        resource["index"]: json.loads(resource["values"]["content"])
+        for resource in plan.resources(planned["planned_values"]["root_module"])
+        if resource["address"].startswith("aws_ssm_document.verbs")
+    }
+    assert set(documents) == {"dev", "prod"}
+    assert len(set(HOSTILE)) >= 50
+    for document in documents.values():
+        patterns = {name: parameter.get("allowedPattern") for name, parameter in document["parameters"].items()}
+        assert set(patterns) == {"Verb", "Image", "Actor", "Lines"}
+        assert all(re.fullmatch(patterns["Image"], good) for good in (GOOD, "localhost:5000/book-shop@" + DIGEST))
+        assert [value for value in HOSTILE if value and re.fullmatch(patterns["Image"], value)] == []
+        assert all(re.fullmatch(patterns["Actor"], good) for good in ("me", "dependabot[bot]", "a.b@c-d_e"))
+        assert [value for value in HOSTILE if value[-1:] != "p" and re.fullmatch(patterns["Actor"], value)] == [
+            "latest"
+        ]
+        assert all(re.fullmatch(patterns["Lines"], good) for good in ("1", "100", "99999"))
+        assert [
+            value for value in [*HOSTILE, "0", "01", "-1", "100000", "1e3"] if re.fullmatch(patterns["Lines"], value)
+        ] == []
+
+
+def test_the_network_is_one_public_subnet_with_two_open_ports(cloud, applied):
+    ec2 = cloud.client("ec2")
+    mine = [{"Name": "tag:Project", "Values": ["book-shop"]}]
+    (vpc,) = ec2.describe_vpcs(Filters=mine)["Vpcs"]
+    inside = [{"Name": "vpc-id", "Values": [vpc["VpcId"]]}]
+    (subnet,) = ec2.describe_subnets(Filters=inside)["Subnets"]
+    assert subnet["MapPublicIpOnLaunch"]
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}])[
+        "RouteTables"
+    ]
+    assert [r["GatewayId"][:4] for r in table["Routes"] if r["DestinationCidrBlock"] == "0.0.0.0/0"] == ["igw-"]
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=inside)["SecurityGroups"]}
+    assert set(groups) == {"default", "book-shop"}
+    assert groups["default"]["IpPermissions"] == groups["default"]["IpPermissionsEgress"] == []
+    opened = [
+        (
+            p["IpProtocol"],
+            p["FromPort"],
+            p["ToPort"],
+            [r["CidrIp"] for r in p["IpRanges"]],
+            p.get("Ipv6Ranges", []),
+            p["UserIdGroupPairs"],
+        )
+        for p in groups["book-shop"]["IpPermissions"]
+    ]
+    assert sorted(opened) == [("tcp", port, port, ["0.0.0.0/0"], [], []) for port in (80, 8080)]
+
+
+def test_the_host_is_as_the_brief_says(cloud, shop, applied):
+    ec2 = cloud.client("ec2")
+    (reservation,) = ec2.describe_instances(Filters=[{"Name": "tag:Project", "Values": ["book-shop"]}])["Reservations"]
+    (host,) = reservation["Instances"]
+    assert host["InstanceId"] == applied["instance_id"]
+    assert {tag["Key"]: tag["Value"] for tag in host["Tags"]}["Name"] == "book-shop"
+    assert [group["GroupName"] for group in host["SecurityGroups"]] == ["book-shop"]
+    assert host["InstanceType"] == "t3.medium"
+    assert host.get("KeyName") in (None, "None")
+    assert host["IamInstanceProfile"]["Arn"].endswith(":instance-profile/book-shop-host")
+    assert (host["MetadataOptions"]["HttpTokens"], host["MetadataOptions"]["HttpPutResponseHopLimit"]) == (
+        "required",
+        1,
+    )
+    (disk,) = host["BlockDeviceMappings"]
+    (volume,) = ec2.describe_volumes(VolumeIds=[disk["Ebs"]["VolumeId"]])["Volumes"]
+    assert (volume["Size"], volume["VolumeType"], volume["Encrypted"]) == (30, "gp3", True)
+    policies = cloud.client("iam").list_attached_role_policies(RoleName="book-shop-host")["AttachedPolicies"]
+    assert [policy["PolicyName"] for policy in policies] == ["AmazonSSMManagedInstanceCore"]
+
+
+def test_the_host_boots_what_user_data_prints_byte_for_byte(cloud, shop, applied):
+    attribute = cloud.client("ec2").describe_instance_attribute(InstanceId=applied["instance_id"], Attribute="userData")
+    packed = base64.b64decode(attribute["UserData"]["Value"])
+    printed, _ = shop.run("scripts/user-data", applied["repository"], "*")
+    assert gzip.decompress(packed).decode() == printed
+    assert len(packed) == applied["user_data_bytes"] <= 16384
+
+
+def test_the_repository_is_public_and_the_outputs_name_it(cloud, applied):
+    assert applied["repository"] == "public.ecr.aws/a1b2c3d4/book-shop"
+    assert cloud.ecr_public.catalog["book-shop"]["operatingSystems"] == ["Linux"]
+    assert applied["documents"] == {"dev": "book-shop-dev", "prod": "book-shop-prod"}
+    assert [applied["roles"][name].rpartition("/")[2] for name in ("dev", "prod")] == [
+        "book-shop-dev",
+        "book-shop-prod",
+    ]
+
+
+def test_a_second_plan_finds_no_drift_even_when_canonical_publishes(cloud, shop, applied):
+    cloud.set_image("ami-1e749f67")
+    printed, _ = shop.infra("plan")
+    assert "No changes. Your infrastructure matches the configuration." in printed
+
+
+def test_a_changed_install_script_is_run_by_the_association_and_touches_nothing_else(cloud, shop, applied):
+    with (shop.directory / "scripts/lib/say.sh").open("a") as file:
+        file.write("# changed\n")
+    shop.write_install_script()
+    assert changed_by(shop) == {"aws_ssm_association.install": ["update"], "aws_ssm_document.install": ["update"]}
+    (association,) = cloud.associations.values()
+    before = association["DocumentVersion"]
+    assert outputs(shop.infra("apply", "-y")[0])["instance_id"] == applied["instance_id"]
+    assert association["Targets"] == [{"Key": "InstanceIds", "Values": [applied["instance_id"]]}]
+    assert int(association["DocumentVersion"]) > int(before)
+    document = cloud.client("ssm").get_document(
+        Name="book-shop-install", DocumentVersion=association["DocumentVersion"]
+    )
+    command = json.loads(document["Content"])["mainSteps"][0]["inputs"]["runCommand"][-1]
+    script = gzip.decompress(base64.b64decode(command.removeprefix("run_install '").removesuffix("'"))).decode()
+    assert script == shop.run("scripts/user-data", applied["repository"], "*")[0]
+    assert "# changed" in script
+
+
+def test_a_lock_that_somebody_holds_is_respected(cloud, shop, applied):
+    lock = {"Bucket": BUCKET, "Key": "terraform.tfstate.tflock"}
+    held = {
+        "ID": "1",
+        "Operation": "OperationTypeApply",
+        "Who": "somebody@elsewhere",
+        "Created": "2026-01-01T00:00:00Z",
+    }
+    cloud.client("s3").put_object(**lock, Body=json.dumps(held).encode())
+    _, errors = shop.infra("apply", "-y", status=1)
+    cloud.client("s3").delete_object(**lock)
+    assert "somebody@elsewhere" in errors
+
+
+def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
+    cloud.ecr_public.on_PutImage("book-shop", "{}", "1.0.0")
+    _, errors = shop.infra("destroy", text="yes\n", status=1)
+    assert "not confirmed: nothing was changed" in errors
+    assert cloud.ecr_public.repositories
+    started = time.monotonic()
+    shop.infra("destroy", text="book-shop\n")
+    assert time.monotonic() - started < 120
+    ec2 = cloud.client("ec2")
+    mine = [{"Name": "tag:Project", "Values": ["book-shop"]}]
+    states = [i["State"]["Name"] for r in ec2.describe_instances(Filters=mine)["Reservations"] for i in r["Instances"]]
+    assert set(states) <= {"terminated"}
+    assert ec2.describe_vpcs(Filters=mine)["Vpcs"] == []
+    assert cloud.client("iam").list_roles()["Roles"] == []
+    assert (
+        cloud.client("ssm").list_documents(Filters=[{"Key": "Owner", "Values": ["Self"]}])["DocumentIdentifiers"] == []
+    )
+    assert (cloud.associations, cloud.ecr_public.repositories) == ({}, {})

@@ -1,0 +1,107 @@
+"""terraform/ without AWS: its format, its own tests, and the commands that its Systems Manager documents run."""
+
+import base64
+import gzip
+import os
+import subprocess
+
+import infra
+import pytest
+
+COMMANDS = infra.ROOT / "terraform/commands"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    made = infra.Infra(tmp_path_factory.mktemp("infra"))
+    made.init()
+    return made
+
+
+def test_the_format_is_terraforms_own(shop):
+    shop.terraform("fmt", "-check", "-recursive", "-diff")
+
+
+def test_the_configuration_is_valid(shop):
+    assert "Success" in shop.terraform("validate", "-no-color")[0]
+
+
+def test_its_own_tests_pass(shop):
+    passed = shop.terraform("test", "-no-color")[0].rstrip().splitlines()[-1]
+    assert passed == "Success! 9 passed, 0 failed."
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Verbs that print what they get and fail with 7, and the programs around them, in a directory of their own."""
+    verbs = tmp_path / "bin"
+    verbs.mkdir()
+    for name in ("deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod", "status", "logs"):
+        verb = verbs / name
+        verb.write_text(f'#!/bin/sh\nprintf "%s|" {name} "$ACTOR" "$@"\nexit 7\n')
+        verb.chmod(0o755)
+    return tmp_path
+
+
+def run_verb(host, **parameters):
+    """Runs the documents' command as the agent does: values in SSM_* variables, /bin/sh."""
+    script = (COMMANDS / "verb.sh").read_text().replace("/opt/book-shop/bin", str(host / "bin"))
+    environment = {"PATH": os.environ["PATH"]} | {f"SSM_{name}": value for name, value in parameters.items()}
+    return subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "called"),
+    [
+        ({"Verb": "deploy-dev", "Image": "r@sha256:1"}, "deploy-dev|me|r@sha256:1|"),
+        ({"Verb": "deploy-prod", "Image": "r@sha256:1"}, "deploy-prod|me|r@sha256:1|"),
+        ({"Verb": "rollback-dev", "Image": "r@sha256:1"}, "rollback-dev|me|"),
+        ({"Verb": "rollback-prod"}, "rollback-prod|me|"),
+        ({"Verb": "logs-dev", "Lines": "20"}, "logs|me|dev|20|"),
+        ({"Verb": "logs-prod"}, "logs|me|prod|100|"),
+        ({"Verb": "status"}, "status|me|--json|"),
+    ],
+)
+def test_a_command_runs_its_verb_and_keeps_the_exit_status(host, parameters, called):
+    done = run_verb(host, Actor="me", **parameters)
+    assert (done.stdout, done.stderr, done.returncode) == (called, "", 7)
+
+
+@pytest.mark.parametrize(
+    "hostile", ["$(touch x)", "`id`", "a; id", "a\nid", "' || id", '" || id', "-h", "* ?", "${IFS}", ""]
+)
+def test_a_value_reaches_the_verb_letter_for_letter(host, hostile):
+    assert run_verb(host, Verb="deploy-dev", Actor="me", Image=hostile).stdout == f"deploy-dev|me|{hostile}|"
+
+
+@pytest.mark.parametrize("verb", ["bootstrap", "../bin/status", "deploy-dev x", "", "*"])
+def test_only_the_listed_verbs_run(host, verb):
+    done = run_verb(host, Verb=verb)
+    assert done.stdout == ""
+    assert done.returncode == 2
+
+
+def test_an_agent_too_old_to_hand_over_parameters_is_named(host):
+    done = run_verb(host)
+    assert done.returncode == 2
+    assert "3.3.2746.0" in done.stderr
+
+
+@pytest.mark.parametrize("first_boot", [0, 1])
+def test_the_install_command_waits_for_the_first_boot_and_runs_the_script(host, first_boot):
+    for name, body in {
+        "cloud-init": f"echo cloud-init $* >&2; exit {first_boot}",
+        "flock": 'echo flock "$1" >&2; shift; exec "$@"',
+    }.items():
+        (host / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (host / "bin" / name).chmod(0o755)
+    packed = base64.b64encode(
+        gzip.compress(b'#!/usr/bin/env bash\necho "installed {{x}} $#"; umask; exit 3\n')
+    ).decode()
+    script = f"{(COMMANDS / 'install.sh').read_text()}run_install '{packed}'\n"
+    environment = {"PATH": f"{host / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(host)}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("installed {{x}} 0\n0077\n", 3)
+    again = ["the first boot's install failed: once more"] if first_boot else []
+    assert done.stderr.splitlines() == ["cloud-init status --wait", *again, "flock /run/lock/book-shop-install"]
+    assert [path.name for path in host.iterdir()] == ["bin"]
