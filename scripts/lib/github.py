@@ -1,0 +1,184 @@
+"""GitHub, spoken to by `gh api` (REST API, version 2022-11-28): gh knows the login, the host and the proxies.
+
+The repository is GITHUB_REPOSITORY (owner/name) where that is set, as in GitHub Actions, else the one of the clone's
+remotes. Every error raised is a say.Problem: NotFound when GitHub has no such thing (404), Refused when
+it doesn't take what it was sent (422).
+"""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+from typing import NamedTuple
+
+import say
+
+STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
+
+
+class NotFound(say.Problem):
+    """GitHub has no such thing, or hides it from this login (404)."""
+
+
+class Refused(say.Problem):
+    """GitHub refuses what it was sent (422): it exists already, or isn't valid."""
+
+
+class Change(NamedTuple):
+    """One request that changes something, and what it does in words."""
+
+    text: str
+    method: str
+    path: str
+    body: dict | None = None
+
+
+def ask(method, path, body=None):
+    """The answer to one request about the repository, out of JSON; None when it is empty.
+
+    Raises NotFound, Refused, or Problem with GitHub's own words.
+    """
+    command = ["gh", "api", "--include", "--method", method, "repos/{owner}/{repo}" + (path and f"/{path}")]
+    if body is not None:
+        command += ["--input", "-"]
+    environment = {**os.environ, "NO_COLOR": "1", "GH_PROMPT_DISABLED": "1"}
+    if repository := os.environ.get("GITHUB_REPOSITORY"):
+        environment["GH_REPO"] = repository
+    sent = json.dumps(body) if body is not None else ""
+    try:
+        done = subprocess.run(command, input=sent, capture_output=True, encoding="utf-8", env=environment)
+    except FileNotFoundError:
+        raise say.Problem("GitHub's command line is missing", "gh is not on the PATH", "make setup") from None
+    head, _, content = done.stdout.replace("\r\n", "\n").partition("\n\n")
+    status = STATUS.match(head)
+    if done.returncode or not status:
+        raise problem(f"{method} {path or 'the repository'}", status and status[1], done, content)
+    try:
+        return json.loads(content) if content.strip() else None
+    except ValueError as error:
+        raise say.Problem("GitHub's answer can't be read", f"{method} {path}: {error}", "the same again") from None
+
+
+def problem(asked, status, done, content):
+    """A request that failed as a Problem."""
+    why = f"{asked}: {done.stderr.strip() or 'no words'}"
+    with contextlib.suppress(AttributeError, ValueError):  # there may be no more words than gh had
+        why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
+    if done.returncode == 4 or status == "401":
+        return say.Problem("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
+    if status == "404":
+        return NotFound("GitHub has no such thing, or hides it from this login", why, "gh auth status")
+    if status == "422":
+        return Refused("GitHub refuses that", why, "gh repo view --web shows how it is now")
+    if status == "403":
+        return say.Problem("GitHub doesn't let this login do that", why, "gh auth status")
+    if status is None:
+        remedy = "check the network and gh auth status; without a GitHub remote set GITHUB_REPOSITORY=owner/name"
+        return say.Problem("GitHub doesn't answer", why, remedy)
+    return say.Problem("GitHub failed", why, "the same again in a minute: what is done already stays as it is")
+
+
+def found(path):
+    """The answer to a GET, or None when there is no such thing."""
+    try:
+        return ask("GET", path)
+    except NotFound:
+        return None
+
+
+def tagged(tag):
+    """The commit that a Git tag names on GitHub, or None when there is no such tag."""
+    answer = found(f"git/ref/tags/{tag}")
+    target = answer and answer["object"]
+    while target and target["type"] == "tag":  # an annotated tag is an object of its own
+        target = ask("GET", f"git/tags/{target['sha']}")["object"]
+    return target and target["sha"]
+
+
+def make_tag(tag, commit):
+    """Puts a Git tag on a commit. Raises Refused when GitHub has the tag already, or doesn't have the commit."""
+    ask("POST", "git/refs", {"ref": f"refs/tags/{tag}", "sha": commit})
+
+
+def last_release():
+    """The tag of the newest release, or None."""
+    answer = found("releases/latest")
+    return answer and answer["tag_name"]
+
+
+def make_release(tag, notes):
+    """The address of the release of a tag; made with these notes unless it is there."""
+    release = found(f"releases/tags/{tag}")
+    if not release:
+        say.say(f"release {tag}")
+        release = ask("POST", "releases", {"tag_name": tag, "name": tag, "body": notes})
+    return release["html_url"]
+
+
+def variable_changes(where, wanted):
+    """What has to change until these variables have these values; `where` is `actions`, or `environments/NAME`."""
+    place = where.replace("actions", "variable").replace("environments/", "variable of ")
+    for name, value in wanted.items():
+        now = found(f"{where}/variables/{name}")
+        body = {"name": name, "value": value}
+        if now is None:
+            yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
+        elif now["value"] != value:
+            text = f"~ {place}: {name}={value} (was {now['value']})"
+            yield Change(text, "PATCH", f"{where}/variables/{name}", body)
+
+
+def environment_changes(name, branches):
+    """What has to change until an environment can be deployed to from these branches only. Reviewers and waiting times
+    that somebody has set stay."""
+    path = f"environments/{name}"
+    now = found(path)
+    if not now or not (now.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+        policy = {"protected_branches": False, "custom_branch_policies": True}
+        text = f"{'~' if now else '+'} environment {name}: only from chosen branches"
+        yield Change(text, "PUT", path, {**protection(now), "deployment_branch_policy": policy})
+    policies = (found(f"{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", [])
+    there = {(policy.get("type", "branch"), policy["name"]): policy["id"] for policy in policies}
+    for branch in branches:
+        if ("branch", branch) not in there:
+            text = f"+ environment {name}: from branch {branch}"
+            yield Change(text, "POST", f"{path}/deployment-branch-policies", {"name": branch, "type": "branch"})
+    for (kind, pattern), number in there.items():
+        if kind != "branch" or pattern not in branches:
+            text = f"- environment {name}: from {kind} {pattern}"
+            yield Change(text, "DELETE", f"{path}/deployment-branch-policies/{number}")
+
+
+def protection(environment):
+    """The protection rules of an environment in the form in which they are set: a PUT without them drops them."""
+    kept = {}
+    for rule in (environment or {}).get("protection_rules", ()):
+        if rule["type"] == "wait_timer":
+            kept["wait_timer"] = rule["wait_timer"]
+        if rule["type"] == "required_reviewers":
+            kept["prevent_self_review"] = rule.get("prevent_self_review", False)
+            kept["reviewers"] = [{"type": one["type"], "id": one["reviewer"]["id"]} for one in rule["reviewers"]]
+    return kept
+
+
+def ruleset_changes(wanted):
+    """What has to change until these rulesets are there, by their names, and say this. Others are left alone."""
+    there = {ruleset["name"]: ruleset["id"] for ruleset in ask("GET", "rulesets?per_page=100&includes_parents=false")}
+    for ruleset in wanted:
+        name = f"rules {ruleset['name']}: {', '.join(rule['type'] for rule in ruleset['rules'])}"
+        if ruleset["name"] not in there:
+            yield Change(f"+ {name}", "POST", "rulesets", ruleset)
+        elif not holds(ask("GET", path := f"rulesets/{there[ruleset['name']]}"), ruleset):
+            yield Change(f"~ {name}", "PUT", path, ruleset)
+
+
+def holds(now, wanted):
+    """Whether JSON says what is wanted: the same lists in any order; objects may say more."""
+    if isinstance(wanted, dict):
+        return isinstance(now, dict) and all(key in now and holds(now[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, list):
+        if not isinstance(now, list) or len(now) != len(wanted):
+            return False
+        return all(any(holds(one, item) for one in now) for item in wanted)
+    return now == wanted
