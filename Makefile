@@ -1,0 +1,157 @@
+# The index of the road: each target is one script of the same name. `make` lists them.
+
+# What varies per place; scripts demand these and have no defaults of their own. On AWS the repository is found from the account.
+export HOST ?= local
+export NAME ?= book-shop
+export AWS_REGION ?= eu-central-1
+export DEMO ?= book-shop
+export HTTP_PORT ?= 80
+export DEV_PORT ?= 8080
+export REGISTRY_PORT ?= 5000
+export REPOSITORY ?= $(if $(filter local,$(HOST)),localhost:$(REGISTRY_PORT)/book-shop)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
+ifdef STEPS
+SHELL := scripts/lib/timed.sh
+endif
+
+.DEFAULT_GOAL := help
+# Prerequisites carry the order (image before push): one at a time.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+.PHONY: setup
+setup: ## install what the other targets need: a virtual environment, test tools, a Docker engine
+	@scripts/setup
+
+.PHONY: doctor
+doctor: ## say what this machine has and what it lacks
+	@scripts/doctor
+
+.PHONY: run
+run: setup ## run the book shop here, on SQLite, without containers
+	@scripts/run
+
+.PHONY: check
+check: setup ## format and lint check, unit tests; no Docker engine
+	@scripts/check
+
+.PHONY: test
+test: check ## check, then the whole path on a local host of its own
+	@scripts/test
+
+.PHONY: format
+format: setup ## format the sources
+	@scripts/format
+
+.PHONY: lock
+lock: setup ## resolve the Python dependencies anew and lock them with hashes
+	@scripts/lock
+
+.PHONY: version
+version: ## print the version
+	@scripts/version
+
+.PHONY: image
+image: ## build the image of HEAD
+	@scripts/image
+
+.PHONY: push
+push: ## push it under its snapshot tag
+	@scripts/push
+
+.PHONY: promote
+promote: ## give HEAD's snapshot the release tag
+	@scripts/promote
+
+.PHONY: deploy-dev
+deploy-dev: ## serve HEAD's snapshot: Docker, :8080
+	@scripts/deploy dev
+
+.PHONY: deploy-prod
+deploy-prod: ## serve HEAD's release: Kubernetes, :80
+	@scripts/deploy prod
+
+.PHONY: smoke-dev
+smoke-dev: ## ask :8080 at its public address whether HEAD's snapshot answers
+	@scripts/smoke dev
+
+.PHONY: smoke-prod
+smoke-prod: ## ask :80 at its public address whether HEAD's release answers
+	@scripts/smoke prod
+
+.PHONY: release-check
+release-check: ## refuse a version that is released already, before anything is done for it
+	@scripts/release check
+
+.PHONY: release
+release: ## tag HEAD and release it on GitHub, once prod serves it
+	@scripts/release
+
+.PHONY: rollback-dev
+rollback-dev: ## serve the snapshot before
+	@scripts/rollback dev
+
+.PHONY: rollback-prod
+rollback-prod: ## serve the release before
+	@scripts/rollback prod
+
+.PHONY: status
+status: ## what the host serves
+	@scripts/status
+
+.PHONY: summary
+summary: ## what the host serves and how long each step took, as Markdown
+	@scripts/summary
+
+.PHONY: logs-dev
+logs-dev: ## the snapshot's last log lines
+	@scripts/logs dev
+
+.PHONY: logs-prod
+logs-prod: ## the release's last log lines
+	@scripts/logs prod
+
+.PHONY: prune
+prune: ## say which old snapshots the registry can do without
+	@scripts/prune
+
+.PHONY: prune-now
+prune-now: ## delete them
+	@scripts/prune -y
+
+.PHONY: infra-bootstrap
+infra-bootstrap: ## make the bucket of Terraform's state, once
+	@scripts/infra bootstrap
+
+.PHONY: infra
+infra: infra-bootstrap ## the host on AWS: show the plan, ask, apply
+	@scripts/infra apply
+
+.PHONY: infra-plan
+infra-plan: ## show what infra would change
+	@scripts/infra plan
+
+.PHONY: infra-output
+infra-output: ## print what the other verbs need of it, as JSON
+	@scripts/infra output
+
+.PHONY: infra-destroy
+infra-destroy: ## delete all of it; asks for the name
+	@scripts/infra destroy
+
+.PHONY: github
+github: ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
+	@scripts/github-setup
+
+.PHONY: demo
+demo: setup ## the whole road on this machine: registry, host, image, both environments
+	@scripts/demo/run
+
+.PHONY: demo-down
+demo-down: ## remove all that demo made
+	@scripts/demo/down

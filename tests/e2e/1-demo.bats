@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+load road.bash
+
+@test "make demo serves one image twice: Docker behind :8080, Kubernetes behind :80" {
+  run shop demo
+  assert_success
+  assert_line --regexp "^dev +http://localhost:$DEV_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
+  assert_line --regexp "^prod +http://localhost:$HTTP_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
+  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+}
+
+@test "the slot and every pod run the same digest" {
+  slot=$(on_host docker ps --no-trunc --format '{{.Image}}')
+  pods=$(kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={.items[*].status.containerStatuses[0].imageID}')
+  assert_regex "$slot" '^localhost:[0-9]+/book-shop@sha256:[0-9a-f]{64}$'
+  assert_equal "$pods" "$slot $slot"
+}
+
+@test "books are there, on both sides, through NGINX" {
+  for port in "$DEV_PORT" "$HTTP_PORT"; do
+    run curl -fsS "http://localhost:$port/book-list"
+    assert_output --partial "/book-detail/"
+  done
+}
+
+@test "make demo again changes nothing that runs" {
+  before=$(identities)
+  run shop demo
+  assert_success
+  assert_equal "$(identities)" "$before"
+}
+
+@test "the install script run again changes nothing that runs, and no secret" {
+  before=$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)
+  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  assert_equal "$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)" "$before"
+}
+
+@test "slot and pod run as nobody in particular: read-only root, no capability, no privilege to gain" {
+  slot=$(on_host docker ps --quiet)
+  pod=$(kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={.items[0].metadata.name}')
+  for run_in in "on_host docker exec $slot" "kubectl exec $pod --"; do
+    assert_equal "$($run_in id -u)" 10001
+    run $run_in touch /app/x
+    assert_failure
+    assert_output --partial "Read-only file system"
+    run $run_in cat /proc/1/status
+    assert_line --regexp '^CapBnd:.0000000000000000$'
+    assert_line --regexp '^NoNewPrivs:.1$'
+    assert_line --regexp '^Seccomp:.2$'
+  done
+}
+
+@test "the deploys' account can do nothing outside its namespace, and can't read the secrets in it" {
+  deployer() { on_host kubectl --kubeconfig /etc/book-shop/deployer.kubeconfig auth can-i "$@"; }
+  assert_equal "$(deployer update deployments --namespace book-shop)" yes
+  # shellcheck disable=SC2086 # lists of words
+  for forbidden in "get secrets --namespace book-shop" "create pods --namespace book-shop" "get pods --namespace kube-system" "get nodes"; do
+    run deployer $forbidden
+    assert_output --partial no
+    assert_failure
+  done
+}
+
+@test "the manifests that were applied, and the cluster overlay, are valid for Kubernetes 1.33 and the newest" {
+  on_host cat /var/lib/book-shop/prod/manifests.yaml >"$BATS_TEST_TMPDIR/single-node.yaml"
+  docker cp "$SHOP/k8s" "$DEMO-host:/tmp/k8s"
+  on_host kubectl kustomize /tmp/k8s/overlays/cluster >"$BATS_TEST_TMPDIR/cluster.yaml"
+  for version in 1.33.0 1.37.0; do
+    kubernetes-validate --strict --quiet --kubernetes-version "$version" "$BATS_TEST_TMPDIR"/{single-node,cluster}.yaml
+  done
+}
+
+@test "the image is at most 70 MB over the wire" {
+  size=$(
+    PYTHONPATH=$SHOP/scripts/lib python3 - "$REPOSITORY" "$(shop version)" <<'PYTHON'
+import json, sys, registry
+manifest = registry.Registry(sys.argv[1]).manifest(sys.argv[2])
+print(*(layer["size"] for layer in json.loads(manifest.body)["layers"]))
+PYTHON
+  )
+  total=$((${size// /+}))
+  echo "# compressed layers, base first: $size; together $total bytes" >&3
+  [ "$total" -le 70000000 ]
+}

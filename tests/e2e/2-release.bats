@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+load road.bash
+
+teardown() { stop_load; } # one that a failed test has left
+
+@test "a changed template: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
+  prod=$(revision_at "$HTTP_PORT")
+  pods=$(kubectl get pods -o name)
+  sed -i 's/<body>/<body><p>changed by a test<\/p>/' "$SHOP"/book-shop/book_shop/templates/base.html
+  bump 1.1.0
+  commit "change the template, bump the version"
+  run shop image push deploy-dev
+  assert_success
+  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
+  curl -fsS "http://localhost:$DEV_PORT/" | grep -q 'changed by a test'
+  assert_equal "$(revision_at "$HTTP_PORT")" "$prod"
+  assert_equal "$(kubectl get pods -o name)" "$pods"
+}
+
+@test "make promote reads one manifest, writes one, moves no layer, and keeps the digest" {
+  snapshot=$(shop push 2>/dev/null)
+  since=$(date -u +%FT%T.%NZ)
+  run --separate-stderr shop promote
+  assert_success
+  assert_output "$snapshot"
+  docker logs --since "$since" "$DEMO-registry" 2>&1 | grep -oE '"(GET|PUT|POST|PATCH) [^ ]+' >"$BATS_TEST_TMPDIR/asked"
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/asked")" "\"GET /v2/book-shop/manifests/${snapshot#*@}
+\"PUT /v2/book-shop/manifests/1.1.0"
+}
+
+@test "make promote deploy-prod under load moves :80 to it with no failed request" {
+  start_load
+  run shop promote deploy-prod
+  assert_success
+  end_load
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+}
+
+@test "rollback-dev and rollback-prod with no argument bring back the previous one, under load" {
+  start_load
+  run shop rollback-dev rollback-prod
+  assert_success
+  assert_equal "$(revision_at "$DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  run shop rollback-dev rollback-prod
+  assert_success
+  end_load
+  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+}

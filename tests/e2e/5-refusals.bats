@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# What must not happen does not: a clear error, the right exit status, nothing touched.
+load road.bash
+
+setup() { good=$(head_of_shop); }
+teardown() { git -C "$SHOP" reset -q --hard "$good"; }
+
+digest_of() { PYTHONPATH=$SHOP/scripts/lib python3 -c 'import sys, registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
+verb() { "$SHOP/scripts/$1" "${@:2}"; }
+
+@test "promote: no snapshot of this source" {
+  echo >>"$SHOP/book-shop/manage.py"
+  bump 2.0.0
+  commit "never built"
+  run verb promote
+  assert_failure 1
+  assert_output --partial "make image push"
+  assert_equal "$(digest_of 2.0.0)" None
+}
+
+@test "promote: the release tag belongs to another digest" {
+  version=$(verb version)
+  released=$(digest_of "$version")
+  echo >>"$SHOP/book-shop/manage.py"
+  commit "forgot to bump the version"
+  run shop image push
+  assert_success
+  run verb promote
+  assert_failure 1
+  assert_output --partial "bump the version in book-shop/pyproject.toml"
+  assert_equal "$(digest_of "$version")" "$released"
+}
+
+@test "push: another image under the same snapshot tag" {
+  tag=$(verb version snapshot)
+  pushed=$(digest_of "$tag")
+  other=$(docker images --quiet "$DEMO-registry")
+  kept=$(docker image inspect --format '{{.Id}}' "$REPOSITORY:$tag")
+  docker tag "$other" "$REPOSITORY:$tag"
+  run verb push
+  docker tag "$kept" "$REPOSITORY:$tag"
+  assert_failure 1
+  assert_output --partial "another image sits under"
+  assert_equal "$(digest_of "$tag")" "$pushed"
+}
+
+@test "a host that is told anything but a digest of its repository runs nothing" {
+  before=$(identities)
+  # shellcheck disable=SC2016 # that is the point
+  for image in "$REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--help"; do
+    for environment in dev prod; do
+      run on_host "/opt/book-shop/bin/deploy-$environment" "$image"
+      assert_failure 2
+    done
+  done
+  assert_equal "$(identities)" "$before"
+}
+
+@test "demo: a taken port is named with its owner before anything starts" {
+  before=$(docker ps --all --quiet)
+  HTTP_PORT=$DEV_PORT DEMO=book-shop-other run shop demo
+  assert_failure
+  assert_output --partial "port $DEV_PORT is taken by container $DEMO-host"
+  assert_equal "$(docker ps --all --quiet)" "$before"
+}
+
+@test "deploy-dev: no host to reach" {
+  DEMO=book-shop-nowhere run verb deploy dev
+  assert_failure 1
+  assert_output --partial "there is no local host to reach"
+  assert_output --partial "make demo"
+}

@@ -1,0 +1,27 @@
+// A steady load on both environments, 50 requests a second each, until it is stopped or its time ends.
+// One request that fails fails the run: the thresholds decide (end_load in road.bash).
+import http from 'k6/http';
+import { check } from 'k6';
+
+const arrivals = (exec) => ({
+  exec, executor: 'constant-arrival-rate', rate: 50, timeUnit: '1s', duration: __ENV.DURATION, preAllocatedVUs: 20, maxVUs: 100,
+});
+
+export const options = {
+  scenarios: { prod: arrivals('prod'), dev: arrivals('dev') },
+  thresholds: {
+    http_req_failed: ['rate==0'],
+    checks: ['rate==1'],
+    'http_reqs{scenario:prod}': ['count>50'],
+    'http_reqs{scenario:dev}': ['count>50'],
+  },
+  summaryTrendStats: ['med', 'p(99)', 'max'],
+};
+
+const ask = (port) => {
+  const answer = http.get(`http://localhost:${port}/book-list`);
+  check(answer, { 'answered 200': (a) => a.status === 200 });
+};
+
+export const prod = () => ask(__ENV.HTTP_PORT);
+export const dev = () => ask(__ENV.DEV_PORT);

@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+load ../lib/shop.bash
+
+# The project's Makefile over scripts that log their calls.
+setup() {
+  start_shop
+  cp "$ROOT/Makefile" .
+  mapfile -t TARGETS < <(sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' Makefile)
+  local target words
+  rm -r scripts # links to the project's own
+  for target in "${TARGETS[@]}"; do
+    read -ra words < <(recipe "$target")
+    [[ ${words[0]} == scripts/* ]] || continue
+    mkdir -p "${words[0]%/*}"
+    # shellcheck disable=SC2016 # the fake itself expands it
+    fake_in_shop "${words[0]}" '[[ "$0" != *"${FAILS:-nothing}" ]]'
+  done
+}
+teardown() { stop_shop; }
+
+recipe() { sed -n "/^$1:/,/^\$/{/^\t/s/^\t@//p}" "$ROOT/Makefile"; } # TARGET
+# make_it ARGUMENT...: as from a fresh shell, without what a make around this test exports. What it says is $status and $output.
+make_it() {
+  : >"$LOG"
+  run env -i PATH="$PATH" LOG="$LOG" FAILS="${FAILS:-}" make "$@"
+}
+
+@test "make: a target is declared phony, has a text, and its recipe is one line that calls one script" {
+  [ "${#TARGETS[@]}" -gt 15 ]
+  for target in "${TARGETS[@]}"; do
+    run grep -B1 "^$target:" Makefile
+    assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z -]+)? ## .+\$"
+    run recipe "$target"
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z-]+)*$'
+  done
+}
+
+@test "make: each recipe's script is there, can be executed and has help" {
+  for target in "${TARGETS[@]}"; do
+    [ "$target" != help ] || continue
+    script=$(recipe "$target" | cut -d' ' -f1)
+    run "$ROOT/$script" -h
+    assert_success
+    assert_output --partial "Usage: $script"
+    assert_output --partial "Runs on: "
+  done
+}
+
+@test "make: alone it lists every target with its text and runs nothing" {
+  make_it
+  assert_success
+  assert_equal "$(cut -d' ' -f3 <<<"$output")" "$(printf '%s\n' "${TARGETS[@]}")"
+  refute_line --regexp '^  [^ ]+ *$'
+  assert_log ""
+}
+
+@test "make: each target resolves to its script, after those it needs" {
+  for target in "${TARGETS[@]}"; do
+    make_it -n "$target"
+    assert_success
+    [ "$target" = help ] || assert_equal "$(sed -n '$p' <<<"$output")" "$(recipe "$target")"
+  done
+  make_it image push deploy-dev promote deploy-prod
+  assert_success
+  assert_log "scripts/image
+scripts/push
+scripts/deploy dev
+scripts/promote
+scripts/deploy prod"
+  make_it demo
+  assert_log $'scripts/setup\nscripts/demo/run'
+  make_it test
+  assert_log $'scripts/setup\nscripts/check\nscripts/test'
+}
+
+@test "make: with -j the order stays, and after a failure nothing is run" {
+  make_it -j8 image push deploy-dev
+  assert_log $'scripts/image\nscripts/push\nscripts/deploy dev'
+  assert grep -x .NOTPARALLEL: Makefile
+  FAILS=scripts/push make_it image push deploy-dev
+  assert_failure 2
+  assert_log $'scripts/image\nscripts/push'
+}
+
+@test "make: what varies per place has a default and can be set, before or behind the word make" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/version 'for name in HOST NAME AWS_REGION DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY; do printf "%s=%s " "$name" "${!name}"; done'
+  make_it version
+  assert_output "HOST=local NAME=book-shop AWS_REGION=eu-central-1 DEMO=book-shop HTTP_PORT=80 DEV_PORT=8080 REGISTRY_PORT=5000 REPOSITORY=localhost:5000/book-shop "
+  make_it version REGISTRY_PORT=5001
+  assert_output --partial "REGISTRY_PORT=5001 REPOSITORY=localhost:5001/book-shop "
+  make_it version HOST=aws # where the account knows the repository
+  assert_output --partial "HOST=aws NAME=book-shop AWS_REGION=eu-central-1 "
+  assert_output --partial " REPOSITORY= "
+  for name in HOST NAME AWS_REGION DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY; do
+    make_it version "$name=mine"
+    assert_output --partial "$name=mine "
+    run env -i PATH="$PATH" LOG="$LOG" "$name=mine" make version
+    assert_output --partial "$name=mine "
+  done
+  refute grep -E '^export' <(grep -vE '^export ((HOST|NAME|AWS_REGION|DEMO|HTTP_PORT|DEV_PORT|REGISTRY_PORT|REPOSITORY) \?=|PATH :=)' Makefile)
+}
+
+@test "make: the virtual environment comes first on the PATH" {
+  mkdir -p .venv/bin
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/version 'echo "${PATH%%:*}"'
+  make_it version
+  assert_output "$PWD/.venv/bin"
+}
