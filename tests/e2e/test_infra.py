@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 import re
-import time
 
 import fake_aws
 import infra
@@ -300,9 +299,7 @@ def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
     _, errors = shop.infra("destroy", text="yes\n", status=1)
     assert "not confirmed: nothing was changed" in errors
     assert cloud.ecr_public.repositories
-    started = time.monotonic()
     shop.infra("destroy", text="book-shop\n")
-    assert time.monotonic() - started < 120
     ec2 = cloud.client("ec2")
     mine = [{"Name": "tag:Project", "Values": ["book-shop"]}]
     states = [i["State"]["Name"] for r in ec2.describe_instances(Filters=mine)["Reservations"] for i in r["Instances"]]
