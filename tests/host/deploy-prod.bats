@@ -34,6 +34,7 @@ migrated() {
   echo "$k apply -f WORK/manifests.yaml -l $migration"
   printf '%s\nsleep 0.3\n%s\nsleep 0.3' "$job" "$job"
 }
+drained() { printf '%s' "$k get pods -l $web -o jsonpath={.items[?(@.spec.containers[0].image!='$(image "${1:-1}")')].metadata.name}"; }
 # The pods' last words.
 last_words() {
   echo "$k get pods -l $web -o jsonpath={.items[?(@.spec.containers[0].image=='$(image "$1")')].metadata.name}"
@@ -63,6 +64,9 @@ $(migrated)
 $k apply -f WORK/manifests.yaml -l $web
 $rolled_out=120s
 $version
+$(drained)
+sleep 0.3
+$(drained)
 $cleaned_up"
   assert_still 1
   assert_deploy_log "unknown prod deploy $(image 1) ok"
@@ -90,6 +94,7 @@ $cleaned_up"
   assert_log "$(pre_flight 1 known)
 $rolled_out=1s
 $version
+$(drained)
 $cleaned_up"
   assert_equal "$(tree "$STATE" "$WORLD")" "$before"
   assert_errors_whole "==> prod serves $(image 1) already"
