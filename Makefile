@@ -93,16 +93,24 @@ release: ## tag HEAD and release it on GitHub, once prod serves it
 	@scripts/release
 
 .PHONY: rollback-dev
-rollback-dev: ## serve the snapshot before
-	@scripts/rollback dev
+rollback-dev: ## serve the snapshot before, or TO=<tag>
+	@scripts/rollback dev $(TO)
 
 .PHONY: rollback-prod
-rollback-prod: ## serve the release before
-	@scripts/rollback prod
+rollback-prod: ## serve the release before, or TO=<version>
+	@scripts/rollback prod $(TO)
 
 .PHONY: status
 status: ## what the host serves
 	@scripts/status
+
+.PHONY: history-dev
+history-dev: ## the last deploys of dev: who, what, how they ended
+	@scripts/history dev
+
+.PHONY: history-prod
+history-prod: ## the last deploys of prod
+	@scripts/history prod
 
 .PHONY: summary
 summary: ## what the host serves and how long each step took, as Markdown

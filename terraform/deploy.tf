@@ -1,14 +1,14 @@
 locals {
   verbs = {
-    dev  = ["deploy-dev", "rollback-dev", "logs-dev", "status"]
-    prod = ["deploy-prod", "rollback-prod", "logs-prod", "status"]
+    dev  = ["plan-dev", "deploy-dev", "rollback-dev", "history-dev", "logs-dev", "status"]
+    prod = ["plan-prod", "deploy-prod", "rollback-prod", "history-prod", "logs-prod", "status"]
   }
 
   # Each reaches the command as an environment variable, SSM_Verb and so on (interpolationType), and is never text of a shell command.
   # The host's verbs check what they are given once more.
   parameters = {
     Image = {
-      description    = "What to deploy: repository@sha256:digest"
+      description    = "What to deploy, to plan or to go back to: repository@sha256:digest"
       default        = ""
       allowedPattern = "^([a-z0-9][a-z0-9.:/_-]{0,254}@sha256:[0-9a-f]{64})?$"
     }
@@ -18,7 +18,7 @@ locals {
       allowedPattern = "^[A-Za-z0-9][A-Za-z0-9._@\\[\\]-]{0,63}$"
     }
     Lines = {
-      description    = "How many log lines"
+      description    = "How many lines"
       default        = "100"
       allowedPattern = "^[1-9][0-9]{0,4}$"
     }

@@ -106,12 +106,12 @@ class AwsHost:
     def ask(self, verb, *arguments):
         """Runs a verb and returns its exit status and its answer (stdout) as text.
 
-        Of logs that are longer than Systems Manager passes on, the last lines that fit are asked for.
+        Of lines that are more than Systems Manager passes on, the last that fit are asked for.
         """
         ended = self._ended(verb, arguments)
         while cut(ended, "StandardOutputContent"):
             most = TAKEN["StandardOutputContent"]
-            if verb != "logs" or arguments[1] == "1":
+            if verb not in ("history", "logs") or arguments[1] == "1":
                 why = f"Systems Manager passes on {most} characters"
                 raise say.Problem(f"the host's answer to {verb} is cut off", why, "make status")
             fitting = ended["StandardOutputContent"].count("\n") * 3 // 4
@@ -228,10 +228,13 @@ def document(verb, arguments):
     parameters = {"Verb": verb, "Actor": actor()}
     if verb == "status":
         return ("dev", "prod"), parameters
-    if verb == "logs":
+    if verb in ("history", "logs"):
         environment, lines = arguments
-        return (environment,), parameters | {"Verb": f"logs-{environment}", "Lines": lines}
-    if verb.startswith("deploy-"):
+        return (environment,), parameters | {"Verb": f"{verb}-{environment}", "Lines": lines}
+    if verb == "plan":
+        environment, image = arguments
+        return (environment,), parameters | {"Verb": f"plan-{environment}", "Image": image}
+    if arguments:
         parameters["Image"] = arguments[0]
     return (verb.rpartition("-")[2],), parameters
 
@@ -290,6 +293,21 @@ def host():
     place = PLACES[name]()
     place.check()
     return place
+
+
+def planned():
+    """Whether only the plan is asked for: PLAN=1 before a verb. Raises WrongCall for another value than 1 or none."""
+    if (plan := os.environ.get("PLAN", "")) in ("", "1"):
+        return bool(plan)
+    raise say.WrongCall(f"PLAN={plan} says neither yes nor no", "PLAN=1 shows what would change", "unset PLAN")
+
+
+def plan(place, name, image):
+    """What a deploy of the image would change, in the host's words. Exits with the host's status when it can't say."""
+    status, answer = place.ask("plan", name, image)
+    if status:
+        sys.exit(status)
+    return answer.rstrip()
 
 
 def environment(name):

@@ -152,6 +152,21 @@ class Registry:
         """repository@digest: the only form in which an image is handed on."""
         return f"{self.repository}@{digest}"
 
+    def named(self, name, remedy="make history-dev history-prod"):
+        """repository@digest of what somebody calls by a tag, or by repository@digest.
+
+        Raises BadReference for another repository and for what is neither, NotFound when there is no such tag.
+        """
+        if "@" in name:
+            repository, digest = parse_image(name)
+            if repository != self.repository:
+                why = f"this shop's is {self.repository}"
+                raise BadReference(f"'{name}' is of another repository", why, "set REPOSITORY")
+            return self.image(digest)
+        if digest := self.awaited_digest(name):
+            return self.image(digest)
+        raise NotFound(f"{self.repository} has no tag {name}", "it was never pushed or promoted", remedy)
+
     def digest(self, tag):
         """The digest that a tag names, or None when there is no such tag.
 

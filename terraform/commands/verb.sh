@@ -9,9 +9,9 @@ export ACTOR="${SSM_Actor:-unknown}"
 
 # Systems Manager passes on 24,000 characters of stdout but only 8,000 of stderr, the first ones; why a deploy failed comes last.
 case $SSM_Verb in
-  deploy-dev | deploy-prod) exec "$bin/$SSM_Verb" "${SSM_Image:-}" 2>&1 ;;
-  rollback-dev | rollback-prod) exec "$bin/$SSM_Verb" 2>&1 ;;
-  logs-dev | logs-prod) exec "$bin/logs" "${SSM_Verb#logs-}" "${SSM_Lines:-100}" ;;
+  deploy-dev | deploy-prod | rollback-dev | rollback-prod) exec "$bin/$SSM_Verb" "${SSM_Image:-}" 2>&1 ;;
+  plan-dev | plan-prod) exec "$bin/plan" "${SSM_Verb#plan-}" "${SSM_Image:-}" ;;
+  history-dev | history-prod | logs-dev | logs-prod) exec "$bin/${SSM_Verb%-*}" "${SSM_Verb#*-}" "${SSM_Lines:-100}" ;;
   status) exec "$bin/status" --json ;;
   *) echo "no such verb: '$SSM_Verb'" >&2 && exit 2 ;;
 esac

@@ -214,7 +214,7 @@ run "github_branches_and_ids" {
 
 run "deploy" {
   assert {
-    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { dev = "book-shop-dev 2.2 deploy-dev rollback-dev logs-dev status", prod = "book-shop-prod 2.2 deploy-prod rollback-prod logs-prod status" }
+    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { dev = "book-shop-dev 2.2 plan-dev deploy-dev rollback-dev history-dev logs-dev status", prod = "book-shop-prod 2.2 plan-prod deploy-prod rollback-prod history-prod logs-prod status" }
     error_message = "A document for each environment, with its own verbs only."
   }
   assert {

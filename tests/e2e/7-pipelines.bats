@@ -244,7 +244,7 @@ make summary"
   assert_success
   refute_output --partial "serves"
   wait $!
-  assert_equal "$(on_host tail -n 2 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; [print(told["image"], told["result"]) for told in map(json.loads, sys.stdin)]')" "$first ok
-$second ok"
+  assert_equal "$(on_host tail -n 2 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; [print(told["digest"], told["result"]) for told in map(json.loads, sys.stdin)]')" "${first#*@} ok
+${second#*@} ok"
   assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
 }

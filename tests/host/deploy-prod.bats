@@ -21,8 +21,9 @@ docker rm -f id-of-book-shop-manifests'
 pre_flight() {
   echo "$k get deployments -o name"
   echo "docker image inspect $(image "$1")"
-  [ "${2:-}" = known ] || echo "docker pull -q $(image "$1")"
-  echo "docker image inspect -f {{index .Config.Labels \"org.opencontainers.image.revision\"}} $(image "$1")"
+  [ "${2:-}" = known ] || printf 'df --output=avail --block-size=M /var/lib/book-shop\ndocker pull -q %s\n' "$(image "$1")"
+  echo 'docker version -f {{.Server.Os}}/{{.Server.Arch}}'
+  echo "docker image inspect -f {{.Os}}/{{.Architecture}} {{index .Config.Labels \"org.opencontainers.image.revision\"}} $(image "$1")"
   echo 'docker ps -aq --filter name=^book-shop-manifests$'
   echo "docker create --name book-shop-manifests $(image "$1")"
   echo "docker cp book-shop-manifests:/app/k8s WORK/k8s"
@@ -62,11 +63,13 @@ assert_nothing_left() { assert_equal "$(find "$TMPDIR" "$WORLD/containers" -mind
   assert_log "$(pre_flight 1)
 $(migrated)
 $k apply -f WORK/manifests.yaml -l $web
-$rolled_out=120s
+$rolled_out=150s
 $version
 $(drained)
 sleep 0.3
 $(drained)
+docker image ls --digests --format {{.Repository}}@{{.Digest}} $REPOSITORY
+ctr --namespace k8s.io images ls
 $cleaned_up"
   assert_still 1
   assert_deploy_log "unknown prod deploy $(image 1) ok"
@@ -144,6 +147,7 @@ $job
 $k get pods -l $migration -o jsonpath={.items[?(@.spec.containers[0].image=='$(image 2)')].metadata.name}
 $k get pod migration-1 -o jsonpath={.status.phase} {.status.containerStatuses[0].state}
 $k logs migration-1 --tail 20
+$k delete job book-shop-migration
 $serving
 $cleaned_up"
   assert_still 1
@@ -167,10 +171,12 @@ $cleaned_up"
     "deploy-prod: the rollout failed; the pods' last lines are above. Still serving: $(image 1)"
   run from "apply -f WORK/manifests.yaml -l $web"
   assert_output "$k apply -f WORK/manifests.yaml -l $web
-$rolled_out=120s
+$rolled_out=150s
+$k get deployments -o name
 $(last_words 2)
+$k get deployments -o name
 $k apply -f /var/lib/book-shop/prod/manifests.yaml -l $web
-$rolled_out=120s
+$rolled_out=150s
 $serving
 $cleaned_up"
   assert_still 1
@@ -216,6 +222,50 @@ $cleaned_up"
   verb deploy-prod "$(image 2)"
   assert_failed 1 "==> that failed as well" "deploy-prod: the rollout failed"
   assert_deploy_log "unknown prod deploy $(image 2) failed"
+}
+
+@test "deploy-prod: an image for another kind of machine, or a full disk: nothing is touched" {
+  deployed prod 1
+  in_registry 2 foreign
+  verb deploy-prod "$(image 2)"
+  assert_failed 1 "$(image 2) is built for linux/arm64, this host is linux/amd64"
+  in_registry 3
+  echo 2047 >"$WORLD/free"
+  verb deploy-prod "$(image 3)"
+  assert_failed 1 "2047 MB are free on the disk"
+  refute grep -Eq ' (apply|delete) ' "$LOG"
+  assert_still 1
+}
+
+@test "deploy-prod: what prod neither serves nor would roll back to goes, from Kubernetes' store too" {
+  for number in 1 2 3; do deployed prod "$number"; done
+  assert_equal "$(images_here)" "2 3"
+  assert_equal "$(in_store)" "2 3"
+  deployed dev 7 # of no concern to that store
+  assert_equal "$(in_store)" "2 3"
+  : >"$HOST_ROOT/usr/local/bin/k3s"
+  chmod +x "$HOST_ROOT/usr/local/bin/k3s"
+  ln -s world "$TEST_DIR/bin/k3s"
+  deployed prod 4
+  assert_equal "$(in_store)" "3 4"
+}
+
+@test "deploy-prod: Kubernetes that restarts during the rollout is waited for" {
+  deployed prod 1
+  in_registry 2
+  # The watch breaks, and for two looks nothing answers.
+  mv "$TEST_DIR/bin/kubectl" "$TEST_DIR/bin/kubectl-that-answers"
+  fake kubectl <<'FAKE'
+#!/bin/bash
+PATH=/usr/local/bin:/usr/bin:/bin
+if [[ $* == *"rollout status"* ]] && [ ! -e "$WORLD/restarted" ]; then echo 2 >"$WORLD/restarted"; exit 1; fi
+left=$(cat "$WORLD/restarted" 2>/dev/null || echo 0)
+if [ "$left" -gt 0 ]; then echo $((left - 1)) >"$WORLD/restarted"; echo "connection refused" >&2; exit 1; fi
+exec "${0%/*}/kubectl-that-answers" "$@"
+FAKE
+  verb deploy-prod "$(image 2)"
+  assert_success
+  assert_equal "$(served_in prod)" 2
 }
 
 @test "deploy-prod: after each failure the next image is served" {

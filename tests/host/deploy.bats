@@ -46,7 +46,7 @@ here() {
   assert_equal "$said" pulling
   : >"$LOG"
   LOCK_WAIT=0 verb deploy-dev "$(image 2)"
-  assert_refused 1 "dev is locked by: deploy-dev $(image 1), process $owner, since 20"
+  assert_refused 1 "dev is locked by: deploy-dev $(image 1), by unknown, process $owner, since 20"
   assert_errors "Z. Try again"
 
   kill -9 "$owner"
@@ -63,7 +63,7 @@ here() {
   echo "a very long name of an owner that was here before, process 123456789, since long ago, and some more words" >"$HOST_ROOT/run/lock/book-shop-dev"
   here 'take_lock dev "deploy-dev x"; cat "$root/run/lock/book-shop-dev"'
   assert_success
-  assert_output --regexp '^deploy-dev x, process [0-9]+, since [0-9TZ:-]+$'
+  assert_output --regexp '^deploy-dev x, by unknown, process [0-9]+, since [0-9TZ:-]+$'
   assert_log "flock -w 300 9"
 }
 
@@ -97,14 +97,21 @@ here() {
 }
 
 @test "log_deploy: one JSON object a line, whatever the actor is called" {
-  ACTOR=$'a "b"\nc $(reboot) \\' here 'log_deploy dev an-image ok; VERB=rollback log_deploy prod an-image failed'
+  ACTOR=$'a "b"\nc $(reboot) \\' here 'revision=abc; log_deploy dev an-image@sha256:1 ok; VERB=rollback log_deploy prod an-image@sha256:2 failed'
   assert_success
   assert_equal "$(wc -l <"$STATE/deploys.jsonl")" 2
   run jq -c 'del(.time, .seconds)' "$STATE/deploys.jsonl"
-  assert_output '{"actor":"a \"b\"\nc $(reboot) \\","environment":"dev","verb":"deploy","image":"an-image","result":"ok"}
-{"actor":"a \"b\"\nc $(reboot) \\","environment":"prod","verb":"rollback","image":"an-image","result":"failed"}'
+  assert_output '{"actor":"a \"b\"\nc $(reboot) \\","environment":"dev","verb":"deploy","commit":"abc","digest":"sha256:1","result":"ok"}
+{"actor":"a \"b\"\nc $(reboot) \\","environment":"prod","verb":"rollback","commit":"abc","digest":"sha256:2","result":"failed"}'
   run jq -r '.time | fromdate | type' "$STATE/deploys.jsonl"
   assert_output $'number\nnumber'
+}
+
+@test "logged: the lines of an environment, or of one image there; a torn line is passed over" {
+  here 'for digest in 1 2 1; do log_deploy dev i@sha256:$digest ok; log_deploy prod i@sha256:$digest failed; printf "{\"time\": \"2026" >>"$deploys"; echo >>"$deploys"; done
+    logged dev | jq -r .digest; logged prod i@sha256:1 | jq -r .result'
+  assert_success
+  assert_output $'sha256:1\nsha256:2\nsha256:1\nfailed\nfailed'
 }
 
 @test "the host's places follow from where its files lie" {

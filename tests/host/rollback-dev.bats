@@ -78,4 +78,33 @@ FLOCK
   assert_equal "$(remembered dev)" "2 3"
 }
 
-@test "rollback-dev: wrong calls" { assert_wrong_calls_on_host rollback-dev "x" "$(image 1)" "-x" "; reboot"; }
+@test "rollback-dev: to an image that has served here once, although it has gone from the host since" {
+  for number in 1 2 3; do deployed dev "$number"; done
+  refute [ -e "$WORLD/here/$(hex 1)" ]
+  ACTOR=ann verb rollback-dev "$(image 1)"
+  assert_success
+  assert grep -q "^docker pull -q $(image 1)" "$LOG"
+  assert_equal "$(remembered dev)" "1 3"
+  assert_deploy_log "ann dev rollback $(image 1) ok"
+}
+
+@test "rollback-dev: never to an image that failed here, nor to one that has never served here" {
+  deployed dev 1
+  in_registry 2 migrate
+  verb deploy-dev "$(image 2)"
+  assert_equal "$status" 1
+  : >"$LOG"
+  verb rollback-dev "$(image 2)"
+  assert_refused 1 "rollback-dev: $(image 2) failed when it was last deployed to dev" "make history"
+  verb rollback-dev "$(image 3)"
+  assert_refused 1 "rollback-dev: dev has never served $(image 3)" "make deploy-dev"
+  in_registry 2
+  deployed dev 2
+  deployed dev 3
+  verb rollback-dev "$(image 2)" # it was mended: what it did last counts
+  assert_success
+}
+
+@test "rollback-dev: wrong calls" { assert_wrong_calls_on_host rollback-dev "-x" "$(image 1) $(image 1)"; }
+
+@test "rollback-dev: hostile images" { assert_hostile_images_refused rollback-dev; }

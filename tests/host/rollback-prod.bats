@@ -79,4 +79,33 @@ FLOCK
   assert_equal "$(remembered prod)" "2 3"
 }
 
-@test "rollback-prod: wrong calls" { assert_wrong_calls_on_host rollback-prod "x" "$(image 1)" "-x" "; reboot"; }
+@test "rollback-prod: to an image that has served here once, although it has gone from the host since" {
+  for number in 1 2 3; do deployed prod "$number"; done
+  refute [ -e "$WORLD/here/$(hex 1)" ]
+  ACTOR=ann verb rollback-prod "$(image 1)"
+  assert_success
+  assert grep -q "^docker pull -q $(image 1)" "$LOG"
+  assert_equal "$(remembered prod)" "1 3"
+  assert_deploy_log "ann prod rollback $(image 1) ok"
+}
+
+@test "rollback-prod: never to an image that failed here, nor to one that has never served here" {
+  deployed prod 1
+  in_registry 2 migrate
+  verb deploy-prod "$(image 2)"
+  assert_equal "$status" 1
+  : >"$LOG"
+  verb rollback-prod "$(image 2)"
+  assert_refused 1 "rollback-prod: $(image 2) failed when it was last deployed to prod" "make history"
+  verb rollback-prod "$(image 3)"
+  assert_refused 1 "rollback-prod: prod has never served $(image 3)" "make deploy-prod"
+  in_registry 2
+  deployed prod 2
+  deployed prod 3
+  verb rollback-prod "$(image 2)" # it was mended: what it did last counts
+  assert_success
+}
+
+@test "rollback-prod: wrong calls" { assert_wrong_calls_on_host rollback-prod "-x" "$(image 1) $(image 1)"; }
+
+@test "rollback-prod: hostile images" { assert_hostile_images_refused rollback-prod; }

@@ -11,7 +11,7 @@ teardown() { stop_host; }
   assert_success
   assert_errors_whole ""
   run jq -c . <<<"$output"
-  nothing='"version":null,"revision":null,"digest":null,"healthy":false,"previous":null'
+  nothing='"version":null,"revision":null,"digest":null,"healthy":false,"previous":null,"deploying":null,"last":null'
   assert_output '{"environments":[{"environment":"dev",'"$nothing"'},{"environment":"prod",'"$nothing"'}],"host_files":"0123456789ab"}'
 }
 
@@ -21,9 +21,11 @@ teardown() { stop_host; }
   deployed prod 1
   verb status --json
   assert_success
-  run jq -c '.environments[]' <<<"$output"
-  assert_output '{"environment":"dev","version":"1.0.0","revision":"'"$(revision 2)"'","digest":"sha256:'"$(hex 2)"'","healthy":true,"previous":"sha256:'"$(hex 1)"'"}
-{"environment":"prod","version":"1.0.0","revision":"'"$(revision 1)"'","digest":"sha256:'"$(hex 1)"'","healthy":true,"previous":null}'
+  assert_equal "$(jq -r '.environments[].last | [.actor, .verb, .digest, .result] | join(" ")' <<<"$output")" "unknown deploy sha256:$(hex 2) ok
+unknown deploy sha256:$(hex 1) ok"
+  run jq -c '.environments[] | del(.last)' <<<"$output"
+  assert_output '{"environment":"dev","version":"1.0.0","revision":"'"$(revision 2)"'","digest":"sha256:'"$(hex 2)"'","healthy":true,"previous":"sha256:'"$(hex 1)"'","deploying":null}
+{"environment":"prod","version":"1.0.0","revision":"'"$(revision 1)"'","digest":"sha256:'"$(hex 1)"'","healthy":true,"previous":null,"deploying":null}'
 }
 
 @test "status: the same as a table" {
@@ -48,6 +50,21 @@ docker ps --no-trunc --filter name=^book-shop-b$ --format {{.Image}}
 curl -fsS -m 5 -o /dev/null http://localhost:80/readyz
 curl -fsS -m 5 http://localhost:80/version
 kubectl: --namespace book-shop get deployment book-shop --ignore-not-found -o jsonpath={.spec.template.spec.containers[0].image}'
+}
+
+@test "status: who deploys now, and how the last deploy ended" {
+  deployed dev 1
+  in_registry 2 crash
+  ACTOR=ann verb deploy-dev "$(image 2)"
+  exec 8<>"$HOST_ROOT/run/lock/book-shop-prod"
+  echo "deploy-prod x, by bob, process 1, since then" >&8
+  verb status --json
+  assert_equal "$(jq -r '.environments[].deploying' <<<"$output")" null$'\n'null # the lock's file alone says nothing
+  flock 8
+  verb status --json
+  exec 8>&-
+  assert_equal "$(jq -r '.environments[].deploying' <<<"$output")" $'null\ndeploy-prod x, by bob, process 1, since then'
+  assert_equal "$(jq -r '.environments[0].last | [.actor, .digest, .result] | join(" ")' <<<"$output")" "ann sha256:$(hex 2) failed"
 }
 
 @test "status: the cluster is down: says so, and still tells of dev" {

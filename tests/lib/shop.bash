@@ -9,7 +9,7 @@ OCI=$ROOT/tests/lib/oci.py
 PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR PLAN
 unset MAKELEVEL MAKEFLAGS MFLAGS STEPS # make check runs these
 
 # For setup_file and teardown_file.

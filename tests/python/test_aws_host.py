@@ -202,6 +202,9 @@ def test_the_name_is_checked_as_terraform_checks_it():
         ("deploy-prod", [IMAGE], "prod", {"Image": IMAGE}),
         ("rollback-dev", [], "dev", {}),
         ("rollback-prod", [], "prod", {}),
+        ("rollback-prod", [IMAGE], "prod", {"Image": IMAGE}),
+        ("plan", ["dev", IMAGE], "dev", {"Verb": "plan-dev", "Image": IMAGE}),
+        ("history", ["prod", "20"], "prod", {"Verb": "history-prod", "Lines": "20"}),
         ("status", ["--json"], "dev", {}),
         ("logs", ["dev", "100"], "dev", {"Verb": "logs-dev", "Lines": "100"}),
         ("logs", ["prod", "5"], "prod", {"Verb": "logs-prod", "Lines": "5"}),
@@ -216,7 +219,8 @@ def test_what_is_sent_is_what_the_documents_know():
     text = (ROOT / "terraform/deploy.tf").read_text()
     verbs = {name: re.findall(r'"([a-z-]+)"', words) for name, words in re.findall(r"(dev|prod) += \[(.*)\]", text)}
     calls = [(f"{verb}-{name}", [IMAGE]) for verb in ("deploy", "rollback") for name in ("dev", "prod")]
-    calls += [("logs", [name, "100"]) for name in ("dev", "prod")] + [("status", ["--json"])]
+    calls += [(verb, [name, "100"]) for verb in ("history", "logs") for name in ("dev", "prod")]
+    calls += [("plan", [name, IMAGE]) for name in ("dev", "prod")] + [("status", ["--json"])]
     sent = {"dev": set(), "prod": set()}
     for verb, arguments in calls:
         environments, parameters = host.document(verb, arguments)

@@ -36,7 +36,7 @@ def host(tmp_path):
     """Verbs that print what they get and fail with 7, and the programs around them, in a directory of their own."""
     verbs = tmp_path / "bin"
     verbs.mkdir()
-    for name in ("deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod", "status", "logs"):
+    for name in ("plan", "deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod", "history", "status", "logs"):
         verb = verbs / name
         verb.write_text(f'#!/bin/sh\nprintf "%s|" {name} "$ACTOR" "$@"\nexit 7\n')
         verb.chmod(0o755)
@@ -55,8 +55,12 @@ def run_verb(host, **parameters):
     [
         ({"Verb": "deploy-dev", "Image": "r@sha256:1"}, "deploy-dev|me|r@sha256:1|"),
         ({"Verb": "deploy-prod", "Image": "r@sha256:1"}, "deploy-prod|me|r@sha256:1|"),
-        ({"Verb": "rollback-dev", "Image": "r@sha256:1"}, "rollback-dev|me|"),
-        ({"Verb": "rollback-prod"}, "rollback-prod|me|"),
+        ({"Verb": "rollback-dev", "Image": "r@sha256:1"}, "rollback-dev|me|r@sha256:1|"),
+        ({"Verb": "rollback-prod"}, "rollback-prod|me||"),
+        ({"Verb": "plan-dev", "Image": "r@sha256:1"}, "plan|me|dev|r@sha256:1|"),
+        ({"Verb": "plan-prod", "Image": "r@sha256:1"}, "plan|me|prod|r@sha256:1|"),
+        ({"Verb": "history-dev", "Lines": "20"}, "history|me|dev|20|"),
+        ({"Verb": "history-prod", "Lines": "5"}, "history|me|prod|5|"),
         ({"Verb": "logs-dev", "Lines": "20"}, "logs|me|dev|20|"),
         ({"Verb": "logs-prod"}, "logs|me|prod|100|"),
         ({"Verb": "status"}, "status|me|--json|"),

@@ -54,6 +54,21 @@ host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   assert_equal "$(asked)" "$before"
 }
 
+@test "deploy: PLAN=1 asks the host for the plan, which is the answer, and for nothing else" {
+  digest=$(in_registry "$(snapshot_of)")
+  host_does 'echo "image: none"'
+  PLAN=1 verb deploy dev
+  assert_success
+  assert_output "image: none"
+  assert_log "docker container inspect --format {{.State.Running}} test-host
+docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY@$digest"
+  host_does 'echo "no kubectl" >&2; exit 3'
+  PLAN=1 verb deploy dev
+  assert_failed 3 "no kubectl"
+  PLAN=0 verb deploy dev
+  assert_failed 2 "PLAN=0 says neither yes nor no" "remedy: unset PLAN"
+}
+
 @test "deploy: a tag that isn't there names what makes it, and the host isn't asked" {
   verb deploy dev
   assert_failed 1 "$REPOSITORY has no tag $(snapshot_of)" "remedy: make image push"

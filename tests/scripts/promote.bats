@@ -177,6 +177,18 @@ HEAD manifests/$(snapshot_of)"
   assert_promoted "$digest"
 }
 
+@test "promote: PLAN=1 says what would be promoted, and writes nothing" {
+  digest=$(snapshot)
+  PLAN=1 verb promote
+  assert_success
+  assert_output "$(snapshot_of) -> 1.0.0: $REPOSITORY@$digest"
+  assert_errors_whole ""
+  assert_equal "$(digest_in_registry 1.0.0)" ""
+  verb promote
+  PLAN=1 verb promote
+  assert_output "$(snapshot_of) -> 1.0.0 (it is that already): $REPOSITORY@$digest"
+}
+
 @test "promote: k8s/ belongs to the source" {
   snapshot
   change k8s/shop.yaml 'kind: Job'

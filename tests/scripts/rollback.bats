@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
+setup_file() { start_registry; }
+teardown_file() { stop_registry; }
 setup() {
   start_shop
   real rollback
@@ -18,6 +20,39 @@ teardown() { stop_shop; }
     assert_log "docker container inspect --format {{.State.Running}} test-host
 docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback-$environment"
   done
+}
+
+@test "rollback: to a version, a snapshot's tag or a digest that is named" {
+  digest=$(in_registry 0.9.0)
+  for name in 0.9.0 "$REPOSITORY@$digest"; do
+    : >"$LOG"
+    verb rollback prod "$name"
+    assert_success
+    assert_log "docker container inspect --format {{.State.Running}} test-host
+docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback-prod $REPOSITORY@$digest"
+  done
+  verb rollback prod 0.8.0
+  assert_failed 1 "$REPOSITORY has no tag 0.8.0" "remedy: make history-dev history-prod"
+  for name in "a b" "-x" "localhost:1/other@$digest"; do
+    : >"$LOG"
+    verb rollback prod "$name"
+    assert_equal "$status" 2
+    assert_log ""
+  done
+}
+
+@test "rollback: PLAN=1 asks for the plan of what it would bring back, and runs nothing else" {
+  digest=$(in_registry 0.9.0)
+  host_does 'case $* in *status*) echo "{\"environments\": [{\"environment\": \"prod\", \"previous\": \"'"$digest"'\"}, {\"environment\": \"dev\", \"previous\": null}]}" ;; *) echo "the plan" ;; esac'
+  PLAN=1 verb rollback prod
+  assert_success
+  assert_output "the plan"
+  assert_equal "$(tail -n 1 "$LOG")" "docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan prod $REPOSITORY@$digest"
+  refute grep -q rollback- "$LOG"
+  PLAN=1 verb rollback dev
+  assert_failed 1 "nothing to roll back to" "remedy: make history-dev"
+  PLAN=yes verb rollback prod
+  assert_failed 2 "PLAN=yes says neither yes nor no"
 }
 
 @test "rollback: the actor is GitHub's in CI" {
@@ -44,5 +79,5 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback-$environmen
   assert_failed 2 "'stage' is no environment"
   verb rollback
   assert_failed 2 "'' is no environment"
-  assert_wrong_calls rollback "dev 1.0.0"
+  assert_wrong_calls rollback "dev 1.0.0 2.0.0"
 }

@@ -8,8 +8,10 @@ setup() {
   # shellcheck disable=SC2016 # the fake itself expands it
   host_does 'cat <<JSON
 {"environments": [
-  {"environment": "dev", "version": "1.1.0", "revision": "abcdef0123456789", "digest": "$DIGEST", "healthy": true, "previous": null},
-  {"environment": "prod", "version": null, "revision": null, "digest": null, "healthy": false, "previous": "$DIGEST"}
+  {"environment": "dev", "version": "1.1.0", "revision": "abcdef0123456789", "digest": "$DIGEST", "healthy": true, "previous": null,
+   "deploying": null, "last": {"time": "2026-01-02T03:04:05Z", "actor": "ann", "verb": "deploy", "result": "failed"}},
+  {"environment": "prod", "version": null, "revision": null, "digest": null, "healthy": false, "previous": "$DIGEST",
+   "deploying": "deploy-prod x, by bob, process 1, since then", "last": null}
 ], "host_files": "aaa"}
 JSON'
 }
@@ -19,9 +21,9 @@ teardown() { stop_shop; }
   DEV_PORT=8081 HTTP_PORT=81 verb status
   assert_success
   assert_output "\
-      URL                      VERSION   REVISION      DIGEST               HEALTHY  PREVIOUS
-dev   http://localhost:8081    1.1.0     abcdef012345  sha256:0123456789ab  yes      -
-prod  http://localhost:81      -         -             -                    NO       sha256:0123456789ab"
+      URL                      VERSION   REVISION      DIGEST               HEALTHY  PREVIOUS             LAST DEPLOY
+dev   http://localhost:8081    1.1.0     abcdef012345  sha256:0123456789ab  yes      -                    deploy failed 2026-01-02T03:04:05Z by ann
+prod  http://localhost:81      -         -             -                    NO       sha256:0123456789ab  now: deploy-prod x, by bob, process 1, since then"
   assert_errors_whole ""
   assert_log "docker container inspect --format {{.State.Running}} test-host
 docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"

@@ -1,11 +1,14 @@
-# shellcheck shell=bash
-# Sourced by the host's verbs: what an image may look like, the lock and the deploy log.
+# shellcheck shell=bash disable=SC2034 # some variables are for those who source this
+# Sourced by the host's verbs: what an image may be, the lock, what serves.
 # shellcheck source=../lib/places.sh
 . "$(dirname "${BASH_SOURCE[0]}")/places.sh"
 
 # shellcheck source=/dev/null
 . "$conf/host.env" # REPOSITORY, ALLOWED_HOSTS
+# shellcheck source=../lib/history.sh
+. "$home/lib/history.sh"
 export KUBECONFIG=$conf/deployer.kubeconfig
+space_wanted=2048                     # MB: above the 5 % of a 30 GB disk at which Kubernetes begins to evict pods
 slot_b_flag=$state/dev/slot-b-is-live # nginx/book-shop.conf looks at it on each request
 
 kubectl() { command kubectl --namespace book-shop "$@"; }
@@ -37,21 +40,52 @@ take_lock() {
   local file=$root/run/lock/book-shop-$1
   [ /dev/fd/9 -ef "$file" ] || exec 9<>"$file" # a rollback hands its lock on to the deploy that it becomes
   flock -w "${LOCK_WAIT:-300}" 9 || die "$1 is locked by: $(cat <&9). Try again when it has ended"
-  printf '%s, process %s, since %s\n' "$2" "$$" "$(date -u +%FT%TZ)" >"$file"
+  printf '%s, by %s, process %s, since %s\n' "$2" "${ACTOR:-unknown}" "$$" "$(date -u +%FT%TZ)" >"$file"
 }
 
-# pull <image>: a digest is checked by Docker itself; one that is here already asks nothing of the registry.
+# pull <image>: makes sure that it is here and can run here; $revision is its commit. A digest is checked by Docker itself; one that is
+# here already asks nothing of the registry, and wants no space.
 pull() {
-  docker image inspect "$1" >/dev/null 2>&1 && return
-  say "pull $1"
-  docker pull -q "$1" >/dev/null || die "can't pull $1: is it in the registry, and can this host reach it?"
+  local free platform own
+  if ! docker image inspect "$1" >/dev/null 2>&1; then
+    free=$(df --output=avail --block-size=M "$state" | sed '1d; s/[^0-9]//g')
+    [ "$free" -ge "$space_wanted" ] || die "$free MB are free on the disk, a deploy wants $space_wanted: nothing was touched. See: docker system df; journalctl --disk-usage"
+    say "pull $1"
+    docker pull -q "$1" >/dev/null || die "can't pull $1: is it in the registry, and can this host reach it?"
+  fi
+  own=$(docker version -f '{{.Server.Os}}/{{.Server.Arch}}')
+  read -r platform revision < <(docker image inspect -f '{{.Os}}/{{.Architecture}} {{index .Config.Labels "org.opencontainers.image.revision"}}' "$1") || die "can't look into $1"
+  [ "$platform" = "$own" ] || die "$1 is built for $platform, this host is $own: build it on such a machine (make image push)"
+  [[ $revision =~ ^[0-9a-f]{40}$ ]] || die "$1 does not say of which commit it is: build it by 'make image'"
+}
+
+# What every container of the shop has on this host.
+hardened=(--read-only --tmpfs /tmp:size=64m --cap-drop ALL --security-opt no-new-privileges --memory 384m --pids-limit 200
+  --log-opt max-size=10m --log-opt max-file=3 --add-host "db.internal:$db_address")
+
+# tidy: removes the images that no environment serves, would roll back to or is being given.
+tidy() {
+  local kept image
+  kept=$(
+    for environment in dev prod; do
+      remembered "$environment" current
+      remembered "$environment" previous
+      grep -os "$REPOSITORY@sha256:[0-9a-f]*" "$root/run/lock/book-shop-$environment"
+    done
+  ) || true # the last grep may find nothing
+  for image in $(docker image ls --digests --format '{{.Repository}}@{{.Digest}}' "$REPOSITORY" | grep -vxF "$kept"); do
+    docker image rm "$image" >/dev/null || say "left: $image"
+  done
+}
+
+# lock_owner <environment>: who deploys there now; nothing when nobody does.
+lock_owner() {
+  local file=$root/run/lock/book-shop-$1
+  [ ! -f "$file" ] || flock -n "$file" true || cat "$file"
 }
 
 # remove <name>: that container of ours, if there is one.
 remove() { docker ps -aq --filter "name=^book-shop-$1$" | xargs -r docker rm -f >/dev/null; }
-
-# label <image> <name>: what scripts/image wrote into it.
-label() { docker image inspect -f "{{index .Config.Labels \"$2\"}}" "$1"; }
 
 # answers <environment> <revision>: NGINX answers there with that revision.
 answers() {
@@ -59,29 +93,10 @@ answers() {
   answer=$(curl -fsS -m 5 "http://localhost:$(port "$1")/version") && [ "$(jq -r .revision <<<"$answer")" = "$2" ]
 } 2>/dev/null # "not yet" is an answer
 
-# remembered <environment> <current|previous>: an image, or nothing.
-remembered() { if [ -f "$state/$1/$2" ]; then cat "$state/$1/$2"; fi; }
-
-# remember <environment> <image>: it serves now; what served before is what a rollback brings back.
-remember() {
-  local current
-  current=$(remembered "$1" current)
-  [ "$current" != "$2" ] || return 0
-  [ -z "$current" ] || write "$state/$1/previous" <<<"$current"
-  write "$state/$1/current" <<<"$2"
-}
-
-# write <file>: standard input becomes the file whole or not at all.
-write() { cat >"$1.new" && mv "$1.new" "$1"; }
-
-# log_deploy <environment> <image> <result>: one line in the deploy log.
-log_deploy() {
-  jq -cn --arg time "$(date -u +%FT%TZ)" --arg actor "${ACTOR:-unknown}" --arg environment "$1" --arg verb "${VERB:-deploy}" --arg image "$2" \
-    --arg result "$3" --argjson seconds "$SECONDS" '$ARGS.named' >>"$state/deploys.jsonl"
-}
-
 # give_up <environment> <image> <why>: a deploy's last words; the old image serves on.
 give_up() {
+  local still
   log_deploy "$1" "$2" failed
-  die "$3. Still serving: $(serving "$1" | grep . || echo nothing)"
+  still=$(serving "$1") || still="what did, which does not say"
+  die "$3. Still serving: ${still:-nothing}"
 }
