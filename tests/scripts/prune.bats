@@ -65,6 +65,9 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"
   snapshots 6
   release 0.9.0 0
   host_needs "${DIGESTS[2]}" "${DIGESTS[0]}" "${DIGESTS[1]}"
+  PLAN=1 verb prune -y 2
+  assert_errors_whole "==> 1 of 6 images can go: scripts/prune -y deletes them"
+  assert_equal "$(left)" 6
   verb prune -y 2
   assert_success
   assert_output --partial "delete ${DIGESTS[3]} ${TAGS[3]}"

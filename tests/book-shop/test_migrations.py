@@ -1,0 +1,126 @@
+"""manage.py migrate on a real PostgreSQL, and the rule that old code works on the new schema."""
+
+import shutil
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from shop_program import LIMIT, PROJECT, environment, run
+
+HERE = PROJECT.parent / "tests/book-shop"
+# As manage.py does, with less patience.
+IMPATIENT = """
+import sys
+from django.core.management import execute_from_command_line
+from books.management.commands import migrate
+migrate.TURN = migrate.LOCK = 1
+execute_from_command_line(["manage.py", "migrate", "--noinput"])
+"""
+MIGRATION = """
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("books", "{last}")]
+    operations = [{operation}]
+"""
+
+
+def migrate(database, *arguments, status=0):
+    """Run manage.py migrate and return what it said."""
+    done = run("manage.py", "migrate", "--noinput", *arguments, DATABASE_URL=database)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def impatient(database):
+    """Run a migration that gives up within a second; the end of what it said."""
+    done = run("-c", IMPATIENT, DATABASE_URL=database, DJANGO_SETTINGS_MODULE="book_shop.settings")
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr
+
+
+def waiting(connection):
+    """Whether somebody waits for a lock there."""
+    return connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]
+
+
+def test_it_migrates_once_and_the_second_run_has_nothing_to_do(database):
+    assert "Applying books.0001_initial... OK" in migrate(database)
+    assert "No migrations to apply." in migrate(database)
+
+
+def test_a_plan_changes_nothing_and_waits_for_nobody(database):
+    with psycopg.connect(database) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [0x626F6F6B73])
+        assert "books.0001_initial" in migrate(database, "--plan")
+        assert other.execute("SELECT to_regclass('books_book')").fetchone() == (None,)
+
+
+def test_a_second_migration_waits_for_the_first(database):
+    with psycopg.connect(database, autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [0x626F6F6B73])
+        command = [sys.executable, "manage.py", "migrate", "--noinput"]
+        second = subprocess.Popen(
+            command, cwd=PROJECT, env=environment(DATABASE_URL=database), stdout=subprocess.PIPE, text=True
+        )
+        while not waiting(first):
+            assert second.poll() is None
+        assert first.execute("SELECT to_regclass('books_book')").fetchone() == (None,)
+        first.execute("SELECT pg_advisory_unlock(%s)", [0x626F6F6B73])
+        said, _ = second.communicate(timeout=LIMIT)
+    assert second.returncode == 0
+    assert "Applying books.0001_initial... OK" in said
+
+
+def test_a_migration_that_waits_too_long_for_another_says_so(database):
+    with psycopg.connect(database) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [0x626F6F6B73])
+        assert "Another migration has been running for more than 1 s: try again later." in impatient(database)
+
+
+def test_a_table_in_use_fails_the_migration_instead_of_stopping_the_shop(database):
+    migrate(database, "contenttypes")
+    with psycopg.connect(database) as busy:
+        busy.execute("LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
+        assert "A table was in use for more than 1 s, and the migration has been undone" in impatient(database)
+    migrate(database)
+
+
+# Expand, then contract
+
+
+def lint(database, project=PROJECT):
+    """The linter's exit status and what it says of the shop's migrations, by the SQL that PostgreSQL would run."""
+    changes = {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "lint_settings", "PYTHONPATH": str(HERE)}
+    words = ["manage.py", "lintmigrations", "--no-cache", "--include-apps", "books"]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=project, env=environment(**changes), capture_output=True, text=True, timeout=LIMIT
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_code_of_before_works_on_the_schema_of_each_migration(database):
+    status, said = lint(database)
+    assert status == 0, said
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        ('migrations.RemoveField("book", "reviewer")', "DROPPING columns"),
+        ('migrations.RenameField("book", "author", "writer")', "RENAMING columns"),
+        ('migrations.RenameModel("Book", "Work")', "RENAMING tables"),
+        ('migrations.DeleteModel("Book")', "DROPPING table"),
+        ('migrations.AddField("book", "isbn", models.TextField(default=""))', "NOT NULL constraint on columns"),
+        ('migrations.AddField("book", "isbn", models.TextField(null=True))', None),
+        ('migrations.AddField("book", "isbn", models.TextField(db_default=""))', None),
+    ],
+)
+def test_a_migration_that_would_break_the_code_of_before_is_found(database, tmp_path, operation, fault):
+    project = shutil.copytree(PROJECT, tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
+    last = sorted(path.stem for path in (project / "books/migrations").glob("0*.py"))[-1]
+    (project / "books/migrations/9999_new.py").write_text(MIGRATION.format(last=last, operation=operation))
+    status, said = lint(database, project)
+    assert (status, fault is None or fault in said) == (int(fault is not None), True), said
