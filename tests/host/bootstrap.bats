@@ -7,26 +7,33 @@ setup() {
 }
 teardown() { stop_host; }
 
-packages="docker.io nginx-light postgresql openssl curl jq iptables"
+packages="docker.io nginx-light postgresql openssl curl jq iptables nftables unattended-upgrades logrotate"
 # bash puts the pattern of dpkg-query there as it is
 asked="dpkg-query -W -f \${db:Status-Status}\\n $packages"
-in_nginx() { (cd "$1" && find book-shop conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
+settings() { (cd "$1" && find apt book-shop/firewall.nft needrestart systemd/journald.conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
+# What is laid is a list as long as there are files.
+calls() { grep -v -e '^kubectl' -e '^rm -f /var/lib/book-shop/[a-z]*-loaded$' "$LOG"; }
 
 @test "bootstrap: a new machine becomes the host" {
   verb bootstrap
   assert_success
   assert_output ""
   assert_errors_whole "==> packages
+==> firewall, updates, logs
 ==> address of db.internal
 ==> postgresql
 ==> kubernetes
 ==> nginx
 ==> host ready (host files 0123456789ab)"
-  run grep -v '^kubectl' "$LOG"
+  run calls
   assert_output "$asked
 apt-get -qq -o DPkg::Lock::Timeout=600 update
 apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold install -y --no-install-recommends $packages
 systemctl daemon-reload
+systemctl enable --quiet book-shop-firewall.service
+systemctl restart book-shop-firewall.service
+systemctl restart systemd-journald.service
+touch /var/lib/book-shop/settings-loaded
 systemctl enable --now --quiet book-shop-db-address.service
 systemctl daemon-reload
 runuser -u postgres -- psql -Atc show listen_addresses
@@ -36,18 +43,13 @@ runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 sleep 1
 sleep 0.2
 rm -f /etc/nginx/sites-enabled/default
-rm -f /var/lib/book-shop/nginx-loaded
-rm -f /var/lib/book-shop/nginx-loaded
-rm -f /var/lib/book-shop/nginx-loaded
-rm -f /var/lib/book-shop/nginx-loaded
 nginx -t -q
 systemctl enable --quiet nginx
 systemctl reload-or-restart nginx
 touch /var/lib/book-shop/nginx-loaded"
 
   assert_equal "$(stat -c %a "$CONF" "$STATE" "$STATE/dev" "$STATE/prod" | xargs)" "700 755 755 755" # NGINX looks into dev/
-  assert_equal "$(in_nginx "$HOST_ROOT/etc/nginx")" "$(in_nginx "$ROOT/nginx")"
-  refute [ -e "$HOST_ROOT/etc/nginx/sites-enabled/default" ]
+  assert_equal "$(settings "$HOST_ROOT/etc")" "$(settings "$ROOT/scripts/host/etc")"
   for unit in "$ROOT"/scripts/host/systemd/*; do cmp "$unit" "$HOST_ROOT/etc/systemd/system/${unit##*/}"; done
 }
 
@@ -58,9 +60,11 @@ touch /var/lib/book-shop/nginx-loaded"
   : >"$LOG"
   verb bootstrap
   assert_success
-  run grep -v '^kubectl' "$LOG"
+  run calls
   assert_output "$asked
 systemctl daemon-reload
+systemctl enable --quiet book-shop-firewall.service
+systemctl restart book-shop-firewall.service
 systemctl enable --now --quiet book-shop-db-address.service
 systemctl daemon-reload
 runuser -u postgres -- psql -Atc show listen_addresses
@@ -93,28 +97,29 @@ systemctl start nginx"
   assert_equal "$(grep -c '^apt-get' "$LOG")" 2
 }
 
-@test "bootstrap: a changed NGINX file is a reason for one reload" {
+@test "bootstrap: a changed setting is laid, and journald reads it, once" {
   verb bootstrap
-  echo '# changed' >>"$HOST_ROOT/opt/book-shop/nginx/book-shop/proxy.conf"
+  echo '# changed' >>"$HOST_ROOT/opt/book-shop/etc/systemd/journald.conf.d/book-shop.conf"
   : >"$LOG"
   verb bootstrap
   assert_success
-  assert_equal "$(grep -c 'systemctl reload-or-restart nginx' "$LOG")" 1
-  assert_equal "$(tail -n 1 "$HOST_ROOT/etc/nginx/book-shop/proxy.conf")" "# changed"
+  assert_equal "$(grep -c 'restart systemd-journald' "$LOG")" 1
+  assert_equal "$(tail -n 1 "$HOST_ROOT/etc/systemd/journald.conf.d/book-shop.conf")" "# changed"
+  verb bootstrap
+  assert_equal "$(grep -c 'restart systemd-journald' "$LOG")" 1
 }
 
-@test "bootstrap: files that NGINX refused are loaded by the next run that succeeds" {
-  : >"$WORLD/nginx-fails"
-  verb bootstrap
-  assert_equal "$status" 1
-  refute grep -q "nginx$" "$LOG"
-  rm "$WORLD/nginx-fails"
-  : >"$LOG"
-  verb bootstrap
-  assert_success
-  run tail -n 2 "$LOG"
-  assert_output "systemctl reload-or-restart nginx
-touch /var/lib/book-shop/nginx-loaded"
+@test "bootstrap: its setting for needrestart: what serves is restarted in the hours of the unattended upgrades alone" {
+  # restarts HOUR SERVICE: as needrestart reads the file, at that hour.
+  restarts() {
+    HOUR=$1 perl -e 'BEGIN { *CORE::GLOBAL::localtime = sub { (0, 0, $ENV{HOUR}) } } our %nrconf; do $ARGV[0]; die $@ if $@;
+      exit grep { $ARGV[1] =~ $_ } keys %{$nrconf{override_rc}}' "$ROOT/scripts/host/etc/needrestart/conf.d/book-shop.conf" "$2"
+  }
+  for service in containerd.service k3s.service nginx.service postgresql@16-main.service; do
+    for hour in 6 7; do restarts $hour $service; done
+    for hour in 0 5 8 16 17; do refute restarts $hour $service; done
+  done
+  restarts 12 cron.service
 }
 
 @test "bootstrap: killed here or there, the next run ends as if it had not been" {

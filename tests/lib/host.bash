@@ -17,7 +17,7 @@ start_host() {
   touch "$LOG"
 
   # shellcheck disable=SC2046 # a list of paths without blanks
-  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl sed sha256sum tail true xargs) "$TEST_DIR/bin"
+  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl sed sha256sum sort tail tr true xargs) "$TEST_DIR/bin"
   local name
   for name in docker kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.

@@ -106,9 +106,13 @@ ALLOWED_HOSTS=@ALLOWED_HOSTS@'
     verb user-data "$REPOSITORY" "$hostile"
     assert_failed 2 "user-data: not a list of host names: '$hostile'"
   done
-  for hosts in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b'; do
+  for hosts in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'; do
     verb user-data "$REPOSITORY" "$hosts"
-    assert_failed 2 "not a list of host names: '$hosts'"
+    assert_failed 2 "not a list of host names: '$hosts'. A domain and all below it is written .example.org"
+  done
+  for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
+    verb user-data "$REPOSITORY" "$hosts"
+    assert_success
   done
   for wrong in 'UPPER/x' '/x' '@REPOSITORY@x'; do
     verb user-data "$wrong" localhost

@@ -1,0 +1,344 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# What reaches the host and what does not, and what NGINX does with it on the way.
+load road.bash
+
+setup_file() {
+  "$SHOP/scripts/demo/up"
+  export GOOD DEV PROD SLOW
+  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV=$(revision_at "$DEV_PORT") PROD=$(revision_at "$HTTP_PORT")
+  # A shop that says what has reached it and takes its time, and that has an opinion of its own on status and headers.
+  cat >>"$SHOP/book-shop/book_shop/urls.py" <<'PYTHON'
+
+
+def slow(request):
+    print("arrived:", request.method, len(request.body), request.GET.get("seconds"), flush=True)
+    time.sleep(float(request.GET.get("seconds", 0)))
+    return HttpResponse(f"answered by {settings.REVISION}")
+
+
+def opinion(request):
+    own = {"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": "default-src 'none'", "Referrer-Policy": "origin"}
+    return HttpResponse("its own words", status=503, headers=own)
+
+
+import time
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+urlpatterns += [path("slow", csrf_exempt(slow)), path("opinion", opinion)]
+PYTHON
+  bump 6.0.0
+  commit "a shop that takes its time"
+  SLOW=$(head_of_shop)
+  shop image push promote
+}
+teardown_file() {
+  git -C "$SHOP" reset -q --hard "$GOOD"
+  [ "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" = "$DEV $PROD" ]
+}
+
+address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DEMO\").IPAddress}}" "$DEMO-host"; }
+# beside COMMAND...: in a container beside the host, on the same network.
+beside() { docker run --rm --interactive --network "$DEMO" --cap-add NET_ADMIN "$DEMO-host" "$@"; }
+# knock "TARGET..." COMMAND...: from where COMMAND runs things.
+# shellcheck disable=SC2086 # a list of words
+knock() { "${@:2}" python3 - $1 <"$E2E/knock.py"; }
+slot() { on_host docker ps --quiet; }
+slot_says() { on_host docker logs "$1" 2>&1; } # SLOT
+pod() { kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={.items[0].metadata.name}'; }
+status_of() { curl -sS -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' "$@"; }
+access_log() { on_host tail -n "$1" /var/log/nginx/access.log; }
+
+@test "from outside TCP 80 and 8080 are open and nothing else, whatever has been restarted" {
+  on_host systemctl try-restart docker k3s 'kubelet*' # a pattern: not every host has one
+  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DEV_PORT/readyz"
+  host=$(address)
+  run knock "$host:1-65535" beside
+  assert_success
+  assert_equal "${#lines[@]}" 65535
+  assert_equal "$(grep -v refused <<<"$output")" "$host:80 open
+$host:8080 open"
+}
+
+@test "the firewall loaded once more cuts no connection" {
+  python3 - "$HTTP_PORT" "$DEMO-host" <<'PYTHON'
+import subprocess, sys
+from http.client import HTTPConnection
+
+client = HTTPConnection("localhost", int(sys.argv[1]), timeout=30)
+client.connect()
+client.auto_open = 0
+for _ in range(2):
+    client.request("GET", "/version")
+    answer = client.getresponse()
+    assert answer.status == 200 and answer.read()
+    subprocess.run(["docker", "exec", sys.argv[2], "systemctl", "restart", "book-shop-firewall"], check=True)
+PYTHON
+}
+
+@test "who routes through the host reaches no slot, pod, service or database" {
+  host=$(address)
+  slot=$(on_host docker inspect --format '{{.NetworkSettings.IPAddress}}' "$(slot)")
+  pod=$(kubectl get pod "$(pod)" -o 'jsonpath={.status.podIP}')
+  service=$(kubectl get service book-shop -o 'jsonpath={.spec.clusterIP}')
+  routed() { beside sh -c "for to in $slot $pod $service 169.254.77.1; do ip route add \$to via $host; done; exec \"\$@\"" - "$@"; }
+  run knock "$slot:8000 $pod:8000 $service:80 169.254.77.1:5432" routed
+  assert_output "$slot:8000 refused
+$pod:8000 refused
+$service:80 refused
+169.254.77.1:5432 refused"
+}
+
+@test "slots and pods reach the host's PostgreSQL and NGINX, pods the cluster's API, and not each other" {
+  host=$(address) slot=$(slot) pod=$(pod)
+  slot_address=$(on_host docker inspect --format '{{.NetworkSettings.IPAddress}}' "$slot")
+  pod_address=$(kubectl get pod "$pod" -o 'jsonpath={.status.podIP}')
+  registry=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$DEMO\").IPAddress}}" "$DEMO-registry") # as good as the internet
+  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $pod_address:8000" docker exec -i "$DEMO-host" docker exec -i "$slot"
+  assert_output "169.254.77.1:5432 open
+$host:80 open
+$registry:5000 open
+$host:6443 refused
+$host:10250 refused
+$host:10256 refused
+$pod_address:8000 refused"
+  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $slot_address:8000" \
+    docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i "$pod" --
+  assert_output "169.254.77.1:5432 open
+$host:80 open
+$registry:5000 open
+$host:6443 open
+$host:10250 refused
+$host:10256 refused
+$slot_address:8000 refused"
+}
+
+@test "a name that is not in ALLOWED_HOSTS is refused by NGINX itself" {
+  for port in "$HTTP_PORT" "$DEV_PORT"; do
+    for known in localhost 127.0.0.1 "LOCALHOST:$port"; do assert_equal "$(status_of -H "Host: $known" "http://localhost:$port/healthz")" 200; done
+    for unknown in evil.example localhost.evil.example "$(address)" 169.254.169.254; do
+      assert_equal "$(status_of -H "Host: $unknown" "http://localhost:$port/healthz")" 421
+    done
+    assert_equal "$(status_of --http1.0 -H "Host:" "http://localhost:$port/healthz")" 421
+    run access_log 1
+    assert_output --partial '"status":421'
+    assert_output --partial '"upstream_status":""'
+  done
+}
+
+@test "another list of names, with a dot for all below, is in force after a reload" {
+  install_for() { "$SHOP/scripts/user-data" "$REPOSITORY" "$1" | docker exec -i "$DEMO-host" bash; }
+  # soon HOST STATUS: a reload is done when NGINX gets to it.
+  soon() { for _ in {1..100}; do [[ $(status_of -H "Host: $1" "http://localhost:$HTTP_PORT/") =~ ^($2)$ ]] && return; done; }
+  nginx=$(on_host systemctl show --property MainPID nginx)
+  install_for localhost,127.0.0.1,.example.org
+  for known in shop.example.org example.org; do soon $known '200|400'; done # 400: the shop itself hears of them at its next deploy
+  assert_equal "$(status_of -H "Host: example.com" "http://localhost:$HTTP_PORT/")" 421
+  install_for localhost,127.0.0.1
+  soon shop.example.org 421
+  assert_equal "$(on_host systemctl show --property MainPID nginx)" "$nginx"
+}
+
+@test "too large, too long, too slow: short answers, and the shop is not asked" {
+  head -c 2100000 /dev/zero >"$BATS_TEST_TMPDIR/large"
+  for port in "$HTTP_PORT" "$DEV_PORT"; do
+    assert_equal "$(status_of --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
+    assert_equal "$(status_of -H "Transfer-Encoding: chunked" --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
+    assert_equal "$(status_of -H "Cookie: $(printf 'x%.0s' {1..9000})" "http://localhost:$port/")" 400
+    [ "$(wc -c <"$BATS_TEST_TMPDIR/body")" -lt 300 ]
+    run access_log 3
+    refute_output --regexp '"upstream_status":"[0-9]'
+  done
+  # Whoever stops in the middle of the headers or of the body is hung up on, in less than NGINX's own 60 s.
+  python3 - "$HTTP_PORT" <<'PYTHON'
+import socket, sys
+
+begun = b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
+clients = [socket.create_connection(("localhost", int(sys.argv[1])), timeout=40) for _ in begun]
+for client, request in zip(clients, begun):
+    client.sendall(request)
+for client in clients:
+    try:
+        answer = client.recv(1000)
+    except ConnectionResetError:
+        answer = b""
+    assert answer == b"" or b" 408 " in answer, answer
+PYTHON
+}
+
+@test "passwords can't be guessed fast: POSTs to a login are counted per address, nothing else is" {
+  # From the host itself, so that nobody else's login is counted with it.
+  asked() { on_host sh -c "for i in \$(seq 40); do curl -s -o /dev/null -w '%{http_code}\n' $1 http://localhost:$2; done" | sort | uniq -c | xargs; }
+  on_host sh -c 'curl -s -o /dev/null -w "%{http_code}" -d username=x "http://localhost/admin/login/?next=/admin/"' | grep -qx 403
+  run asked "-d username=x" 80/admin/login/
+  assert_output --regexp '^[0-9]+ 403 [0-9]+ 429$'
+  run asked "-d username=x" 8080/admin/%6cogin/ # one counter, however it is written
+  assert_output --regexp '(^| )[0-9]+ 429$'
+  assert_equal "$(asked "" 80/admin/login/)" "40 200"
+  assert_equal "$(asked "-d title=x" 80/version)" "40 403" # Django misses its token
+}
+
+@test "each answer has the headers that a browser is to heed, once, the shop's or else NGINX's" {
+  headers() { curl -sS -o /dev/null -D - "$@" | tr -d '\r' | grep -iE '^(x-content-type-options|x-frame-options|referrer-policy|permissions-policy|content-security-policy):' | sort; }
+  expected="Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'
+Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()
+Referrer-Policy: same-origin
+X-Content-Type-Options: nosniff
+X-Frame-Options: DENY"
+  style=$(curl -fsS "http://localhost:$HTTP_PORT/" | grep -oE '/static/[^"]+\.css' | head -n 1)
+  for port in "$HTTP_PORT" "$DEV_PORT"; do
+    for path in / /book-list /admin/login/ /no-such-page /healthz "$style" /unavailable.html; do
+      assert_equal "$(headers "http://localhost:$port$path")" "$expected"
+    done
+    assert_equal "$(headers -H "Host: evil.example" "http://localhost:$port/")" "$expected"
+    run curl -sS -o /dev/null -D - "http://localhost:$port/"
+    refute_output --partial "Strict-Transport-Security"
+    refute_output --regexp "Server: nginx/"
+  done
+}
+
+@test "the shop and its administration have no script and no style that the policy forbids" {
+  add_admin="from django.contrib.auth.models import User; User.objects.filter(username='door').delete(); User.objects.create_superuser('door', password='a-door-in-a-test')"
+  kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "$add_admin"
+  run python3 - "http://localhost:$HTTP_PORT" <<'PYTHON'
+import re, sys, urllib.parse, urllib.request
+from http.cookiejar import CookieJar
+
+base = sys.argv[1]
+browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+read = lambda path, form=None: browser.open(base + path, form and urllib.parse.urlencode(form).encode()).read().decode()
+token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', read("/admin/login/"))[1]
+home = read("/admin/login/?next=/admin/", {"csrfmiddlewaretoken": token, "username": "door", "password": "a-door-in-a-test", "next": "/admin/"})
+assert "Log out" in home
+book = re.search(r"/admin/books/book/\d+/change/", read("/admin/books/book/"))[0]
+for path in "/", "/book-list", "/no-such", "/admin/", "/admin/books/book/", "/admin/books/book/add/", book, book.replace("change", "delete"), "/admin/auth/user/", "/admin/auth/user/add/":
+    try:
+        page = read(path)
+    except urllib.error.HTTPError as error:
+        page = error.read().decode()
+    assert "</html>" in page, path
+    for found in re.findall(r"<style\b|\sstyle=|<script(?![^>]*\ssrc=)(?![^>]*application/json)[^>]*>|\son[a-z]+=\"|javascript:|<base\b", page):
+        print(path, found)
+PYTHON
+  assert_success
+  assert_output ""
+  kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "from django.contrib.auth.models import User; User.objects.get(username='door').delete()"
+}
+
+@test "the access log: one JSON object a request, and nothing in it that tells a person" {
+  curl -sS -o /dev/null -A secret-agent -e http://secret.example/ -b secret=1 "http://localhost:$HTTP_PORT/book-list?q=secret#secret"
+  curl -sS -o /dev/null --path-as-is "http://localhost:$DEV_PORT/a%2Fb//c\"d"
+  printf 'GET /caf\xe9?secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' | python3 -c '
+import socket, sys
+client = socket.create_connection(("localhost", int(sys.argv[1])))
+client.sendall(sys.stdin.buffer.read())
+client.recv(1000)' "$DEV_PORT"
+  access_log 3 | python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin.buffer.read().decode().splitlines()]
+for line in lines:
+    assert list(line) == "time environment method path status bytes seconds upstream_status upstream_seconds".split(), line
+    print(line["environment"], line["method"], line["path"], line["status"], line["upstream_status"], type(line["seconds"]).__name__)' >"$BATS_TEST_TMPDIR/told"
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/told")" 'prod GET /book-list 200 200 float
+dev GET /a%2Fb//c"d 404 404 float
+dev GET - 400 400 float'
+  # All that this file and those before it have provoked.
+  on_host cat /var/log/nginx/access.log | python3 -c '
+import json, sys
+for line in sys.stdin.buffer.read().decode().splitlines():
+    json.loads(line)
+    assert "secret" not in line and "172." not in line and "127.0.0.1:" not in line, line'
+}
+
+@test "dev: a slow upload survives the swap, and arrives once" {
+  python3 "$E2E/slow_upload.py" "$DEV_PORT" /slow "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  shop deploy-dev
+  touch "$BATS_TEST_TMPDIR/go"
+  wait $!
+  run cat "$BATS_TEST_TMPDIR/answer"
+  assert_output --partial "HTTP/1.1 200 OK"
+  assert_output --partial "answered by $SLOW"
+  assert_equal "$(slot_says "$(slot)" | grep -c 'arrived: POST 5000')" 1
+}
+
+@test "what the shop itself answers passes as it is: its 503, its headers" {
+  assert_equal "$(status_of "http://localhost:$DEV_PORT/opinion" -D "$BATS_TEST_TMPDIR/headers")" 503
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/body")" "its own words"
+  run cat "$BATS_TEST_TMPDIR/headers"
+  refute_output --partial "Retry-After"
+  assert_equal "$(grep -ciE '^(x-frame-options: sameorigin|content-security-policy: default-src .none.|referrer-policy: origin).$' <<<"$output")" 3
+  assert_equal "$(grep -ciE '^(x-frame-options|content-security-policy|referrer-policy):' <<<"$output")" 3
+}
+
+@test "dev: a slot that is killed under a request costs one page that says so, and the POST arrived once" {
+  slot=$(slot)
+  curl -sS -D "$BATS_TEST_TMPDIR/headers" -o "$BATS_TEST_TMPDIR/body" -d x=1 "http://localhost:$DEV_PORT/slow?seconds=25" 3>&- &
+  until slot_says "$slot" | grep -q "arrived: POST 3 25"; do kill -0 $!; done
+  on_host kill -9 "$(on_host docker inspect --format '{{.State.Pid}}' "$slot")"
+  wait $!
+  run cat "$BATS_TEST_TMPDIR/headers" "$BATS_TEST_TMPDIR/body"
+  assert_line --partial "HTTP/1.1 502 Bad Gateway"
+  assert_line --partial "Retry-After: 5"
+  assert_line --partial "<h1>One moment, please</h1>"
+  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DEV_PORT/readyz" # Docker has started it again
+  assert_equal "$(slot_says "$slot" | grep -c 'arrived: POST 3 25')" 1
+  run access_log 100
+  assert_line --regexp '"environment":"dev","method":"POST","path":"/slow","status":502,.*"upstream_status":"502"'
+}
+
+@test "dev: a request of 12 s outlives its slot, and an upload that ends while that slot is stopping gets the other one" {
+  slot=$(slot)
+  curl -sS "http://localhost:$DEV_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
+  long=$!
+  until slot_says "$slot" | grep -q "arrived: GET 0 12"; do kill -0 $long; done
+  python3 "$E2E/slow_upload.py" "$DEV_PORT" /version "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  upload=$!
+  shop rollback-dev 3>&- &
+  rollback=$!
+  until slot_says "$slot" | grep -qE "Handling signal: term|No such container"; do kill -0 $rollback; done
+  touch "$BATS_TEST_TMPDIR/go"
+  wait $upload $rollback $long
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
+  run cat "$BATS_TEST_TMPDIR/answer"
+  assert_line --partial "HTTP/1.1 403 Forbidden" # Django misses its token
+  assert_equal "$(revision_at "$DEV_PORT")" "$DEV"
+}
+
+@test "prod: a request of 12 s outlives its pod" {
+  shop deploy-prod
+  curl -sS "http://localhost:$HTTP_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
+  long=$!
+  until kubectl logs -l app.kubernetes.io/component=web --tail 20 | grep -q "arrived: GET 0 12"; do kill -0 $long; done
+  shop rollback-prod
+  wait $long
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$PROD"
+}
+
+@test "security updates come by themselves, and no reboot does" {
+  run on_host systemctl is-active apt-daily.timer apt-daily-upgrade.timer
+  assert_output "active
+active"
+  run on_host apt-config dump
+  assert_line 'APT::Periodic::Update-Package-Lists "1";'
+  assert_line 'APT::Periodic::Unattended-Upgrade "1";'
+  assert_line 'Unattended-Upgrade::Automatic-Reboot "false";'
+  run on_host unattended-upgrade --dry-run --verbose
+  assert_success
+  assert_output --regexp "Allowed origins are: .*[Ss]ecurity"
+}
+
+@test "logs end: NGINX's are rotated without a reload, the journal has a limit" {
+  before=$(on_host pgrep nginx)
+  on_host systemctl is-active logrotate.timer
+  on_host logrotate --force /etc/logrotate.d/nginx
+  curl -sS -o /dev/null "http://localhost:$HTTP_PORT/after-rotation"
+  on_host grep -q '"path":"/after-rotation"' /var/log/nginx/access.log
+  refute on_host grep -q after-rotation /var/log/nginx/access.log.1
+  assert_equal "$(on_host pgrep nginx)" "$before"
+  run on_host journalctl --no-pager --unit systemd-journald
+  assert_output --regexp 'Journal .*, max (200|50)\.0M, '
+}
