@@ -10,7 +10,7 @@ teardown() { stop_host; }
 packages="docker.io nginx-light postgresql openssl curl jq iptables nftables unattended-upgrades logrotate"
 # bash puts the pattern of dpkg-query there as it is
 asked="dpkg-query -W -f \${db:Status-Status}\\n $packages"
-settings() { (cd "$1" && find apt book-shop/firewall.nft needrestart systemd/journald.conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
+settings() { (cd "$1" && find apt book-shop/firewall.nft docker needrestart systemd/journald.conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
 # What is laid is a list as long as there are files.
 calls() { grep -v -e '^kubectl' -e '^rm -f /var/lib/book-shop/[a-z]*-loaded$' "$LOG"; }
 
@@ -19,7 +19,7 @@ calls() { grep -v -e '^kubectl' -e '^rm -f /var/lib/book-shop/[a-z]*-loaded$' "$
   assert_success
   assert_output ""
   assert_errors_whole "==> packages
-==> firewall, updates, logs
+==> firewall, updates, logs, docker
 ==> address of db.internal
 ==> postgresql
 ==> kubernetes
@@ -33,6 +33,8 @@ systemctl daemon-reload
 systemctl enable --quiet book-shop-firewall.service
 systemctl restart book-shop-firewall.service
 systemctl restart systemd-journald.service
+systemctl reload-or-restart docker
+systemctl restart docker
 touch /var/lib/book-shop/settings-loaded
 systemctl enable --now --quiet book-shop-db-address.service
 systemctl daemon-reload
