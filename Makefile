@@ -44,6 +44,14 @@ check: setup ## format and lint check, unit tests; no Docker engine
 test: check ## check, then the whole path on a local host of its own
 	@scripts/test
 
+.PHONY: test-faults
+test-faults: setup ## what can go wrong in a deploy, for real; about half an hour
+	@scripts/test faults
+
+.PHONY: test-load
+test-load: setup ## swaps, rollouts and rollbacks under load: no request may fail
+	@scripts/test load
+
 .PHONY: format
 format: setup ## format the sources
 	@scripts/format

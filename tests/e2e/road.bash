@@ -5,7 +5,7 @@ load /usr/lib/bats/bats-assert/load
 : "${SHOP:?run these by make test}" "${DEMO:?}" "${HTTP_PORT:?}" "${DEV_PORT:?}" "${REPOSITORY:?}" "${K6_API:?}"
 
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
-E2E=$BATS_TEST_DIRNAME
+E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # shop TARGET...: make, in the clone.
 shop() { make --no-print-directory -C "$SHOP" "$@"; }

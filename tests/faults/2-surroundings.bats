@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# What a deploy depends on fails.
+load faults.bash
+setup_file() { start_faults; }
+setup() {
+  start_case
+  FILL=/var/lib/filled-by-a-test
+}
+teardown() {
+  on_host rm -f "$FILL"
+  docker start "$DEMO-registry" >/dev/null
+  on_host systemctl start postgresql registry-proxy.socket
+  end_case
+}
+
+# new VERSION: an image that the host does not have.
+new() {
+  echo "# $1" >>"$SHOP/book-shop/manage.py"
+  bad "$1"
+}
+refused() { # ENVIRONMENT IMAGE TEXT
+  local before
+  before=$(serving "$1")
+  watch "$1"
+  deploy "$1" "$2"
+  assert_failed_deploy "$1" "$before" "$3"
+  assert_served_throughout
+}
+
+@test "the registry is down" {
+  image=$(new 1.11.0)
+  docker stop "$DEMO-registry" >/dev/null
+  for environment in dev prod; do refused "$environment" "$image" "can't pull $image"; done
+  docker start "$DEMO-registry" >/dev/null
+  for environment in dev prod; do
+    deploy "$environment" "$image"
+    assert_success
+    assert_heals "$environment"
+  done
+}
+
+@test "the registry breaks off during the pull, or answers 429 or 500" {
+  image=$(new 1.12.0)
+  for fault in cut 429 500; do
+    on_host systemctl stop registry-proxy.socket registry-proxy.service
+    docker exec -i "$DEMO-host" python3 - "${REPOSITORY//[!0-9]/}" registry:5000 "$fault" <"$FAULTS/bad_registry.py" 3>&- &
+    until on_host curl -s -o /dev/null "http://${REPOSITORY%%/*}/v2/"; do kill -0 $!; done
+    for environment in dev prod; do refused "$environment" "$image" "can't pull $image"; done
+    on_host pkill -f "registry:5000 $fault"
+    wait $! || true # it was killed
+    on_host systemctl start registry-proxy.socket
+  done
+  for environment in dev prod; do assert_heals "$environment"; done
+}
+
+@test "the disk is full: a deploy is refused, a rollback is not" {
+  image=$(new 1.13.0)
+  free=$(on_host df --output=avail -BM /var/lib | tr -dc 0-9)
+  on_host fallocate -l "$((free - 1500))M" "$FILL"
+  for environment in dev prod; do
+    refused "$environment" "$image" "MB are free on the disk"
+    run "$SHOP/scripts/rollback" "$environment"
+    assert_success
+  done
+  on_host rm "$FILL"
+  for environment in dev prod; do assert_heals "$environment"; done
+}
+
+@test "NGINX's configuration is broken by hand: deploys go on, and the install script mends it" {
+  docker exec -i "$DEMO-host" sh -c 'cat >>/etc/nginx/conf.d/book-shop.conf' <<<'server { broken'
+  for environment in dev prod; do
+    watch "$environment"
+    assert_heals "$environment"
+    assert_served_throughout
+  done
+  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  on_host nginx -t
+  for environment in dev prod; do back_within_a_minute "$environment"; done
+}
+
+@test "PostgreSQL is down: the deploy fails before anything serves, and all is well once it is back" {
+  for environment in dev prod; do
+    image=$(good "$environment")
+    on_host systemctl stop postgresql 'postgresql@*'
+    before=$(serving "$environment")
+    deploy "$environment" "$image"
+    on_host systemctl start postgresql
+    back_within_a_minute "$environment"
+    assert_failed_deploy "$environment" "$before" "the migration failed"
+    assert_heals "$environment"
+  done
+}
+
+@test "Docker restarts in the middle of a deploy to dev, at each step" {
+  for step in migrate "start slot" NGINX drain; do
+    watch dev
+    during dev "$(good dev)" "$step" on_host systemctl restart docker
+    assert_served_throughout
+    back_within_a_minute dev
+    # Whichever way it ended, it said so.
+    if [ "$status" = 0 ]; then assert_output --partial "==> dev serves $(serving dev)"; else assert_output --partial "serv"; fi
+    assert_heals dev
+  done
+}
+
+@test "Kubernetes restarts in the middle of a deploy to prod, at each step" {
+  for unit in kubelet kube-apiserver; do
+    for step in migrate "roll out" drain; do
+      watch prod
+      during prod "$(good prod)" "$step" on_host systemctl restart "$unit"
+      assert_served_throughout
+      back_within_a_minute prod
+      if [ "$status" = 0 ]; then assert_output --partial "==> prod serves $(serving prod)"; else assert_output --partial "Still serving: $REPOSITORY@"; fi
+      assert_heals prod
+    done
+  done
+}

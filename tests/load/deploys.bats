@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# Ten swaps, ten rollouts, five rollbacks of each, three runs of the install script, in one run under load: no request fails, and every book that
+# somebody was told is saved is in the database afterwards, once.
+load ../e2e/road.bash
+
+SWAPS=${SWAPS:-10} ROLLBACKS=${ROLLBACKS:-5} INSTALLS=${INSTALLS:-3}
+
+setup_file() {
+  shop demo
+  bump 1.1.0
+  commit "another version"
+  shop image push promote
+}
+
+# in_shop ENVIRONMENT COMMAND...: in a container of the shop there; standard input is passed on.
+in_shop() {
+  case $1 in
+    dev) docker exec -i "$DEMO-host" sh -c 'docker exec -i "$(docker ps --quiet --filter name=^book-shop-)" "$@"' - "${@:2}" ;;
+    prod) docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${@:2}" ;;
+  esac
+}
+# By standard input, as all that is secret.
+make_user() {
+  in_shop "$1" python3 manage.py shell --verbosity 0 <<PYTHON
+from django.contrib.auth.models import User
+User.objects.create_superuser("k6", password="$PASSWORD")
+PYTHON
+}
+titles() { in_shop "$1" python3 manage.py shell --verbosity 0 <<<'from books.models import Book; print(*Book.objects.filter(author="k6").order_by("title").values_list("title", flat=True), sep="\n")'; }
+
+# start_run NAME PORT KEEP-ALIVE
+start_run() {
+  k6 run --quiet --no-usage-report --address "127.0.0.1:$2" --env RUN="$1" --env KEEP_ALIVE="$3" --env DURATION=1500s --env SESSIONS="$SESSIONS" \
+    --console-output "$BATS_TEST_TMPDIR/$1.saved" --summary-export "$BATS_TEST_TMPDIR/$1.json" "$BATS_TEST_DIRNAME/shop.js" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+  eval "K6_$1=$!"
+  until curl -fs "127.0.0.1:$2/v1/status" | grep -q '"running":true'; do kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$1")"; done
+}
+# stop_run NAME PORT: $failed says what did not hold.
+stop_run() {
+  local process=K6_$1 status=0
+  curl -fsS -X PATCH "127.0.0.1:$2/v1/status" -d '{"data":{"type":"status","id":"default","attributes":{"stopped":true}}}' >/dev/null
+  wait "${!process}" || status=$?
+  # 103: stopped as asked; k6 then says what its thresholds say in its summary only.
+  if [ "$status" -ne 103 ] || grep -q '✗' "$BATS_TEST_TMPDIR/$1"; then failed+="k6 ($1) ended with $status: $(cat "$BATS_TEST_TMPDIR/$1")"$'\n'; fi
+}
+teardown() {
+  local job
+  for job in $(jobs -p); do kill "$job"; done
+}
+
+# deploys ENVIRONMENT: the two images in turn, then rollbacks.
+deploys() {
+  local number image=("$FIRST" "$SECOND")
+  for ((number = 1; number <= SWAPS; number++)); do "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return; done
+  for ((number = 0; number < ROLLBACKS; number++)); do "$SHOP/scripts/rollback" "$1" || return; done
+}
+installs() {
+  local number
+  for ((number = 0; number < INSTALLS; number++)); do
+    "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash || return
+  done
+}
+
+@test "deploys, rollbacks and installs under 100 requests a second: no request fails, nothing that was saved is lost or doubled" {
+  FIRST=$("$SHOP/scripts/promote" HEAD^) SECOND=$("$SHOP/scripts/promote")
+  export PASSWORD
+  PASSWORD=$(head -c 18 /dev/urandom | base64)
+  for environment in dev prod; do make_user "$environment"; done
+  SESSIONS=$(python3 "$BATS_TEST_DIRNAME/sign_in.py" "dev=$DEV_PORT" "prod=$HTTP_PORT")
+  failed=
+  start_run kept 16566 on
+  start_run new 16567 off
+
+  deploys dev >"$BATS_TEST_TMPDIR/dev" 2>&1 3>&- &
+  dev=$!
+  deploys prod >"$BATS_TEST_TMPDIR/prod" 2>&1 3>&- &
+  prod=$!
+  installs >"$BATS_TEST_TMPDIR/install" 2>&1 || failed+="the install script: $(tail -n 5 "$BATS_TEST_TMPDIR/install")"$'\n'
+  wait "$dev" || failed+="dev: $(tail -n 30 "$BATS_TEST_TMPDIR/dev")"$'\n'
+  wait "$prod" || failed+="prod: $(tail -n 30 "$BATS_TEST_TMPDIR/prod")"$'\n'
+  stop_run kept 16566
+  stop_run new 16567
+
+  sed -n 's/.*msg="\(.*\)" source=console.*/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.saved | sort >"$BATS_TEST_TMPDIR/told"
+  for environment in dev prod; do titles "$environment"; done | sort >"$BATS_TEST_TMPDIR/there"
+  lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
+  doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
+
+  python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" <<'PYTHON' >&3
+import json, sys
+place, lost, doubled, told = sys.argv[1:]
+print("| connections | requests | failed | median | p99 | longest |\n|---|---|---|---|---|---|")
+for name, words in ("kept", "kept open"), ("new", "one a request"):
+    metrics = json.load(open(f"{place}/{name}.json"))["metrics"]
+    times = metrics["http_req_duration"]
+    print(f"| {words} | {metrics['http_reqs']['count']} | {metrics['http_req_failed']['passes']} | {times['med']:.0f} ms | {times['p(99)']:.0f} ms | {times['max']:.0f} ms |")
+print(f"\nBooks that somebody was told are saved: {told}; lost: {lost}; there twice: {doubled}.")
+PYTHON
+  [ -z "$failed" ] || fail "$failed"
+  assert_equal "lost $lost, doubled $doubled" "lost 0, doubled 0"
+  [ -s "$BATS_TEST_TMPDIR/told" ]
+  assert_equal "$(on_host grep -c '"result":"ok"' /var/lib/book-shop/deploys.jsonl)" "$((2 + 2 * (SWAPS + ROLLBACKS)))"
+}
