@@ -8,6 +8,11 @@
 export KUBECONFIG=$conf/deployer.kubeconfig
 slot_b_flag=$state/dev/slot-b-is-live # nginx/book-shop.conf looks at it on each request
 
+# What a container of the shop is run with, besides its environment.
+# shellcheck disable=SC2034
+hardened=(--read-only --tmpfs /tmp:size=64m --cap-drop ALL --security-opt no-new-privileges --memory 384m --pids-limit 200
+  --add-host "db.internal:$db_address")
+
 kubectl() { command kubectl --namespace book-shop "$@"; }
 
 # live_slot: the dev slot that NGINX sends to.
