@@ -8,8 +8,11 @@ keep=${KEEP:-14}                    # the newest that stay of an environment, an
 backup_name='[0-9]{8}T[0-9]{6}Z(-replaced)?'
 export PGOPTIONS="-c client_min_messages=warning"
 
-# sql <statements>: as the owner of PostgreSQL; several are one transaction.
-sql() { runuser -u postgres -- psql -XAtqc "$1"; }
+# as_postgres <command>...: from a directory that this user may see.
+as_postgres() { (cd / && runuser -u postgres -- "$@"); }
+
+# sql <statements>: several are one transaction.
+sql() { as_postgres psql -XAtqc "$1"; }
 
 # size_of <database>: in bytes.
 size_of() { sql "select pg_database_size('$1')" || die "can't ask PostgreSQL for $1. See: systemctl status postgresql; what is missing is made by: $home/bin/bootstrap"; }
@@ -22,13 +25,13 @@ check_room() {
 }
 
 # readable <dump>: to its end. The list of what it holds stands at its beginning and proves little.
-readable() { runuser -u postgres -- pg_restore -f /dev/null <"$1"; }
+readable() { as_postgres pg_restore -f /dev/null <"$1"; }
 
 # dump <environment> <database> [suffix]: prints the path of the new dump, which is whole or not there. Older ones go only then.
 dump() {
   local folder=$backups/$1 file old
   until file=$folder/$(date -u +%Y%m%dT%H%M%SZ)${3:-}.dump && [ ! -e "$file" ]; do sleep 0.2; done # each has a second of its own
-  (umask 077 && runuser -u postgres -- pg_dump -Fc "$2" >"$folder/new") || die "the dump of $2 failed, see above. The older ones are all there"
+  (umask 077 && as_postgres pg_dump -Fc "$2" >"$folder/new") || die "the dump of $2 failed, see above. The older ones are all there"
   readable "$folder/new" || die "the new dump of $2 can't be read, see above. The older ones are all there"
   sync "$folder/new"
   mv "$folder/new" "$file"
