@@ -112,6 +112,7 @@ PYTHON
   on_host systemctl stop nginx # the swap can't be proven: the restore stays there
   docker exec --env ANSWER_LIMIT=600 "$DEMO-host" /opt/book-shop/bin/restore prod latest >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
   until [[ $(database_names) == *book_shop_prod_replaced* ]]; do kill -0 $!; done
+  # shellcheck disable=SC2016 # the host's shell expands it
   on_host sh -c 'kill -9 "$(sed "s/.*process \([0-9]*\),.*/\1/" /run/lock/book-shop-prod)"'
   wait $! || true # killed
   on_host systemctl start nginx
