@@ -132,6 +132,22 @@ logs-dev: ## the snapshot's last log lines
 logs-prod: ## the release's last log lines
 	@scripts/logs prod
 
+.PHONY: backup
+backup: ## back up the data of both, as each night
+	@scripts/backup
+
+.PHONY: backups
+backups: ## list the backups
+	@scripts/backups
+
+.PHONY: restore-dev
+restore-dev: ## give the snapshot the data of its latest backup; asks
+	@scripts/restore dev
+
+.PHONY: restore-prod
+restore-prod: ## give the release the data of its latest backup; asks
+	@scripts/restore prod
+
 .PHONY: prune
 prune: ## say which old snapshots the registry can do without
 	@scripts/prune

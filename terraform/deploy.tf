@@ -1,5 +1,7 @@
 locals {
+  # No GitHub role may send data's: what is in the databases is the owner's own affair.
   verbs = {
+    data = ["backup", "backup-dev", "backup-prod", "backups", "restore-dev", "restore-prod"]
     dev  = ["plan-dev", "deploy-dev", "rollback-dev", "history-dev", "logs-dev", "status"]
     prod = ["plan-prod", "deploy-prod", "rollback-prod", "history-prod", "logs-prod", "status"]
   }
@@ -16,6 +18,11 @@ locals {
       description    = "Who asks, for the host's deploy log"
       default        = "unknown"
       allowedPattern = "^[A-Za-z0-9][A-Za-z0-9._@\\[\\]-]{0,63}$"
+    }
+    Dump = {
+      description    = "Which backup to restore"
+      default        = "latest"
+      allowedPattern = "^(latest|[0-9]{8}T[0-9]{6}Z(-replaced)?)$"
     }
     Lines = {
       description    = "How many lines"

@@ -68,7 +68,8 @@ class LocalHost:
 
 
 class AwsHost:
-    """The EC2 instance that terraform/ makes, reached by its two Systems Manager documents, NAME-dev and NAME-prod.
+    """The EC2 instance that terraform/ makes, reached by its three Systems Manager documents, NAME-dev, NAME-prod and
+    NAME-data.
 
     Systems Manager passes on what a verb said, but perhaps not before its end, and no more than TAKEN.
     """
@@ -224,10 +225,14 @@ class Increments:
 
 
 def document(verb, arguments):
-    """The environments whose document runs a verb, and the parameters it takes, as terraform/deploy.tf has them."""
+    """The documents that run a verb, and the parameters it takes, as terraform/deploy.tf has them."""
     parameters = {"Verb": verb, "Actor": actor()}
     if verb == "status":
         return ("dev", "prod"), parameters
+    if verb in ("backup", "backups", "restore"):
+        if verb == "restore":
+            parameters["Dump"] = arguments[1]
+        return ("data",), parameters | {"Verb": "-".join([verb, *arguments[:1]])}
     if verb in ("history", "logs"):
         environment, lines = arguments
         return (environment,), parameters | {"Verb": f"{verb}-{environment}", "Lines": lines}

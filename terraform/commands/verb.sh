@@ -12,6 +12,9 @@ case $SSM_Verb in
   deploy-dev | deploy-prod | rollback-dev | rollback-prod) exec "$bin/$SSM_Verb" "${SSM_Image:-}" 2>&1 ;;
   plan-dev | plan-prod) exec "$bin/plan" "${SSM_Verb#plan-}" "${SSM_Image:-}" ;;
   history-dev | history-prod | logs-dev | logs-prod) exec "$bin/${SSM_Verb%-*}" "${SSM_Verb#*-}" "${SSM_Lines:-100}" ;;
+  backup | backups) exec "$bin/$SSM_Verb" ;;
+  backup-dev | backup-prod) exec "$bin/backup" "${SSM_Verb#backup-}" ;;
+  restore-dev | restore-prod) exec "$bin/restore" "${SSM_Verb#restore-}" "${SSM_Dump:-latest}" 2>&1 ;;
   status) exec "$bin/status" --json ;;
   *) echo "no such verb: '$SSM_Verb'" >&2 && exit 2 ;;
 esac

@@ -33,6 +33,10 @@ mock_provider "aws" {
     values = { arn = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-prod" }
   }
   override_resource {
+    target = aws_ssm_document.verbs["data"]
+    values = { arn = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-data" }
+  }
+  override_resource {
     target = aws_ssm_document.install
     values = { latest_version = "7" }
   }
@@ -214,15 +218,15 @@ run "github_branches_and_ids" {
 
 run "deploy" {
   assert {
-    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { dev = "book-shop-dev 2.2 plan-dev deploy-dev rollback-dev history-dev logs-dev status", prod = "book-shop-prod 2.2 plan-prod deploy-prod rollback-prod history-prod logs-prod status" }
-    error_message = "A document for each environment, with its own verbs only."
+    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { data = "book-shop-data 2.2 backup backup-dev backup-prod backups restore-dev restore-prod", dev = "book-shop-dev 2.2 plan-dev deploy-dev rollback-dev history-dev logs-dev status", prod = "book-shop-prod 2.2 plan-prod deploy-prod rollback-prod history-prod logs-prod status" }
+    error_message = "A document for each environment and one for the data, with their own verbs only."
   }
   assert {
     condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : parameter.type == "String" && try(parameter.interpolationType, "") == "ENV_VAR"]]))
     error_message = "Parameters are handed over as environment variables."
   }
   assert {
-    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "Actor", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
+    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "Actor", "Dump", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
     error_message = "Each free value has a pattern for the whole of it."
   }
   assert {
@@ -242,7 +246,7 @@ run "deploy" {
     error_message = "The association runs the newest install script on the host."
   }
   assert {
-    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
+    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { data = "book-shop-data", dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
     error_message = "The outputs that the scripts use."
   }
 }

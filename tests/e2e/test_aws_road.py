@@ -230,6 +230,29 @@ def test_status_logs_and_prune_over_systems_manager(road):
     assert "its status failed (3)" in road.verb("prune", "-y", "1", status=1)[1]
 
 
+def test_backup_and_restore_over_systems_manager(road):
+    road.host_does("backup", 'echo "==> back up dev" >&2; echo /var/backups/book-shop/dev/20261125T031500Z.dump')
+    road.host_does("backups", "echo dev 20261125T031500Z 1000; echo dev 20261124T031500Z 1000")
+    road.host_does("restore", 'echo "==> dev has the data" >&2')
+    path = "/var/backups/book-shop/dev/20261125T031500Z.dump\n"
+    assert road.verb("backup") == road.verb("backup", "dev") == (path, "==> back up dev\n")
+    out, said = road.verb("restore", "-y", "dev")
+    assert out == ""
+    assert said.startswith("==> dev (http://203.0.113.7:8080) gets the data of 2026-11-25 03:15:00 UTC\n")
+    assert said.endswith("==> dev has the data\n")
+    road.verb("restore", "-y", "dev", "20261124T031500Z")
+    assert [line.removesuffix(" by tester") for line in road.host_did()] == [
+        "backup ",
+        "backup dev",
+        "backups ",
+        "restore dev 20261125T031500Z",
+        "backups ",
+        "restore dev 20261124T031500Z",
+    ]
+    sent = {request["DocumentName"] for operation, request in road.manager.calls if operation == "SendCommand"}
+    assert sent == {"book-shop-data"}
+
+
 def test_image_finds_the_repository_too(road):
     done = subprocess.run(
         [sys.executable, "scripts/lib/ecr.py"],

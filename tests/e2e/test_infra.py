@@ -171,11 +171,11 @@ def test_the_documents_take_a_digest_and_refuse_hostile_values(planned):
         for resource in plan.resources(planned["planned_values"]["root_module"])
         if resource["address"].startswith("aws_ssm_document.verbs")
     }
-    assert set(documents) == {"dev", "prod"}
+    assert set(documents) == {"data", "dev", "prod"}
     assert len(set(HOSTILE)) >= 50
     for document in documents.values():
         patterns = {name: parameter.get("allowedPattern") for name, parameter in document["parameters"].items()}
-        assert set(patterns) == {"Verb", "Image", "Actor", "Lines"}
+        assert set(patterns) == {"Verb", "Image", "Actor", "Dump", "Lines"}
         assert all(re.fullmatch(patterns["Image"], good) for good in (GOOD, "localhost:5000/book-shop@" + DIGEST))
         assert [value for value in HOSTILE if value and re.fullmatch(patterns["Image"], value)] == []
         assert all(re.fullmatch(patterns["Actor"], good) for good in ("me", "dependabot[bot]", "a.b@c-d_e"))
@@ -248,7 +248,7 @@ def test_the_host_boots_what_user_data_prints_byte_for_byte(cloud, shop, applied
 def test_the_repository_is_public_and_the_outputs_name_it(cloud, applied):
     assert applied["repository"] == "public.ecr.aws/a1b2c3d4/book-shop"
     assert cloud.ecr_public.catalog["book-shop"]["operatingSystems"] == ["Linux"]
-    assert applied["documents"] == {"dev": "book-shop-dev", "prod": "book-shop-prod"}
+    assert applied["documents"] == {"data": "book-shop-data", "dev": "book-shop-dev", "prod": "book-shop-prod"}
     assert [applied["roles"][name].rpartition("/")[2] for name in ("dev", "prod")] == [
         "book-shop-dev",
         "book-shop-prod",

@@ -20,7 +20,9 @@ password_of() { sed -n 's,^DATABASE_URL=postgresql://[^:]*:\([^@]*\)@.*,\1,p' "$
 runuser -u postgres -- psql -Atc show listen_addresses
 systemctl restart postgresql
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
-runuser -u postgres -- psql -q -v ON_ERROR_STOP=1"
+runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+systemctl enable --now --quiet book-shop-backup.timer"
+  assert_equal "$(stat -c %a "$BACKUPS" "$BACKUPS/dev" "$BACKUPS/prod" | xargs)" "700 700 700"
   for environment in dev prod; do
     name=book_shop_$environment
     assert_equal "$(stat -c %a "$CONF/$environment.env")" 600
@@ -46,10 +48,10 @@ select 'create database book_shop_prod owner book_shop_prod' where not exists (s
   assert_output "listen_addresses = 'localhost,169.254.77.1'
 password_encryption = 'scram-sha-256'
 local all postgres peer
-host book_shop_dev book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop
-host book_shop_dev book_shop_dev 10.42.0.0/16 scram-sha-256 # book-shop
-host book_shop_prod book_shop_prod 172.17.0.0/16 scram-sha-256 # book-shop
-host book_shop_prod book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
+host book_shop_dev,book_shop_dev_restored book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop
+host book_shop_dev,book_shop_dev_restored book_shop_dev 10.42.0.0/16 scram-sha-256 # book-shop
+host book_shop_prod,book_shop_prod_restored book_shop_prod 172.17.0.0/16 scram-sha-256 # book-shop
+host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
 }
 
 @test "bootstrap-postgresql: the second run changes nothing: no restart, the same secrets" {
@@ -60,6 +62,17 @@ host book_shop_prod book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
   assert_success
   refute grep -q restart "$LOG"
   assert_equal "$(tree "$HOST_ROOT" "$WORLD/passwords")" "$before"
+}
+
+@test "bootstrap-postgresql: who may come is brought up to date on a living host" {
+  echo "host book_shop_dev book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop" >>"$etc/pg_hba.conf"
+  echo "# by the administrator" >>"$etc/pg_hba.conf"
+  verb bootstrap-postgresql
+  assert_success
+  assert_equal "$(sed -n '1,2p;$p' "$etc/pg_hba.conf")" "local all postgres peer
+# by the administrator
+host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
+  assert_equal "$(grep -c 'book-shop$' "$etc/pg_hba.conf")" 4
 }
 
 @test "bootstrap-postgresql: other allowed hosts reach both environments; the secrets stay" {

@@ -42,6 +42,7 @@ runuser -u postgres -- psql -Atc show listen_addresses
 systemctl restart postgresql
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+systemctl enable --now --quiet book-shop-backup.timer
 sleep 1
 sleep 0.2
 rm -f /etc/nginx/sites-enabled/default
@@ -73,6 +74,7 @@ runuser -u postgres -- psql -Atc show listen_addresses
 systemctl reload postgresql
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
+systemctl enable --now --quiet book-shop-backup.timer
 rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
 systemctl enable --quiet nginx

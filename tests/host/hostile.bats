@@ -55,6 +55,12 @@ refuses() {
   refuses logs
   refuses logs prod
 }
+@test "backup, backups, restore" {
+  refuses backup
+  refuses backups
+  refuses restore
+  refuses restore dev
+}
 @test "status" { refuses status; }
 @test "bootstrap and its parts" {
   refuses bootstrap

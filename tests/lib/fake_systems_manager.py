@@ -31,7 +31,9 @@ class SystemsManager:
     def __init__(self, host, name="book-shop"):
         self.host, self.name, self.calls, self.commands = Path(host), name, [], {}
         text = (TERRAFORM / "deploy.tf").read_text()
-        self.verbs = {at: re.findall('"([a-z-]+)"', words) for at, words in re.findall(r"(dev|prod) += \[(.*)\]", text)}
+        self.verbs = {
+            at: re.findall('"([a-z-]+)"', words) for at, words in re.findall(r"(data|dev|prod) += \[(.*)\]", text)
+        }
         found = re.findall(r'(\w+) = {\s+description[^}]*?default +=\s+"(.*)"\s+allowedPattern = "(.*)"\n', text)
         self.parameters = {key: (default, pattern.replace("\\\\", "\\")) for key, default, pattern in found}
         fake = self

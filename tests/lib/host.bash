@@ -10,9 +10,9 @@ start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp REPOSITORY=localhost:5000/book-shop
   errors=
-  unset ACTOR VERB LOCK_WAIT READY_LIMIT MIGRATION_LIMIT ANSWER_LIMIT
-  VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop
-  mkdir -p "$TEST_DIR/bin" "$WORLD/registry" "$WORLD/here" "$WORLD/containers" "$WORLD/passwords" "$WORLD/installed"
+  unset ACTOR VERB KEEP LOCK_WAIT READY_LIMIT MIGRATION_LIMIT ANSWER_LIMIT
+  VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop BACKUPS=$HOST_ROOT/var/backups/book-shop
+  mkdir -p "$TEST_DIR/bin" "$WORLD/registry" "$WORLD/here" "$WORLD/containers" "$WORLD/passwords" "$WORLD/installed" "$WORLD/databases"
   mkdir -p "$HOST_ROOT"/{tmp,run/lock,root,etc/systemd/system,usr/local/bin}
   touch "$LOG"
 
@@ -21,7 +21,7 @@ start_host() {
   local name
   for name in docker kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.
-  for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
+  for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
 stop_host() { rm -rf "$TEST_DIR"; }
 
@@ -122,6 +122,23 @@ assert_healed_after_any_kill() {
   [ "$call" -gt 15 ]
   assert_equal "$((call - 1))" "$(wc -l <"$LOG")"
 }
+
+# with_data ENVIRONMENT TEXT: its database, and what bootstrap-postgresql makes around it. Each dump is a second younger than the one before.
+with_data() {
+  mkdir -p "$BACKUPS/dev" "$BACKUPS/prod"
+  printf '%s\n' "$2" >"$WORLD/databases/book_shop_$1"
+  printf 'SECRET_KEY=the-key\nDATABASE_URL=postgresql://book_shop_%s:the-password@db.internal:5432/book_shop_%s\n' "$1" "$1" >"$CONF/$1.env"
+  fake date <<'DATE'
+#!/bin/bash
+[ "$*" = "-u +%Y%m%dT%H%M%SZ" ] || exec /bin/date "$@"
+second=$(cat "$WORLD/clock" 2>/dev/null)
+echo $((second + 1)) >"$WORLD/clock"
+printf '20261125T0315%02dZ\n' "$second"
+DATE
+}
+databases() { (cd "$WORLD/databases" && echo *); }
+data() { cat "$WORLD/databases/book_shop_$1"; }                                 # DATABASE
+dumps() { (cd "$BACKUPS/$1" && find . -type f -printf '%P\n' | sort | xargs); } # ENVIRONMENT
 
 # What a container of the shop is run with, as on a host.
 HARDENED="--read-only --tmpfs /tmp:size=64m --cap-drop ALL --security-opt no-new-privileges --memory 384m --pids-limit 200"

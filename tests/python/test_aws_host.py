@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import aws
+import backups
 import boto3
 import host
 import pytest
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 ID, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 COMMAND = "11111111-2222-3333-4444-555555555555"
 DIGEST = "sha256:" + "a" * 64
+DUMP = "20261125T031500Z"
 IMAGE = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -208,6 +210,10 @@ def test_the_name_is_checked_as_terraform_checks_it():
         ("status", ["--json"], "dev", {}),
         ("logs", ["dev", "100"], "dev", {"Verb": "logs-dev", "Lines": "100"}),
         ("logs", ["prod", "5"], "prod", {"Verb": "logs-prod", "Lines": "5"}),
+        ("backup", [], "data", {}),
+        ("backup", ["dev"], "data", {"Verb": "backup-dev"}),
+        ("backups", [], "data", {}),
+        ("restore", ["prod", DUMP], "data", {"Verb": "restore-prod", "Dump": DUMP}),
     ],
 )
 def test_each_verb_is_a_document_and_its_parameters(stubbed, verb, arguments, environment, parameters):
@@ -217,11 +223,15 @@ def test_each_verb_is_a_document_and_its_parameters(stubbed, verb, arguments, en
 
 def test_what_is_sent_is_what_the_documents_know():
     text = (ROOT / "terraform/deploy.tf").read_text()
-    verbs = {name: re.findall(r'"([a-z-]+)"', words) for name, words in re.findall(r"(dev|prod) += \[(.*)\]", text)}
+    verbs = {
+        name: re.findall(r'"([a-z-]+)"', words) for name, words in re.findall(r"(data|dev|prod) += \[(.*)\]", text)
+    }
     calls = [(f"{verb}-{name}", [IMAGE]) for verb in ("deploy", "rollback") for name in ("dev", "prod")]
     calls += [(verb, [name, "100"]) for verb in ("history", "logs") for name in ("dev", "prod")]
     calls += [("plan", [name, IMAGE]) for name in ("dev", "prod")] + [("status", ["--json"])]
-    sent = {"dev": set(), "prod": set()}
+    calls += [("backup", []), ("backups", [])] + [("backup", [name]) for name in ("dev", "prod")]
+    calls += [("restore", [name, DUMP]) for name in ("dev", "prod")]
+    sent = {"data": set(), "dev": set(), "prod": set()}
     for verb, arguments in calls:
         environments, parameters = host.document(verb, arguments)
         for environment in environments:
@@ -243,6 +253,12 @@ def test_a_role_that_may_not_deploy_is_told_so(stubbed):
     stubbed.ready().fails("send_command", "AccessDeniedException")
     with pytest.raises(aws.Refused, match="AccessDeniedException"):
         stubbed.host.run("deploy-prod", IMAGE)
+
+
+def test_a_role_that_may_not_touch_the_data_is_told_so(stubbed):
+    stubbed.ready().fails("send_command", "AccessDeniedException")
+    with pytest.raises(aws.Refused, match="AccessDeniedException"):
+        stubbed.host.run("restore", "prod", DUMP)
 
 
 def test_a_missing_document_names_make_infra(stubbed):
@@ -546,6 +562,20 @@ def test_a_hostile_actor_is_refused_and_would_be_sent_as_unknown(monkeypatch, va
 @pytest.mark.parametrize("value", ["", "0", "01", "-1", "1;id", "1\n", "100000", "all", "+5", "٣"])
 def test_hostile_lines_are_refused(value):
     assert not lets_in("Lines", value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "../x", f"{DUMP}.dump", f"{DUMP}\n", f"{DUMP};id", DUMP.lower(), f"{DUMP}-x", "-h", "latest "]
+)
+def test_a_hostile_dump_is_refused_by_the_document_and_by_the_verb(value):
+    assert not lets_in("Dump", value)
+    assert not backups.NAME.fullmatch(value)
+
+
+def test_every_name_of_a_dump_is_let_in():
+    assert all(lets_in("Dump", value) for value in ("latest", DUMP, f"{DUMP}-replaced"))
+    assert allowed("Dump") == f"^(latest|{backups.NAME.pattern})$"
+    assert f"backup_name='{backups.NAME.pattern}'" in (ROOT / "scripts/host/lib/backup.sh").read_text()
 
 
 # Credentials, and boto3 itself

@@ -36,7 +36,19 @@ def host(tmp_path):
     """Verbs that print what they get and fail with 7, and the programs around them, in a directory of their own."""
     verbs = tmp_path / "bin"
     verbs.mkdir()
-    for name in ("plan", "deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod", "history", "status", "logs"):
+    for name in (
+        "deploy-dev",
+        "deploy-prod",
+        "rollback-dev",
+        "rollback-prod",
+        "plan",
+        "history",
+        "status",
+        "logs",
+        "backup",
+        "backups",
+        "restore",
+    ):
         verb = verbs / name
         verb.write_text(f'#!/bin/sh\nprintf "%s|" {name} "$ACTOR" "$@"\nexit 7\n')
         verb.chmod(0o755)
@@ -64,6 +76,11 @@ def run_verb(host, **parameters):
         ({"Verb": "logs-dev", "Lines": "20"}, "logs|me|dev|20|"),
         ({"Verb": "logs-prod"}, "logs|me|prod|100|"),
         ({"Verb": "status"}, "status|me|--json|"),
+        ({"Verb": "backup", "Dump": "x"}, "backup|me|"),
+        ({"Verb": "backup-prod"}, "backup|me|prod|"),
+        ({"Verb": "backups"}, "backups|me|"),
+        ({"Verb": "restore-dev", "Dump": "20261125T031500Z"}, "restore|me|dev|20261125T031500Z|"),
+        ({"Verb": "restore-prod"}, "restore|me|prod|latest|"),
     ],
 )
 def test_a_command_runs_its_verb_and_keeps_the_exit_status(host, parameters, called):
@@ -78,7 +95,7 @@ def test_a_value_reaches_the_verb_letter_for_letter(host, hostile):
     assert run_verb(host, Verb="deploy-dev", Actor="me", Image=hostile).stdout == f"deploy-dev|me|{hostile}|"
 
 
-@pytest.mark.parametrize("verb", ["bootstrap", "../bin/status", "deploy-dev x", "", "*"])
+@pytest.mark.parametrize("verb", ["bootstrap", "restore", "backups-dev", "../bin/status", "deploy-dev x", "", "*"])
 def test_only_the_listed_verbs_run(host, verb):
     done = run_verb(host, Verb=verb)
     assert done.stdout == ""

@@ -9,7 +9,7 @@ setup() {
   local tool
   # shellcheck disable=SC2016 # the fakes themselves expand them
   for tool in "${CHECKERS[@]}"; do logged "$tool" 'if [[ ${FAILS:-} = "${0##*/}"* && "${0##*/} $*" = "$FAILS"* ]]; then echo "${0##*/} complains"; exit 1; fi'; done
-  mkdir -p scripts/demo/host nginx/conf.d k8s/{base,overlays/cluster} scripts/host/k8s
+  mkdir -p scripts/demo/host nginx/{book-shop,conf.d} k8s/{base,overlays/cluster} scripts/host/k8s
   touch book-shop/Dockerfile scripts/demo/host/Dockerfile nginx/conf.d/shop.conf
   touch k8s/base/{deployment,kustomization}.yaml k8s/overlays/cluster/availability.yaml
   printf '#!/bin/bash\n' >"book-shop/a tool"
@@ -40,7 +40,7 @@ ruff check --quiet $python
 hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
 kubernetes-validate --quiet --strict --kubernetes-version 1.33.0 $manifests
 kubernetes-validate --quiet --strict --kubernetes-version 1.37.0 $manifests
-gixy --skips host_spoofing TMP/nginx.conf
+gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf
 pytest -q
 prove -r -j2 --ext .bats --exec bats tests/scripts tests/host tests/workflows"
   rmdir "$TMPDIR" # nothing is left behind

@@ -22,7 +22,7 @@ teardown() { stop_host; }
   [ "$size" -lt 16384 ] || fail "$size bytes compressed"
 }
 
-@test "user-data: run, it lays down every file byte for byte, and makes the host" {
+@test "user-data: run, it lays down every file but for its comments, and makes the host" {
   touch "$WORLD/cluster"
   verb user-data "$REPOSITORY" localhost,127.0.0.1
   run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
@@ -32,8 +32,16 @@ teardown() { stop_host; }
   mkdir "$TEST_DIR/expected"
   cp -r "$ROOT"/scripts/host/* "$ROOT/nginx" "$TEST_DIR/expected"
   cp "$ROOT/scripts/lib/say.sh" "$TEST_DIR/expected/lib"
-  run diff -r "$TEST_DIR/expected" "$HOST_ROOT/opt/book-shop"
-  assert_output "Only in $HOST_ROOT/opt/book-shop: version"
+  for program in "$HOST_ROOT"/opt/book-shop/bin/*; do # but not without its help
+    run "$program" -h
+    assert_success
+    assert_output --partial "Usage: ${program##*/}"
+    assert_output --partial "Runs on: the host"
+  done
+  cp -r "$HOST_ROOT/opt/book-shop" "$TEST_DIR/laid"
+  find "$TEST_DIR/expected" "$TEST_DIR/laid" -type f -exec sed -i '/^[[:blank:]]*#\( \|$\)/d' {} +
+  run diff -r "$TEST_DIR/expected" "$TEST_DIR/laid"
+  assert_output "Only in $TEST_DIR/laid: version"
   assert_equal "$(find "$HOST_ROOT/opt/book-shop/bin" -perm 755 -type f | wc -l)" "$(find "$ROOT/scripts/host/bin" -type f | wc -l)"
   assert_equal "$(find "$HOST_ROOT/opt/book-shop" -path '*/bin' -prune -o -type f ! -perm 644 -print)" ""
   assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$REPOSITORY
@@ -72,7 +80,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(version)" "$first"
   mkdir "$TEST_DIR/shop"
   cp -r "$ROOT/scripts" "$ROOT/nginx" "$TEST_DIR/shop"
-  echo '# changed' >>"$TEST_DIR/shop/nginx/book-shop/proxy.conf"
+  echo 'changed;' >>"$TEST_DIR/shop/nginx/book-shop/proxy.conf"
   SHOP=$TEST_DIR/shop verb user-data "$REPOSITORY" localhost
   refute [ "$(version)" = "$first" ]
 }

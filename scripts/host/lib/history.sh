@@ -40,7 +40,7 @@ roll_back() {
   take_lock "$1" "rollback-$1" # what is previous may change while another deploy runs
   image=${image:-$(remembered "$1" previous)}
   [ -n "$image" ] || die "nothing to roll back to: $1 has served no other image yet"
-  case $(logged "$1" "$image" | tail -n 1 | jq -r .result) in
+  case $(logged "$1" "$image" | jq -r 'select(.verb | startswith("restore") | not) | .result' | tail -n 1) in
     ok) VERB=rollback exec "$home/bin/deploy-$1" "$image" ;;
     failed) die "$image failed when it was last deployed to $1: a rollback goes to what has served. Which did: make history-$1" ;;
     *) die "$1 has never served $image. Which it has: make history-$1; to serve a new one: make deploy-$1" ;;

@@ -1,0 +1,72 @@
+"""The host's backups, as its verb lists them: a line each, `<environment> <name> <bytes>`, the newest first.
+
+A name is its time in UTC, 20261125T031500Z; with -replaced it holds what a restore has replaced then.
+"""
+
+import dataclasses
+import datetime
+import re
+import sys
+
+import say
+
+NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
+NIGHTLY = datetime.timedelta(hours=26)  # a day, and what the timer may be late
+
+
+@dataclasses.dataclass(frozen=True)
+class Backup:
+    environment: str
+    name: str
+    size: int
+
+    @property
+    def time(self):
+        return datetime.datetime.strptime(f"{self.name[:15]}+0000", "%Y%m%dT%H%M%S%z")
+
+    @property
+    def replaced(self):
+        """Whether a restore made it."""
+        return self.name.endswith("-replaced")
+
+    def __str__(self):
+        size = f"{self.size / 1e6:.1f} MB" if self.size >= 1e6 else f"{self.size / 1e3:.0f} kB"
+        return f"{self.environment:5} {self.name:26} {size:>9}  {age(now() - self.time)} ago"
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def age(passed):
+    """A length of time in words, to the hour from two hours on, to the day from two days on."""
+    minutes = max(0, int(passed.total_seconds() // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def of(place):
+    """All backups on a host, the newest first. Exits as the host's verb does when that fails."""
+    status, answer = place.ask("backups")
+    if status:
+        sys.exit(status)
+    return [Backup(environment, name, int(size)) for environment, name, size in map(str.split, answer.splitlines())]
+
+
+def chosen(found, environment, name):
+    """The environment's backup of that name, or its latest: the newest that no restore has made. Raises Problem."""
+    for backup in found:
+        if backup.environment == environment and (name == backup.name or (name == "latest" and not backup.replaced)):
+            return backup
+    raise say.Problem(f"{environment} has no backup {name}", f"there are {len(found)} backups in all", "make backups")
+
+
+def late(found, environment):
+    """What is wrong with an environment's nightly backups, or nothing."""
+    nightly = [backup for backup in found if backup.environment == environment and not backup.replaced]
+    if not nightly:
+        return f"{environment} has no backup"
+    if now() - nightly[0].time > NIGHTLY:
+        return f"{environment}'s newest backup is {age(now() - nightly[0].time)} old, though there is one each night"
+    return None
