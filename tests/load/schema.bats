@@ -1,11 +1,10 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # A column comes and goes under load, in three releases: no request fails, and each release can be rolled back to.
-load road.bash
+load ../e2e/road.bash
 
 setup_file() {
-  export START
-  START=$(head_of_shop)
+  shop demo
 }
 teardown() { stop_load; } # one that a failed test has left
 
