@@ -97,7 +97,7 @@ variable "allowed_hosts" {
   default     = "*"
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9.*-]+(,[A-Za-z0-9.*-]+)*$", var.allowed_hosts))
-    error_message = "allowed_hosts must be host names with commas between, without spaces."
+    condition     = can(regex("^(\\*|\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*)(,(\\*|\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*))*$", var.allowed_hosts))
+    error_message = "allowed_hosts must be host names with commas between, without spaces; a domain and all below it is written .example.org."
   }
 }

@@ -37,7 +37,7 @@ run "second" {
     github_subjects   = { dev = "pull_request", prod = "ref:refs/heads/main" }
     github_ids        = "*/1"
     instance_type     = "t4g.medium"
-    allowed_hosts     = "a, b"
+    allowed_hosts     = "*.example.org"
   }
   expect_failures = [
     var.github_repository,
