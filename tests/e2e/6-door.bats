@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 urlpatterns += [path("slow", csrf_exempt(slow)), path("opinion", opinion)]
 PYTHON
-  bump 6.0.0
+  bump 6.1.0
   commit "a shop that takes its time"
   SLOW=$(head_of_shop)
   shop image push promote
