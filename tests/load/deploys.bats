@@ -82,7 +82,7 @@ installs() {
   stop_run kept 16566
   stop_run new 16567
 
-  sed -n 's/.*msg="\(.*\)" source=console.*/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.saved | sort >"$BATS_TEST_TMPDIR/told"
+  sed -n 's/.*msg="\(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.saved | sort >"$BATS_TEST_TMPDIR/told"
   for environment in dev prod; do titles "$environment"; done | sort >"$BATS_TEST_TMPDIR/there"
   lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
   doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)

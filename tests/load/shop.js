@@ -9,7 +9,7 @@ const sessions = JSON.parse(__ENV.SESSIONS);
 const ports = { prod: __ENV.HTTP_PORT, dev: __ENV.DEV_PORT };
 const arrivals = (name, rate, environment) => ({
   exec: name, executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION, gracefulStop: '40s',
-  preAllocatedVUs: 20, maxVUs: 150, env: { ENVIRONMENT: environment },
+  preAllocatedVUs: 75, maxVUs: 150, env: { ENVIRONMENT: environment },
 });
 
 export const options = {
