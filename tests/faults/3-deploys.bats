@@ -11,7 +11,7 @@ killed() {
   local step image environment=$1
   for step in "${@:2}"; do
     image=$(good "$environment")
-    [ "$step" != pull ] || on_host docker image rm "$image"
+    [ "$step" != pull ] || run on_host docker image rm "$image" # if it is there
     watch "$environment"
     during "$environment" "$image" "$step" kill_deploy "$environment"
     assert_equal "$status" 137
