@@ -1,9 +1,11 @@
 """The books of the shop."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class BooksConfig(AppConfig):
-    """The one application of the project."""
+    """Books, their shelves and their reviews."""
 
     name = "books"
+    verbose_name = _("Books")

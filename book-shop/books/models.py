@@ -1,9 +1,14 @@
 """What the shop knows about a book."""
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from books import money
 
 
 def next_year() -> int:
@@ -11,30 +16,93 @@ def next_year() -> int:
     return timezone.now().year + 1
 
 
+def isbn_13(value: str) -> None:
+    """Raise ValidationError unless these are the 13 digits of an ISBN, the last one being right (ISO 2108)."""
+    if not (len(value) == 13 and value.isascii() and value.isdigit() and value.startswith(("978", "979"))):
+        raise ValidationError(_("An ISBN has 13 digits and begins with 978 or 979."))
+    if sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(value)) % 10:
+        raise ValidationError(_("The last digit of this ISBN does not fit the others: one of them is mistyped."))
+
+
+class Category(models.Model):
+    """A shelf of the shop."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    slug = models.SlugField(max_length=100, unique=True, help_text=_("Its part of the address."))
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+
+    def __str__(self):
+        return self.name
+
+
 class Book(models.Model):
-    """A book, and what its reviewer thought of it."""
+    """A book, what the shop's reviewer thought of it, and how it is sold.
+
+    A column that a release adds is one the release before can do without: it is null or the database fills it.
+    """
 
     MAX_RATING = 5
 
-    title = models.CharField(max_length=200)
-    author = models.CharField(max_length=200)
+    isbn = models.CharField("ISBN", max_length=13, null=True, blank=True, unique=True, validators=[isbn_13])
+    title = models.CharField(_("title"), max_length=200)
+    author = models.CharField(_("authors"), max_length=200)
+    publisher = models.CharField(_("publisher"), max_length=200, blank=True, default="", db_default="")
     publishing_year = models.PositiveSmallIntegerField(
+        _("published"),
         validators=[MinValueValidator(1), MaxValueValidator(next_year)],
     )
+    description = models.TextField(_("description"), blank=True, default="", db_default="")
+    category = models.ForeignKey(
+        Category, models.PROTECT, null=True, blank=True, related_name="books", verbose_name=_("category")
+    )
+    cover = models.CharField(
+        _("cover"),
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[URLValidator(schemes=["https"])],
+        help_text=_("The address of a picture; one is drawn when there is none."),
+    )
+
+    price = models.PositiveIntegerField(
+        _("price"), null=True, blank=True, help_text=_("In cents (fils); empty: not for sale.")
+    )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        choices=money.Currency.choices,
+        default=money.Currency.EUR,
+        db_default=money.Currency.EUR,
+    )
+    stock = models.PositiveIntegerField(_("in stock"), default=0, db_default=0)
+
     rating = models.PositiveSmallIntegerField(
-        help_text="0 (worst) to 5 (best).",
+        _("rating"),
+        help_text=_("0 (worst) to 5 (best)."),
         validators=[MinValueValidator(0), MaxValueValidator(MAX_RATING)],
     )
-    reviewer = models.CharField(max_length=200)
+    reviewer = models.CharField(_("reviewed by"), max_length=200)
+    # Of the readers' reviews, kept right by whoever writes one: a list shows it without asking for them.
+    readers_rating = models.DecimalField(
+        _("readers' rating"), max_digits=3, decimal_places=2, null=True, blank=True, editable=False
+    )
+    review_count = models.PositiveIntegerField(_("reviews"), default=0, db_default=0, editable=False)
 
     class Meta:
         # The key makes the order total: pages neither repeat nor skip a book when two share a title.
         ordering = ["title", "pk"]
+        verbose_name = _("book")
+        verbose_name_plural = _("books")
         constraints = [
             models.CheckConstraint(
                 name="book_rating_0_to_5",
                 condition=models.Q(rating__gte=0, rating__lte=5),
-                violation_error_message="The rating must be 0 to 5.",
+                violation_error_message=_("The rating must be 0 to 5."),
             ),
         ]
 
@@ -49,3 +117,47 @@ class Book(models.Model):
     def stars(self) -> str:
         """Return the rating as five stars, full ones first."""
         return "★" * self.rating + "☆" * (self.MAX_RATING - self.rating)
+
+    @property
+    def can_be_bought(self) -> bool:
+        """Tell whether it has a price and is on stock."""
+        return self.price is not None and self.stock > 0
+
+    @property
+    def price_written(self) -> str:
+        """Return the price as people read it; empty when it is not for sale."""
+        return "" if self.price is None else money.written(self.price, self.currency)
+
+
+class Review(models.Model):
+    """What a reader thinks of a book; one of each reader for each book."""
+
+    book = models.ForeignKey(Book, models.CASCADE, related_name="reviews", verbose_name=_("book"))
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="reviews", verbose_name=_("reader")
+    )
+    rating = models.PositiveSmallIntegerField(
+        _("rating"), validators=[MinValueValidator(0), MaxValueValidator(Book.MAX_RATING)]
+    )
+    text = models.TextField(_("text"), blank=True, max_length=5000)
+    written = models.DateTimeField(_("written"), default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-written", "-pk"]
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
+        constraints = [
+            models.UniqueConstraint(
+                name="review_one_per_reader",
+                fields=["book", "reader"],
+                violation_error_message=_("You have reviewed this book already."),
+            ),
+            models.CheckConstraint(
+                name="review_rating_0_to_5",
+                condition=models.Q(rating__gte=0, rating__lte=5),
+                violation_error_message=_("The rating must be 0 to 5."),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.reader}: {self.book}"

