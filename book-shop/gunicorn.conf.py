@@ -1,6 +1,10 @@
 """gunicorn's settings; it finds this file in the directory it starts in."""
 
+import atexit
+import os
+import shutil
 import signal
+import tempfile
 
 from book_shop.logs import LOGGING
 
@@ -24,6 +28,12 @@ preload_app = True
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn makes its files there with names of its own
 control_socket_disable = True
 
+# Where each worker writes its metrics and reads those of all; fresh at each start. Named before anything that counts is
+# imported, and removed by the process that made it: workers run exit handlers too.
+metrics = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-", dir=worker_tmp_dir)
+_master = os.getpid()
+atexit.register(lambda: os.getpid() == _master and shutil.rmtree(metrics))
+
 logger_class = "book_shop.logs.GunicornLogger"
 logconfig_dict = LOGGING
 
@@ -35,3 +45,10 @@ def post_fork(server, worker):
     here: a stop right after the start would wait out the whole graceful_timeout.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def child_exit(server, worker):
+    """Take a worker that is gone out of the gauges; what it counted stays counted."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)

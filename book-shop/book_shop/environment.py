@@ -81,9 +81,16 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
         return settings
     if "/" in parts.path.strip("/"):
         raise _bad_database_url(NOT_ENCODED)
-    # A thread of gunicorn keeps its connection for a minute (workers x threads = 8 connections a process tree) and
-    # checks it before use, so that a restarted PostgreSQL costs no failed request. An unreachable one fails within
-    # the kubelet's patience instead of the minutes of TCP.
+    # A thread of gunicorn keeps its connection for a minute and checks it before use, so that a restarted PostgreSQL
+    # costs no failed request; an unreachable one fails within the kubelet's patience instead of the minutes of TCP.
+    #
+    # So a pod holds at most workers x threads = 8: a rollout of two pods 32, the snapshot's slots 16. PostgreSQL gives
+    # 97 (max_connections = 100 less 3 for the superuser), just enough for the 12 pods of a cluster that rolls out 6
+    # (k8s/overlays/cluster).
+    #
+    # No pool: it has the same upper bound. After a restart Django's hands out the dead connections one by one with a
+    # pause of a second and then two between (psycopg_pool 3.3, measured), and while PostgreSQL is away each request waits
+    # for the pool's timeout.
     settings |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     settings["OPTIONS"] = {"connect_timeout": 3, **settings.get("OPTIONS", {})}
     return settings

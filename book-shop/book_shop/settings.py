@@ -4,6 +4,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
 from book_shop import environment
 from book_shop.logs import LOGGING  # noqa: F401 - Django reads it here
 
@@ -22,20 +25,28 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.sitemaps",
     "django.contrib.staticfiles",
+    "csp",
+    "django_prometheus",
     "books",
     "orders",
 ]
 
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # Before the one that refuses a foreign host name, so that the refusal is in the visitor's language.
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "book_shop.metrics.AfterMiddleware",
 ]
 
 ROOT_URLCONF = "book_shop.urls"
@@ -68,9 +79,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# One language: the image carries no translation files.
-LANGUAGE_CODE = "en-us"
-USE_I18N = False
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -93,11 +104,37 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = f"csrftoken_{_suffix}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_NAME = f"language_{_suffix}"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+# In the session: the cookie that Django would use otherwise has one fixed name.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# The host serves plain HTTP only (ports 80 and 8080): a redirect to HTTPS, HSTS or Secure cookies would lock everyone
-# out, and browsers ignore Cross-Origin-Opener-Policy there, with an error in the console of each page.
+# Which headers NGINX sends: docs/decisions/0007.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],  # the admin's own; the shop has none
+        "style-src": [SELF],
+        "img-src": [SELF, "https:", "data:"],  # covers lie elsewhere
+        "font-src": [SELF],
+        "connect-src": [SELF],  # the admin's search for a related object
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 X_FRAME_OPTIONS = "DENY"
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+# Browsers ignore it over plain HTTP, with an error in the console of each page.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+
+# The host serves plain HTTP only (ports 80 and 8080).
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS: browsers ignore it without HTTPS
+    "security.W008",  # a redirect to HTTPS: nobody listens there
+    "security.W012",  # a Secure session cookie: no browser would send it, and nobody could sign in
+    "security.W016",  # a Secure CSRF cookie: the same, and no form could be sent
+]
