@@ -78,6 +78,8 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
     if not parts.path.strip("/"):
         raise _bad_database_url("it names no database")
     if parts.scheme == "sqlite":
+        # A transaction takes its turn when it begins: one that first reads and then has to write can't wait any more.
+        settings["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
         return settings
     if "/" in parts.path.strip("/"):
         raise _bad_database_url(NOT_ENCODED)

@@ -11,6 +11,7 @@ admin.site.site_header = admin.site.site_title = "Book Shop"
 urlpatterns = [
     path("", include("books.urls")),
     path("language", set_language, name="set_language"),
+    path("", include("orders.urls")),
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
