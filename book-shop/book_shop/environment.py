@@ -91,8 +91,8 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
     # (k8s/overlays/cluster).
     #
     # No pool: it has the same upper bound. After a restart Django's hands out the dead connections one by one with a
-    # pause of a second and then two between (psycopg_pool 3.3, measured), and while PostgreSQL is away each request waits
-    # for the pool's timeout.
+    # pause of a second and then two between (psycopg_pool 3.3, measured), and while PostgreSQL is away each request
+    # waits for the pool's timeout.
     settings |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     settings["OPTIONS"] = {"connect_timeout": 3, **settings.get("OPTIONS", {})}
     return settings

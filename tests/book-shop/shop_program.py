@@ -1,5 +1,6 @@
 """The real program in a process of its own: manage.py and gunicorn, in an environment made here."""
 
+import contextlib
 import os
 import queue
 import re
@@ -78,7 +79,11 @@ class Server:
         return status
 
     def kill(self):
-        """End it and its workers, whatever state they are in."""
+        """End it and its workers, whatever state they are in: it is asked to, and made to if it does not."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=5)
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(timeout=LIMIT)

@@ -3,9 +3,13 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psycopg
 import pytest
 from shop_program import LIMIT, run
 
@@ -118,3 +122,61 @@ def test_settings_the_deployment_relies_on():
     assert (settings["keepalive"], settings["graceful_timeout"]) == ("5", "20")
     assert settings["worker_tmp_dir"] == "/dev/shm"
     assert settings["control_socket_disable"] == "True"
+
+
+def test_metrics_are_those_of_all_workers_and_leave_nothing_behind(serve, database_url):
+    server = serve(DATABASE_URL=database_url)
+    # Each is answered by some worker; the metrics are asked of some worker too, by a name that Django would refuse.
+    for _ in range(20):
+        assert get(server, "/version")[0] == 200
+    assert get(server, "/no/such/page")[0] == 404
+    status, metrics = get(server, "/metrics", host="10.42.0.7:8000")
+    assert status == 200
+    counted = dict(line.rsplit(" ", 1) for line in metrics.decode().splitlines() if not line.startswith("#"))
+    by_status = 'django_http_responses_total_by_status_view_method_total{{method="GET",status="{}",view="{}"}}'
+    assert counted[by_status.format(200, "version")] == "20.0"
+    assert counted[by_status.format(404, "<unnamed view>")] == "1.0"
+    assert counted['django_http_requests_latency_seconds_by_view_method_count{method="GET",view="version"}'] == "20.0"
+
+    directory = re.search(r"metrics-\w+", " ".join(open_files(server.process.pid))).group()
+    assert os.path.isdir(f"/dev/shm/{directory}")
+    assert server.stop() == 0
+    assert not os.path.exists(f"/dev/shm/{directory}")
+
+
+def open_files(pid: int) -> list[str]:
+    """Return what a process has mapped."""
+    return Path(f"/proc/{pid}/maps").read_text().splitlines()
+
+
+def test_invented_methods_make_no_metrics_of_their_own(serve, database_url):
+    server = serve(DATABASE_URL=database_url)
+    for method in ("AAA", "BBB"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+        connection.request(method, "/version", headers={"Host": "localhost"})
+        assert connection.getresponse().status == 403
+        connection.close()
+    metrics = get(server, "/metrics")[1]
+    assert b'method="<invalid method>"' in metrics
+    assert b"AAA" not in metrics and b"BBB" not in metrics
+
+
+def test_a_restarted_postgresql_costs_no_failed_request(serve, database):
+    assert run("manage.py", "migrate", DATABASE_URL=database).returncode == 0
+    server = serve(DATABASE_URL=database)
+
+    def ask(count):
+        """Ask so many times at once, so that every thread has a connection of its own."""
+        with ThreadPoolExecutor(count) as pool:
+            return {answer[0] for answer in pool.map(lambda _: get(server, "/readyz"), range(count))}
+
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(database, autocommit=True) as connection:
+        for _ in range(5):
+            assert ask(40) == {200}
+        held = connection.execute(f"SELECT count(*) {others}").fetchone()[0]
+        assert 2 <= held <= 8
+        # What a restart does to them.
+        assert connection.execute(f"SELECT bool_and(pg_terminate_backend(pid, 10000)) {others}").fetchone()[0]
+    assert [get(server, "/readyz")[0] for _ in range(3 * held)] == [200] * 3 * held
+    assert ask(40) == {200}

@@ -48,7 +48,8 @@ def test_debug_is_off_unless_asked_for():
 
 
 def test_two_environments_on_one_host_name_have_cookies_of_their_own():
-    script = "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.LANGUAGE_COOKIE_NAME)"
+    names = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.LANGUAGE_COOKIE_NAME"
+    script = f"from django.conf import settings as s; print({names})"
     names = [run("-c", script, DJANGO_SETTINGS_MODULE="book_shop.settings", SECRET_KEY=key).stdout for key in "aab"]
     assert names[0] == names[1]
     assert not set(names[0].split()) & set(names[2].split())
