@@ -1,6 +1,8 @@
 """The addresses of the shop."""
 
+from books.sitemaps import SITEMAPS
 from django.contrib import admin
+from django.contrib.sitemaps.views import index, sitemap
 from django.urls import include, path
 from django.views.i18n import set_language
 
@@ -12,6 +14,9 @@ urlpatterns = [
     path("", include("books.urls")),
     path("language", set_language, name="set_language"),
     path("", include("orders.urls")),
+    path("sitemap.xml", index, {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
+    path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("robots.txt", views.robots, name="robots"),
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, which build is it."""
+"""What machines ask: is it alive, is it ready, which build is it, what may be crawled."""
 
 from django.conf import settings
 from django.db import Error, connection
@@ -7,6 +7,9 @@ from django.http import HttpResponse, JsonResponse
 from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+# Of one visitor, or for programs.
+NOT_TO_BE_CRAWLED = ["/admin/", "/accounts/", "/cart", "/checkout", "/order", "/language", "/api/"]
 
 
 def build(request):
@@ -55,3 +58,11 @@ def _not_ready(request, answer: dict, detail: str):
 def version(request):
     """Answer which build this is, as JSON."""
     return JsonResponse({"version": settings.VERSION, "revision": settings.REVISION})
+
+
+@require_safe
+def robots(request):
+    """Answer what may be crawled (RFC 9309) and where the list of pages is."""
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_TO_BE_CRAWLED)]
+    lines.append(f"Sitemap: {request.build_absolute_uri('/sitemap.xml')}")
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
