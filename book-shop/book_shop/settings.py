@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "books",
     "orders",
+    "accounts",
 ]
 
 MIDDLEWARE = [
@@ -80,7 +81,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-LOGIN_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "book-template"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ar", _("Arabic"))]

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("books.urls")),
     path("language", set_language, name="set_language"),
     path("", include("orders.urls")),
+    path("account/", include("accounts.urls")),
     path("sitemap.xml", index, {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
     path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("robots.txt", views.robots, name="robots"),

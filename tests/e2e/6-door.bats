@@ -175,8 +175,10 @@ PYTHON
   on_host sh -c 'curl -s -o /dev/null -w "%{http_code}" -d username=x "http://localhost/admin/login/?next=/admin/"' | grep -qx 403
   run asked "-d username=x" 80/admin/login/
   assert_output --regexp '^[0-9]+ 403 [0-9]+ 429$'
-  run asked "-d username=x" 8080/admin/%6cogin/ # one counter, however it is written
-  assert_output --regexp '(^| )[0-9]+ 429$'
+  for login in 80/account/login/ 80/account/register/ 8080/admin/%6cogin/; do # one counter, however it is written
+    run asked "-d username=x" "$login"
+    assert_output --regexp '(^| )[0-9]+ 429$'
+  done
   assert_equal "$(asked "" 80/admin/login/)" "40 200"
   assert_equal "$(asked "-d title=x" 80/version)" "40 403" # Django misses its token
 }

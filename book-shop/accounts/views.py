@@ -1,0 +1,58 @@
+"""What Django's own views of accounts leave to the shop: registering, and the page of an account."""
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import PasswordChangeView, RedirectURLMixin
+from django.contrib.messages.views import SuccessMessageMixin
+from django.http import HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_safe
+from django.views.generic import CreateView
+
+from accounts.forms import RegisterForm
+
+
+@method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
+class RegisterView(RedirectURLMixin, CreateView):
+    """Register a reader and sign them in; the cart stays."""
+
+    form_class = RegisterForm
+    template_name = "accounts/register.html"
+    next_page = "account"
+
+    def dispatch(self, request, *args, **kwargs):
+        """Lead on who is signed in already."""
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(resolve_url(self.next_page))
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs):
+        """Add where to go afterwards; only places in the shop are honoured."""
+        return super().get_context_data(next=self.get_redirect_url(), **kwargs)
+
+    def form_valid(self, form):
+        """Sign the new reader in."""
+        answer = super().form_valid(form)
+        login(self.request, self.object)
+        return answer
+
+
+class PasswordView(SuccessMessageMixin, PasswordChangeView):
+    """Change the password."""
+
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("account")
+    success_message = _("Your password is changed.")
+
+
+@never_cache
+@require_safe
+@login_required
+def account(request):
+    """What a reader can do here."""
+    return render(request, "accounts/account.html")
