@@ -9,3 +9,7 @@ class BooksConfig(AppConfig):
 
     name = "books"
     verbose_name = _("Books")
+
+    def ready(self):
+        """Have the reviews' rules listen to every change of one."""
+        from books import reviews  # noqa: F401 - its receivers are connected by the import

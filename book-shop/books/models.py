@@ -161,3 +161,8 @@ class Review(models.Model):
 
     def __str__(self):
         return f"{self.reader}: {self.book}"
+
+    @property
+    def stars(self) -> str:
+        """Return the rating as five stars, full ones first."""
+        return "★" * self.rating + "☆" * (Book.MAX_RATING - self.rating)

@@ -17,3 +17,6 @@ ENVIRONMENT = {
 
 with mock.patch.dict(os.environ, ENVIRONMENT):
     from book_shop.settings import *  # noqa: F403
+
+# A real one takes a third of a second a password.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

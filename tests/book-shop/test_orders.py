@@ -302,3 +302,38 @@ def test_what_was_cancelled_can_not_be_shipped(client, dune):
         checkout.ship(made)
     made.refresh_from_db()
     assert made.status == "cancelled"
+
+
+def test_the_administration_ships_and_cancels_by_the_same_rules(admin_client, dune):
+    made = [
+        checkout.place_order(uuid.uuid4(), {dune.pk: 1}, "12.50 EUR", ADDRESS, payments.Invoice())[0] for _ in range(3)
+    ]
+    page = text(admin_client.get("/admin/orders/order/"))
+    assert all(str(one.key) in page for one in made)
+
+    def act(action, *chosen):
+        form = {"action": action, "_selected_action": [one.pk for one in chosen]}
+        return text(admin_client.post("/admin/orders/order/", form, follow=True))
+
+    assert "1 order: done." in act("ship", made[0])
+    assert "2 orders: done." in act("cancel", made[1], made[2])
+    assert stock() == [4]
+    assert "too late to cancel" in act("cancel", *made)
+    assert "was cancelled" in act("ship", made[1])
+    assert [Order.objects.get(pk=one.pk).status for one in made] == ["shipped", "cancelled", "cancelled"]
+    assert stock() == [4]
+    assert str(made[0].key) not in text(admin_client.get("/admin/orders/order/", {"status__exact": "cancelled"}))
+
+
+def test_the_administration_shows_an_order_and_changes_none(admin_client, dune):
+    made, _ = checkout.place_order(uuid.uuid4(), {dune.pk: 2}, "25.00 EUR", ADDRESS, payments.Invoice())
+    address = f"/admin/orders/order/{made.pk}/change/"
+    page = text(admin_client.get(address))
+    for shown in (*ADDRESS.values(), "Dune", "12.50 EUR", "25.00 EUR"):
+        assert shown in page
+    assert "<select" not in page and 'type="text"' not in page
+    admin_client.post(address, {"name": "Somebody else", "status": "shipped"})
+    made.refresh_from_db()
+    assert (made.name, made.status) == (ADDRESS["name"], "placed")
+    assert admin_client.post(f"/admin/orders/order/{made.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin_client.get("/admin/orders/order/add/").status_code == 403

@@ -63,12 +63,15 @@ def test_every_link_leads_somewhere(client, make_books):
             continue
         seen.add(address)
         page = client.get(address)
+        if page.status_code == 302:
+            todo.append(page.headers["Location"])
+            continue
         assert page.status_code == 200, address
         if not address.startswith("/static/"):
             for link in re.findall(r'href="([^"#]+)"', text(page)):
                 todo.append(f"/book-list{link}" if link.startswith("?") else link)
     assert {"/", "/book-list", "/book-list?page=2", "/book-list?page=3"} <= seen
-    assert len([address for address in seen if address.startswith("/book-detail/")]) == 25
+    assert len([address for address in seen if re.fullmatch(r"/book-detail/\d+/", address)]) == 25
 
 
 def test_only_staff_is_shown_the_way_to_the_administration(client, admin_client):
