@@ -42,8 +42,9 @@ def impatient(database):
 
 
 def waiting(connection):
-    """Whether somebody waits for a lock there."""
-    return connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]
+    """Whether somebody else has asked for the lock of migrations there."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE %s"
+    return connection.execute(others, ["%pg_try_advisory_lock%"]).fetchone()[0]
 
 
 def test_it_migrates_once_and_the_second_run_has_nothing_to_do(database):
@@ -72,6 +73,31 @@ def test_a_second_migration_waits_for_the_first(database):
         said, _ = second.communicate(timeout=LIMIT)
     assert second.returncode == 0
     assert "Applying books.0001_initial... OK" in said
+
+
+def test_a_migration_that_waits_is_in_no_index_s_way(database):
+    migrate(database)
+    with psycopg.connect(database, autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(%s)", [0x626F6F6B73])
+        command = [sys.executable, "manage.py", "migrate", "--noinput"]
+        second = subprocess.Popen(command, cwd=PROJECT, env=environment(DATABASE_URL=database), stdout=subprocess.PIPE)
+        while not waiting(first):
+            assert second.poll() is None
+        first.execute("CREATE INDEX CONCURRENTLY one_more ON books_book (reviewer)")
+        first.execute("SELECT pg_advisory_unlock(%s)", [0x626F6F6B73])
+        second.communicate(timeout=LIMIT)
+    assert second.returncode == 0
+
+
+def test_a_migration_that_was_broken_off_is_done_again_over_its_remains(database):
+    migrate(database)
+    with psycopg.connect(database, autocommit=True) as remains:
+        remains.execute("DELETE FROM django_migrations WHERE app = 'books' AND name > '0003'")
+        remains.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('book_text'::regclass, 'book_year'::regclass)"
+        )
+        assert "Applying books.0003_indexes... OK" in migrate(database)
+        assert remains.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
 
 
 def test_a_migration_that_waits_too_long_for_another_says_so(database):

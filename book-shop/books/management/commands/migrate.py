@@ -1,5 +1,6 @@
 """Django's migrate, made safe beside a shop that serves."""
 
+import time
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
@@ -8,6 +9,7 @@ from django.db import OperationalError, connections
 
 KEY = 0x626F6F6B73  # "books": the number of the lock that all migrations of one database share
 TURN = 60  # seconds to wait for another migration
+PAUSE = 0.2  # seconds until it is looked at again
 LOCK = 10  # seconds to wait for a table: whoever queues for one makes every request behind it wait as well
 
 
@@ -20,20 +22,25 @@ def alone(connection):
     if connection.vendor != "postgresql":
         yield
         return
+    patience = time.monotonic() + TURN
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{TURN}s"])
-        try:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [KEY])
-        except OperationalError as error:
-            raise CommandError(
-                f"Another migration has been running for more than {TURN} s: try again later."
-            ) from error
+        # Asked for again and again: to wait for it inside PostgreSQL is a transaction that does not end, and the
+        # holder's CREATE INDEX CONCURRENTLY waits for all of those, a deadlock.
+        while not _taken(cursor):
+            if time.monotonic() > patience:
+                raise CommandError(f"Another migration has been running for more than {TURN} s: try again later.")
+            time.sleep(PAUSE)
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK}s"])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s), set_config('lock_timeout', '0', false)", [KEY])
+
+
+def _taken(cursor) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [KEY])
+    return cursor.fetchone()[0]
 
 
 class Command(migrate.Command):
