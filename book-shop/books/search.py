@@ -1,0 +1,92 @@
+"""Search: the words of title and author, the best match first, typing errors forgiven.
+
+On PostgreSQL by full text, with the index, the words and the triggers of migration 0004. On SQLite, for development,
+each word somewhere in title or author, in the order of titles.
+"""
+
+import re
+from contextlib import suppress
+from typing import NamedTuple
+
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import FloatField, Q, QuerySet
+from django.db.models.functions import Cast
+
+from books.models import Book, isbn_13
+from books.pages import Order
+
+# As the index has it. No language's grammar: the shelves hold many languages.
+TEXT = SearchVector("title", "author", config="simple")
+WEIGHTED = SearchVector("title", weight="A", config="simple") + SearchVector("author", weight="B", config="simple")
+# Only so many matches are compared: nobody reads further, and "the" matches half of the shop.
+RANKED = 1000
+# Words beyond which a search is a text.
+WORDS = 10
+
+BY_TITLE = Order("title")
+BY_RELEVANCE = Order("relevance", descending=True)
+
+# The word of the shop that is most like each given one, trigram by trigram; itself, when the shop has it.
+NEAREST = """
+SELECT nearest.word FROM unnest(%s::text[]) WITH ORDINALITY AS given (word, place), LATERAL (
+    SELECT word FROM books_word WHERE word %% given.word ORDER BY similarity(word, given.word) DESC, word LIMIT 1
+) AS nearest ORDER BY given.place
+"""
+
+
+class Found(NamedTuple):
+    """The books found, the order for a reader who chose none, and the words searched instead when these had typos."""
+
+    books: QuerySet
+    order: Order
+    instead: str = ""
+
+
+def search(books: QuerySet, text: str, *, ranked: bool) -> Found:
+    """Return which of these books a reader means by this text; with `ranked`, the first RANKED by relevance."""
+    with suppress(ValidationError):
+        isbn = re.sub(r"[\s-]", "", text)
+        isbn_13(isbn)
+        return Found(books.filter(isbn=isbn), BY_TITLE)
+    words = re.findall(r"\w+", text.lower())[:WORDS]
+    if not words:
+        return Found(books.none(), BY_TITLE)
+    if connection.vendor != "postgresql":
+        for word in words:
+            books = books.filter(Q(title__icontains=word) | Q(author__icontains=word))
+        return Found(books, BY_TITLE)
+    found = _found(books, words, ranked)
+    # Asked of the whole shop: a word that it has is no typing error, even if no book on this shelf has it.
+    if found.books.exists() or _matching(Book.objects, words).exists():
+        return found
+    nearest = _nearest(words)
+    if not nearest or nearest == words:
+        return Found(books.none(), BY_TITLE)
+    return _found(books, nearest, ranked)._replace(instead=" ".join(nearest))
+
+
+def _query(words: list[str]) -> SearchQuery:
+    return SearchQuery(" ".join(words), config="simple")
+
+
+def _matching(books: QuerySet, words: list[str]) -> QuerySet:
+    return books.alias(text=TEXT).filter(text=_query(words))
+
+
+def _found(books: QuerySet, words: list[str], ranked: bool) -> Found:
+    found = _matching(books, words)
+    if not ranked:
+        return Found(found, BY_TITLE)
+    # A list, not a subquery: however many books the planner expects, it can't come to read all of them.
+    first = list(found.order_by().values_list("pk", flat=True)[:RANKED])
+    # Double precision, because the cursor of a page brings it back as such.
+    rank = Cast(SearchRank(WEIGHTED, _query(words)), FloatField())
+    return Found(Book.objects.filter(pk__in=first).annotate(relevance=rank), BY_RELEVANCE)
+
+
+def _nearest(words: list[str]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(NEAREST, [words])
+        return [word for (word,) in cursor.fetchall()]
