@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 # Of one visitor, or for programs.
-NOT_TO_BE_CRAWLED = ["/admin/", "/accounts/", "/cart", "/checkout", "/order", "/language", "/api/"]
+NOT_TO_BE_CRAWLED = ["/admin/", "/account", "/cart", "/checkout", "/order", "/language", "/api/"]
 
 
 def build(request):

@@ -23,7 +23,7 @@ def test_robots(client):
     assert rules.site_maps() == ["http://shop.test:8080/sitemap.xml"]
     for open_to_all in ("/", "/book-list", "/book-detail/7/", "/static/book_shop/style.css"):
         assert rules.can_fetch("any", open_to_all)
-    for closed in ("/admin/", "/accounts/login/", "/cart", "/checkout", "/order/7/", "/orders", "/api/books"):
+    for closed in ("/admin/", "/account/login/", "/cart", "/checkout", "/order/7/", "/orders", "/api/books"):
         assert not rules.can_fetch("any", closed)
 
 

@@ -9,7 +9,7 @@ setup() {
   fake_in_shop scripts/demo/engine
   tools chmod install sha256sum
   local tool
-  for tool in curl ss sysctl bats prove terraform; do logged "$tool"; done
+  for tool in curl ss sysctl bats prove xgettext chromium terraform; do logged "$tool"; done
   # shellcheck disable=SC2016 # the fakes themselves expand them
   {
     logged apt-get 'if [ "${!#}" = docker-registry ]; then : >docker-registry_1_amd64.deb; else for package in "$@"; do : >"$TEST_DIR/installed-$package"; done; fi'
@@ -79,6 +79,29 @@ scripts/demo/engine"
 $(apt_get install -y --no-install-recommends bats perl python3-venv)
 $(locked_packages)
 $(registry | sed 1d)
+scripts/demo/engine"
+}
+
+@test "setup: the browser of the tests is the distribution's, or Playwright's where that is a snap" {
+  verb setup
+  rm "$TEST_DIR/bin/chromium"
+  : >"$LOG"
+  verb setup
+  assert_success
+  assert_errors_whole "==> installing Chromium"
+  assert_log "$(apt_get update)
+$(apt_get install -y --no-install-recommends chromium fonts-noto-core)
+scripts/demo/engine"
+  logged snap
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged playwright 'mkdir "$PLAYWRIGHT_BROWSERS_PATH"'
+  mv "$TEST_DIR/bin/playwright" .venv/bin/
+  : >"$LOG"
+  verb setup
+  verb setup
+  assert_success
+  assert_log "playwright install --with-deps chromium
+scripts/demo/engine
 scripts/demo/engine"
 }
 
