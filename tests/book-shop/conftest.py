@@ -65,6 +65,12 @@ def migrated(postgresql):
     return address.partition("?")[0].rpartition("/")[2]
 
 
+@pytest.fixture(scope="module")
+def shop_database(postgresql, migrated):
+    """Return the address of a migrated database there that a module's tests share."""
+    return create_database(postgresql, migrated)
+
+
 @pytest.fixture
 def on_postgresql(postgresql, migrated, django_db_blocker):
     """Let the shop in this process use a migrated PostgreSQL database of its own; no transaction is around the test."""
