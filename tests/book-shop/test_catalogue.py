@@ -213,7 +213,7 @@ def test_behind_the_last_book_the_way_back_is_shown(client, make_books):
         ("/book-list", 2),
         ("/book-list?sort=best&in_stock=on&price_from=1", 2),
         ("/book-list?category=novels", 3),
-        ("/book-list?q=a", 3),
+        ("/book-list?q=a", 4),  # PostgreSQL looks for the keys first
     ],
 )
 def test_the_queries_of_a_page_don_t_grow_with_its_books(
