@@ -26,7 +26,9 @@ def written(minor: int, currency: str) -> str:
 
 
 def minor(amount: Decimal, currency: str) -> int:
-    """Return an amount in minor units: 12.50 of EUR is 1250. Raises ValueError for a part of a cent."""
+    """Return an amount in minor units: 12.50 of EUR is 1250. Raises ValueError for what is no price."""
+    if not amount.is_finite() or amount < 0 or amount.adjusted() > 9:
+        raise ValueError(_("This is no price."))
     digits = DIGITS[currency]
     units = amount.scaleb(digits)
     if units != units.to_integral_value():
