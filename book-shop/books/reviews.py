@@ -34,7 +34,7 @@ def refresh_rating(book_id: int) -> None:
 
     Whoever comes second waits for the row and then counts the first one's review too.
     """
-    # Not the whole row's lock: a new review holds the key of its book already, and two of them would wait in a circle.
+    # Its key stays free: an order or a review that only points at the book needs not wait.
     book = Book.objects.select_for_update(no_key=True).filter(pk=book_id).only("pk").first()
     if book is None:
         return
