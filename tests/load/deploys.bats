@@ -1,10 +1,11 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# Ten swaps, ten rollouts, five rollbacks of each, three runs of the install script, in one run under load: no request fails, and every book that
-# somebody was told is saved is in the database afterwards, once.
+# Ten swaps, ten rollouts, five rollbacks of each, three runs of the install script, in one run under load: no request fails, and every order that
+# somebody was told is placed is in the database afterwards, once, and its copies are missing in stock, once.
 load ../e2e/road.bash
 
 SWAPS=${SWAPS:-10} ROLLBACKS=${ROLLBACKS:-5} INSTALLS=${INSTALLS:-3}
+STOCK=1000000
 
 setup_file() {
   shop demo
@@ -20,19 +21,29 @@ in_shop() {
     prod) docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${@:2}" ;;
   esac
 }
-# By standard input, as all that is secret.
-make_user() {
+# What shop.js buys; prints its key.
+make_book() {
   in_shop "$1" python3 manage.py shell --verbosity 0 <<PYTHON
-from django.contrib.auth.models import User
-User.objects.create_superuser("k6", password="$PASSWORD")
+from books.models import Book
+print(Book.objects.create(title="k6", author="k6", publishing_year=2026, rating=5, reviewer="k6", price=1250, currency="EUR", stock=$STOCK).pk)
 PYTHON
 }
-titles() { in_shop "$1" python3 manage.py shell --verbosity 0 <<<'from books.models import Book; print(*Book.objects.filter(author="k6").order_by("title").values_list("title", flat=True), sep="\n")'; }
+# Each order's key as often as the order has lines: once.
+orders() { in_shop "$1" python3 manage.py shell --verbosity 0 <<<'from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'; }
+# The copies in stock and those in orders, together.
+copies() {
+  in_shop "$1" python3 manage.py shell --verbosity 0 <<'PYTHON'
+from django.db.models import Sum
+from books.models import Book
+book = Book.objects.get(author="k6")
+print(book.stock + book.order_lines.aggregate(sold=Sum("quantity"))["sold"])
+PYTHON
+}
 
 # start_run NAME PORT KEEP-ALIVE
 start_run() {
-  k6 run --quiet --no-usage-report --address "127.0.0.1:$2" --env RUN="$1" --env KEEP_ALIVE="$3" --env DURATION=1500s --env SESSIONS="$SESSIONS" \
-    --console-output "$BATS_TEST_TMPDIR/$1.saved" --summary-export "$BATS_TEST_TMPDIR/$1.json" "$BATS_TEST_DIRNAME/shop.js" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+  k6 run --quiet --no-usage-report --address "127.0.0.1:$2" --env KEEP_ALIVE="$3" --env DURATION=1500s --env BOOKS="$BOOKS" \
+    --console-output "$BATS_TEST_TMPDIR/$1.placed" --summary-export "$BATS_TEST_TMPDIR/$1.json" "$BATS_TEST_DIRNAME/shop.js" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
   eval "K6_$1=$!"
   until curl -fs "127.0.0.1:$2/v1/status" | grep -q '"running":true'; do kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$1")"; done
 }
@@ -62,12 +73,9 @@ installs() {
   done
 }
 
-@test "deploys, rollbacks and installs under 100 requests a second: no request fails, nothing that was saved is lost or doubled" {
+@test "deploys, rollbacks and installs under 100 requests a second: no request fails, no order is lost or doubled, the stock adds up" {
   FIRST=$("$SHOP/scripts/promote" HEAD^) SECOND=$("$SHOP/scripts/promote")
-  export PASSWORD
-  PASSWORD=$(head -c 18 /dev/urandom | base64)
-  for environment in dev prod; do make_user "$environment"; done
-  SESSIONS=$(python3 "$BATS_TEST_DIRNAME/sign_in.py" "dev=$DEV_PORT" "prod=$HTTP_PORT")
+  BOOKS="{\"dev\": $(make_book dev), \"prod\": $(make_book prod)}"
   failed=
   start_run kept 16566 on
   start_run new 16567 off
@@ -82,23 +90,25 @@ installs() {
   stop_run kept 16566
   stop_run new 16567
 
-  sed -n 's/.*msg="\(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.saved | sort >"$BATS_TEST_TMPDIR/told"
-  for environment in dev prod; do titles "$environment"; done | sort >"$BATS_TEST_TMPDIR/there"
+  sed -n 's/.*msg="order \(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.placed | sort >"$BATS_TEST_TMPDIR/told"
+  for environment in dev prod; do orders "$environment"; done | sort >"$BATS_TEST_TMPDIR/there"
   lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
   doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
+  copies="$(copies dev), $(copies prod)"
 
-  python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" <<'PYTHON' >&3
+  python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" "$copies" "$STOCK, $STOCK" <<'PYTHON' >&3
 import json, sys
-place, lost, doubled, told = sys.argv[1:]
+place, lost, doubled, told, copies, stock = sys.argv[1:]
 print("| connections | requests | failed | median | p99 | longest |\n|---|---|---|---|---|---|")
 for name, words in ("kept", "kept open"), ("new", "one a request"):
     metrics = json.load(open(f"{place}/{name}.json"))["metrics"]
     times = metrics["http_req_duration"]
     print(f"| {words} | {metrics['http_reqs']['count']} | {metrics['http_req_failed']['passes']} | {times['med']:.0f} ms | {times['p(99)']:.0f} ms | {times['max']:.0f} ms |")
-print(f"\nBooks that somebody was told are saved: {told}; lost: {lost}; there twice: {doubled}.")
+print(f"\nOrders that somebody was told are placed: {told}; lost: {lost}; there twice: {doubled}. Copies in stock and in orders: {copies}; there were {stock}.")
 PYTHON
   [ -z "$failed" ] || fail "$failed"
   assert_equal "lost $lost, doubled $doubled" "lost 0, doubled 0"
+  assert_equal "$copies" "$STOCK, $STOCK"
   [ -s "$BATS_TEST_TMPDIR/told" ]
   assert_equal "$(on_host grep -c '"result":"ok"' /var/lib/book-shop/deploys.jsonl)" "$((2 + 2 * (SWAPS + ROLLBACKS)))"
 }

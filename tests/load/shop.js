@@ -1,44 +1,49 @@
-// A steady load on both environments until its time ends: pages, and books that a signed-in person adds. Each book whose addition was confirmed is
-// printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the thresholds decide.
-// RUN names the run, COOKIES holds the sessions, {"prod": {cookie, token}, "dev": ...}.
+// A steady load on both environments until its time ends: pages, and guests who buy a copy of one book again and again. Each order whose placing was
+// confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the thresholds decide.
+// BOOKS names the book, {"prod": its key there, "dev": ...}, at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
-import exec from 'k6/execution';
 import { check } from 'k6';
 
-const sessions = JSON.parse(__ENV.SESSIONS);
+const books = JSON.parse(__ENV.BOOKS);
 const ports = { prod: __ENV.HTTP_PORT, dev: __ENV.DEV_PORT };
-const arrivals = (name, rate, environment) => ({
-  exec: name, executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION, gracefulStop: '40s',
+const arrivals = (name, rate, timeUnit, environment) => ({
+  exec: name, executor: 'constant-arrival-rate', rate, timeUnit, duration: __ENV.DURATION, gracefulStop: '40s',
   preAllocatedVUs: 75, maxVUs: 150, env: { ENVIRONMENT: environment },
 });
 
 export const options = {
   noConnectionReuse: __ENV.KEEP_ALIVE === 'off',
+  noCookiesReset: true, // a virtual user is a guest who comes back
   scenarios: {
-    read_prod: arrivals('read', 22, 'prod'), read_dev: arrivals('read', 22, 'dev'),
-    add_prod: arrivals('add', 3, 'prod'), add_dev: arrivals('add', 3, 'dev'),
+    read_prod: arrivals('read', 22, '1s', 'prod'), read_dev: arrivals('read', 22, '1s', 'dev'),
+    buy_prod: arrivals('buy', 3, '2s', 'prod'), buy_dev: arrivals('buy', 3, '2s', 'dev'), // two requests each
   },
   thresholds: {
     http_req_failed: ['rate==0'],
     checks: ['rate==1'],
     dropped_iterations: ['count==0'],
-    'http_reqs{scenario:add_prod}': ['count>100'], 'http_reqs{scenario:add_dev}': ['count>100'],
+    'http_reqs{scenario:buy_prod}': ['count>100'], 'http_reqs{scenario:buy_dev}': ['count>100'],
   },
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
 const url = (path) => `http://localhost:${ports[__ENV.ENVIRONMENT]}${path}`;
+const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, ...form }, { redirects: 0 });
+const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: 'Amman', country: 'Jordan', payment: 'invoice' };
+let token; // of the guest's forms
 
 export const read = () => {
   const answer = http.get(url('/book-list'));
   check(answer, { 'a page: 200': (a) => a.status === 200 });
 };
 
-export const add = () => {
-  const { cookie, token } = sessions[__ENV.ENVIRONMENT];
-  const title = `${__ENV.RUN} ${exec.scenario.name} ${exec.scenario.iterationInTest}`;
-  const book = { csrfmiddlewaretoken: token, title, author: 'k6', publishing_year: 2026, rating: 5, reviewer: 'k6' };
-  const answer = http.post(url('/admin/books/book/add/'), book, { headers: { Cookie: cookie }, redirects: 0 });
-  // Django answers what it has saved by leading on to the list; a form with errors, or the login, would be no such answer.
-  if (check(answer, { 'a book: saved': (a) => a.status === 302 && a.headers.Location === '/admin/books/book/' })) console.log(title);
+export const buy = () => {
+  const book = books[__ENV.ENVIRONMENT];
+  token ??= http.get(url(`/book-detail/${book}/`)).html('input[name=csrfmiddlewaretoken]').first().attr('value');
+  const kept = send(`/cart/${book}/change`, { copies: '1' });
+  check(kept, { 'the cart: kept': (a) => a.status === 302 && a.headers.Location === '/cart' });
+  const key = crypto.randomUUID();
+  const placed = send('/checkout', { ...address, key, total: '12.50 EUR' });
+  // The shop answers an order that it has placed by leading on to it; a form with errors would be no such answer.
+  if (check(placed, { 'an order: placed': (a) => a.status === 302 && a.headers.Location === `/order/${key}/` })) console.log(`order ${key}`);
 };
