@@ -1,5 +1,6 @@
 """The addresses of the shop."""
 
+from books.api import api
 from books.sitemaps import SITEMAPS
 from django.contrib import admin
 from django.contrib.sitemaps.views import index, sitemap
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", include("books.urls")),
     path("language", set_language, name="set_language"),
     path("", include("orders.urls")),
+    path("api/", api.urls),
     path("account/", include("accounts.urls")),
     path("sitemap.xml", index, {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
     path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),

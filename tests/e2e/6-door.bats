@@ -169,7 +169,7 @@ for client in clients:
 PYTHON
 }
 
-@test "passwords can't be guessed fast: POSTs to a login are counted per address, nothing else is" {
+@test "passwords can't be guessed fast, nor the API asked without end: both are counted per address, nothing else is" {
   # From the host itself, so that nobody else's login is counted with it.
   asked() { on_host sh -c "for i in \$(seq 40); do curl -s -o /dev/null -w '%{http_code}\n' $1 http://localhost:$2; done" | sort | uniq -c | xargs; }
   on_host sh -c 'curl -s -o /dev/null -w "%{http_code}" -d username=x "http://localhost/admin/login/?next=/admin/"' | grep -qx 403
@@ -180,6 +180,13 @@ PYTHON
     assert_output --regexp '(^| )[0-9]+ 429$'
   done
   assert_equal "$(asked "" 80/admin/login/)" "40 200"
+  # The API has a counter of its own, by second, and an answer that programs can read; what comes within it passes.
+  run on_host sh -c "for port in 80 8080; do curl -s -o /dev/null -w '%{http_code} %{content_type}\n' --parallel --parallel-immediate --parallel-max 60 'http://localhost:'\$port'/api/categories?n=[1-60]'; done | sort | uniq -c"
+  assert_output --partial ' 200 application/json; charset=utf-8'
+  assert_output --partial ' 429 application/json'
+  sleep 3 # twenty questions are counted: ten leave the counter each second
+  run on_host sh -c "for i in \$(seq 5); do curl -s -o /dev/null -w '%{http_code}\n' http://localhost/api/categories; done | sort | uniq -c | xargs"
+  assert_output '5 200'
   assert_equal "$(asked "-d title=x" 80/version)" "40 403" # Django misses its token
 }
 
