@@ -25,11 +25,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess:
+def run(*arguments: str, directory: Path = PROJECT, **changes: str) -> subprocess.CompletedProcess:
     """Run python3 with these arguments in the project's directory and return what came of it."""
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=PROJECT, env=environment(**changes), capture_output=True, text=True, timeout=LIMIT, check=False
+        command, cwd=directory, env=environment(**changes), capture_output=True, text=True, timeout=LIMIT, check=False
     )
 
 
