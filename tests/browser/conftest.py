@@ -18,12 +18,11 @@ from shop_program import Server, run
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(os.environ.get("SHOP_SCREENSHOTS") or ROOT / ".artifacts" / "screenshots")
 SWITCHES = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
-PASSWORD = "a long pass phrase"
 STOCK = """
 from books.models import Book, Category
 from django.contrib.auth.models import User
 Book.objects.update(price=1250, stock=9)
-User.objects.create_superuser("owner", password="{password}")
+User.objects.create_superuser("owner", password="a long pass phrase")
 """
 
 
@@ -51,7 +50,7 @@ def shop(project, postgresql, migrated):  # noqa: F811
     environment = {"DATABASE_URL": create_database(postgresql, migrated)}
     made = Shop("", environment)
     made.manage("load_sample_books")
-    made.shell(STOCK.format(password=PASSWORD))
+    made.shell(STOCK)
     server = Server(project, **environment)
     made.address = f"http://localhost:{server.port}"
     yield made

@@ -74,6 +74,51 @@ def test_buy_as_a_guest(visit, look, locale, javascript):
         look(page, f"order-{locale}")
 
 
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_register_review_and_find_the_order_again(visit, look, locale):
+    name = f"layla-{locale}"
+    page = visit("/account/login/?next=/orders", locale=locale)
+    look(page, f"sign-in-{locale}")
+    page.locator("main a[href^='/account/register/']").click()
+    look(page, f"register-{locale}")
+    for field, value in {"username": name, "password1": "correct horse", "password2": "correct horse"}.items():
+        page.locator(f"[name={field}]").fill(value)
+    send(page)
+    assert page.url.endswith("/orders")
+    look(page, f"no-orders-{locale}")
+
+    page.goto("/book-list")
+    page.locator(".books a").nth(2).click()
+    book = page.url
+    page.locator("a[href$='/review']").click()
+    look(page, f"review-{locale}")
+    page.locator("[name=rating][value='4'], select[name=rating]").first.evaluate(
+        "field => field.tagName === 'SELECT' ? (field.value = '4') : field.click()"
+    )
+    page.locator("[name=text]").fill("Stayed up all night.")
+    send(page)
+    assert page.url == book
+    assert page.get_by_role("status").is_visible()
+    said = page.locator(".review", has_text=name)
+    assert "Stayed up all night." in said.inner_text()
+    look(page, f"reviewed-{locale}")
+
+    page.locator("form.buy button").click()
+    page.goto("/checkout")
+    fill(page, BUYER)
+    send(page)
+    order = page.url
+    page.goto("/orders")
+    look(page, f"orders-{locale}")
+    assert page.locator(f"main a[href='{order.removeprefix(page.evaluate('location.origin'))}']").is_visible()
+    page.goto("/account/")
+    look(page, f"account-{locale}")
+    page.goto("/account/password/")
+    look(page, f"password-{locale}")
+    page.locator("header form[action='/account/logout/'] button").click()
+    assert page.locator("header a[href='/account/login/']").is_visible()
+
+
 def test_a_wrong_address_is_explained_beside_its_field(visit, look):
     page = visit("/", javascript=False)  # the browser's own checks ask for JavaScript in no way: they are switched off
     put_into_cart(page)
