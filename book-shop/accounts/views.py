@@ -4,6 +4,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import PasswordChangeView, RedirectURLMixin
 from django.contrib.messages.views import SuccessMessageMixin
+from django.db import IntegrityError, transaction
 from django.http import HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse_lazy
@@ -36,8 +37,13 @@ class RegisterView(RedirectURLMixin, CreateView):
         return super().get_context_data(next=self.get_redirect_url(), **kwargs)
 
     def form_valid(self, form):
-        """Sign the new reader in."""
-        answer = super().form_valid(form)
+        """Sign the new reader in, unless somebody was faster with the same name."""
+        try:
+            with transaction.atomic():
+                answer = super().form_valid(form)
+        except IntegrityError:
+            form.add_error("username", _("A user with that username already exists."))
+            return self.form_invalid(form)
         login(self.request, self.object)
         return answer
 

@@ -1,5 +1,6 @@
 """The books in the administration."""
 
+from book_shop.pagination import BoundedPaginator
 from django.contrib import admin
 
 from books.models import Book, Review
@@ -9,10 +10,12 @@ from books.models import Book, Review
 class BookAdmin(admin.ModelAdmin):
     """Find, sort and edit books."""
 
-    list_display = ["title", "author", "publishing_year", "rating", "reviewer"]
+    list_display = ["title", "author", "publishing_year", "rating", "reviewer", "price_written", "stock"]
     list_filter = ["rating"]
     search_fields = ["title", "author", "reviewer"]
     list_per_page = 50
+    paginator = BoundedPaginator
+    show_full_result_count = False
 
 
 @admin.register(Review)
@@ -23,7 +26,9 @@ class ReviewAdmin(admin.ModelAdmin):
     list_filter = ["rating"]
     list_select_related = ["book", "reader"]
     search_fields = ["book__title", "reader__username"]
+    ordering = ["-pk"]
     list_per_page = 50
+    paginator = BoundedPaginator
     show_full_result_count = False
 
     def has_add_permission(self, request):

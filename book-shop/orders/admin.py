@@ -1,5 +1,6 @@
 """The orders in the administration: look, ship, cancel."""
 
+from book_shop.pagination import BoundedPaginator
 from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -28,8 +29,11 @@ class OrderAdmin(admin.ModelAdmin):
     list_filter = ["status", "placed"]
     search_fields = ["=key", "name", "email"]
     search_help_text = _("Number of the order, name or email address.")
+    ordering = ["-pk"]  # as they were placed, and the key has an index
     list_per_page = 50
+    paginator = BoundedPaginator
     show_full_result_count = False
+    view_on_site = False  # that page is the buyer's
     fields = readonly_fields = [
         *["key", "status", "placed", "reader", "name", "email", "street", "postcode", "city", "country"],
         *["payment", "total_written"],

@@ -337,3 +337,22 @@ def test_the_administration_shows_an_order_and_changes_none(admin_client, dune):
     assert (made.name, made.status) == (ADDRESS["name"], "placed")
     assert admin_client.post(f"/admin/orders/order/{made.pk}/delete/", {"post": "yes"}).status_code == 403
     assert admin_client.get("/admin/orders/order/add/").status_code == 403
+
+
+def test_the_administration_finds_an_order(admin_client, dune):
+    one, two = (
+        checkout.place_order(uuid.uuid4(), {dune.pk: 1}, "12.50 EUR", ADDRESS | {"name": name}, payments.Invoice())[0]
+        for name in ("Yasmin", "Sami")
+    )
+    for words in (str(one.key), "yasmin"):
+        page = text(admin_client.get("/admin/orders/order/", {"q": words}))
+        assert str(one.key) in page and str(two.key) not in page
+    assert admin_client.get("/admin/orders/order/", {"q": "nobody"}).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/admin/orders/order/", "/admin/books/book/", "/admin/books/review/"])
+def test_the_administration_counts_no_whole_table(admin_client, django_assert_max_num_queries, address):
+    with django_assert_max_num_queries(10) as asked:
+        assert admin_client.get(address).status_code == 200
+    counts = [query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"]]
+    assert counts and all("LIMIT 10000" in sql for sql in counts)

@@ -64,6 +64,7 @@ def test_given_values_are_taken():
 def test_sqlite_beside_manage_py_when_nothing_is_said():
     settings = database({}, Path("/somewhere"))
     assert (settings["ENGINE"], settings["NAME"]) == ("django.db.backends.sqlite3", "/somewhere/db.sqlite3")
+    assert settings["OPTIONS"] == {"transaction_mode": "IMMEDIATE"}
 
 
 def test_postgresql():
