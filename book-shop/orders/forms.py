@@ -27,7 +27,9 @@ class CheckoutForm(forms.ModelForm):
 
     payment = forms.ChoiceField(
         label=_("Payment"),
-        choices=lambda: [(method.code, method.label) for method in METHODS.values()],
+        choices=lambda: [
+            (method.code, format_lazy("{}: {}", method.label, method.explanation)) for method in METHODS.values()
+        ],
         initial=next(iter(METHODS)),
         widget=forms.RadioSelect,
     )

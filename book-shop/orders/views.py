@@ -79,7 +79,7 @@ def check_out(request):
 
 
 def _form(request, cart, form, key, status=200):
-    context = {"form": form, "key": key, "quote": quote(cart.copies), "methods": payments.METHODS.values()}
+    context = {"form": form, "key": key, "quote": quote(cart.copies)}
     return render(request, "orders/checkout.html", context, status=status)
 
 
@@ -163,7 +163,8 @@ def show_orders(request):
         if not (before.isascii() and before.isdigit() and len(before) < 19):
             raise Http404
         orders = orders.filter(pk__lt=int(before))
-    page = list(orders[: ORDERS_A_PAGE + 1])
-    rest = page[ORDERS_A_PAGE:]
-    page = page[:ORDERS_A_PAGE]
-    return render(request, "orders/orders.html", {"orders": page, "before": page[-1].pk if rest else None})
+    found = list(orders[: ORDERS_A_PAGE + 1])  # one more, which tells that there are older ones
+    page = found[:ORDERS_A_PAGE]
+    return render(
+        request, "orders/orders.html", {"orders": page, "before": page[-1].pk if len(found) > len(page) else None}
+    )
