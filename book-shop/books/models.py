@@ -130,6 +130,11 @@ class Book(models.Model):
         return reverse("book-detail", args=[self.pk])
 
     @property
+    def cover_address(self) -> str:
+        """Return the address of its cover: the given one, or of one that is drawn."""
+        return self.cover or reverse("book-cover", args=[self.pk])
+
+    @property
     def stars(self) -> str:
         """Return the rating as five stars, full ones first."""
         return "★" * self.rating + "☆" * (self.MAX_RATING - self.rating)
