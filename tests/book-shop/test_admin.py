@@ -1,7 +1,9 @@
 """The administration: who may enter, and what it lets in."""
 
 import pytest
-from books.models import Book
+from book_shop.pagination import BoundedPaginator
+from books.admin import BookAdmin
+from books.models import Book, Category
 from django.conf import settings
 
 BOOK = {
@@ -40,6 +42,49 @@ def test_list_and_search(admin_client, make_books):
     page = admin_client.get("/admin/books/book/", {"q": "dun"}).content.decode()
     assert "Dune" in page
     assert "Emma" not in page
+
+
+def test_a_long_list_is_counted_to_a_bound(admin_client, make_books, monkeypatch):
+    make_books(*"abcde")
+    monkeypatch.setattr(BoundedPaginator, "MOST", 3)
+    monkeypatch.setattr(BookAdmin, "list_per_page", 2)
+    monkeypatch.setattr(BookAdmin, "list_max_show_all", 2)
+    changes = admin_client.get("/admin/books/book/").context["cl"]
+    assert (changes.result_count, changes.full_result_count, changes.paginator.num_pages) == (3, None, 2)
+
+
+def test_the_queries_of_the_list_don_t_grow_with_its_books(admin_client, make_books, django_assert_max_num_queries):
+    shelf = Category.objects.create(name="Novels", slug="novels")
+    make_books(*"abcdefghij", category=shelf)
+    # The session, the user, two counts, the books, the categories of the filter.
+    with django_assert_max_num_queries(6):
+        admin_client.get("/admin/books/book/")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["Dear", "Free"]),
+        ({"rating": "5"}, ["Dear"]),
+        ({"rating": "x"}, ["Dear", "Free"]),
+        ({"for_sale": "yes"}, ["Dear"]),
+        ({"for_sale": "no"}, ["Free"]),
+        ({"q": "dear"}, ["Dear"]),
+        ({"q": "9780441013593"}, ["Dear"]),
+        ({"q": "a\0b"}, ["Dear", "Free"]),
+    ],
+)
+def test_filters_of_the_list(admin_client, make_books, asked, found):
+    make_books("Free")
+    make_books("Dear", price=1250, rating=5, isbn="9780441013593")
+    answer = admin_client.get("/admin/books/book/", asked)
+    assert [book.title for book in answer.context["cl"].result_list] == found
+
+
+def test_a_category_is_found_by_its_beginning(admin_client):
+    Category.objects.create(name="Novels", slug="novels")
+    asked = {"term": "nov", "app_label": "books", "model_name": "book", "field_name": "category"}
+    assert [found["text"] for found in admin_client.get("/admin/autocomplete/", asked).json()["results"]] == ["Novels"]
 
 
 def test_cookies_of_a_login(client, django_user_model):
