@@ -39,3 +39,30 @@ def test_a_second_review_of_a_sample_book_is_no_obstacle():
     )
     assert load() == "0 sample books added, 24 were there already\n"
     assert Book.objects.count() == 25
+
+
+def test_they_can_be_bought_but_for_one_that_is_sold_out():
+    load()
+    assert [book.title for book in Book.objects.all() if not book.can_be_bought] == ["Ulysses"]
+    for book in Book.objects.all():
+        book.full_clean()
+        assert book.category and book.description and book.publisher
+
+
+def test_the_books_of_an_older_release_get_what_they_lack():
+    load()
+    whole = list(Book.objects.order_by("title").values())
+    lacking = {"isbn": None, "price": None, "category": None, "publisher": "", "description": "", "stock": 0}
+    Book.objects.update(**lacking)
+    assert load() == "0 sample books added, 24 were there already\n"
+    assert list(Book.objects.order_by("title").values()) == whole
+
+
+def test_what_was_edited_in_a_book_of_an_older_release_stays():
+    load()
+    Book.objects.filter(title="Dune").update(isbn=None, price=None, stock=0, description="Mine.", rating=1)
+    Book.objects.filter(title="Dracula").update(price=1)
+    load()
+    dune = Book.objects.get(title="Dune")
+    assert (dune.description, dune.rating, dune.isbn, dune.can_be_bought) == ("Mine.", 1, "9780441013593", True)
+    assert Book.objects.get(title="Dracula").price == 1
