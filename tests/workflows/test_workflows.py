@@ -13,7 +13,7 @@ ALL = workflows.workflows()
 JOBS = [(name, key, job) for name, workflow in ALL.items() for key, job in workflow["jobs"].items()]
 STEPS = [(f"{name}/{key}", step) for name, key, job in JOBS for step in job["steps"]]
 DEPLOYING = [(name, key, job) for name, key, job in JOBS if "environment" in job]
-ACTIONS = {"actions/checkout", "aws-actions/configure-aws-credentials"}
+ACTIONS = {"actions/checkout", "actions/upload-artifact", "aws-actions/configure-aws-credentials"}
 PINNED = re.compile(r"\s*- uses: ([\w-]+/[\w-]+)@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+")
 MAKE = re.compile(r"make [a-z]+(-[a-z]+)*")
 
