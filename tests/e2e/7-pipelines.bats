@@ -34,7 +34,7 @@ teardown() {
 event() {
   local name=${1%% *} workflow
   echo "${1#* }" >"$BATS_TEST_TMPDIR/event.json"
-  mkdir -p "$BATS_TEST_TMPDIR/credentials"
+  mkdir -p "$BATS_TEST_TMPDIR/credentials" "$BATS_TEST_TMPDIR/artifact"
   cat >"$BATS_TEST_TMPDIR/credentials/action.yml" <<'YAML'
 name: credentials
 inputs: {role-to-assume: {required: true}, aws-region: {required: true}}
@@ -45,16 +45,25 @@ runs:
       shell: bash
       env: {ROLE: "${{ inputs.role-to-assume }}", REGION: "${{ inputs.aws-region }}"}
 YAML
+  cat >"$BATS_TEST_TMPDIR/artifact/action.yml" <<'YAML'
+name: artifact
+inputs: {name: {required: true}, path: {required: true}, include-hidden-files: {}}
+runs:
+  using: composite
+  steps: [{run: echo "kept $WHAT", shell: bash, env: {WHAT: "${{ inputs.path }}"}}]
+YAML
   status=0
   : >"$BATS_TEST_TMPDIR/act"
   for workflow in "${@:2}"; do
     # act's schema of workflows is older than `queue:`, and it has no queues anyway.
     sed '/^  queue: max$/d' "$SHOP/.github/workflows/$workflow" >"$BATS_TEST_TMPDIR/$workflow"
     credentials=$(sed -n 's/.*uses: \(aws-actions[^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/$workflow" | sort -u)
+    artifact=$(sed -n 's/.*uses: \(actions\/upload-artifact[^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/$workflow" | sort -u)
     (cd "$SHOP" && act "$name" -W "$BATS_TEST_TMPDIR/$workflow" -e "$BATS_TEST_TMPDIR/event.json" -P ubuntu-24.04=-self-hosted --no-cache-server \
       --action-cache-path "$BATS_TEST_TMPDIR/runner" \
       --env GITHUB_REPOSITORY="$GITHUB_REPOSITORY" -s GITHUB_TOKEN="$GH_TOKEN" --actor somebody "${ACT_VARIABLES[@]}" \
-      ${credentials:+--local-repository="$credentials=$BATS_TEST_TMPDIR/credentials"}) >>"$BATS_TEST_TMPDIR/act" 2>&1 3>&- || status=1
+      ${credentials:+--local-repository="$credentials=$BATS_TEST_TMPDIR/credentials"} \
+      ${artifact:+--local-repository="$artifact=$BATS_TEST_TMPDIR/artifact"}) >>"$BATS_TEST_TMPDIR/act" 2>&1 3>&- || status=1
   done
   output=$(cat "$BATS_TEST_TMPDIR/act")
 }
