@@ -2,6 +2,7 @@
 
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView, RedirectURLMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import IntegrityError, transaction
@@ -22,6 +23,7 @@ from accounts.forms import RegisterForm
 class RegisterView(RedirectURLMixin, CreateView):
     """Register a reader and sign them in; the cart stays."""
 
+    model = User
     form_class = RegisterForm
     template_name = "accounts/register.html"
     next_page = "account"
@@ -42,7 +44,7 @@ class RegisterView(RedirectURLMixin, CreateView):
             with transaction.atomic():
                 answer = super().form_valid(form)
         except IntegrityError:
-            form.add_error("username", _("A user with that username already exists."))
+            form.add_error("username", self.model._meta.get_field("username").error_messages["unique"])
             return self.form_invalid(form)
         login(self.request, self.object)
         return answer

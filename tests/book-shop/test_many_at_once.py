@@ -187,10 +187,10 @@ def test_a_review_sent_ten_times_is_one(shop):
     assert shop.ask("SELECT readers_rating, review_count FROM books_book") == (4, 1)
 
 
-def test_a_name_registered_ten_times_belongs_to_one_and_the_others_are_told(shop):
+def test_a_name_registered_four_times_belongs_to_one_and_the_others_are_told(shop):
     shop.stock()
     form = {"username": "lina", "password1": "a long pass phrase", "password2": "a long pass phrase"}
-    answers = shop.at_once([("", "/account/register/", form)] * 10)
-    assert statuses(answers) == [200] * 9 + [302]
+    answers = shop.at_once([("", "/account/register/", form)] * 4)
+    assert statuses(answers) == [200] * 3 + [302]
     assert all("A user with that username already exists." in answer.text for answer in answers if answer.status == 200)
     assert shop.ask("SELECT count(*) FROM auth_user") == (1,)
