@@ -52,6 +52,10 @@ test-faults: setup ## what can go wrong in a deploy, for real; about half an hou
 test-load: setup ## swaps, rollouts and rollbacks under load: no request may fail
 	@scripts/test load
 
+.PHONY: bench-shop
+bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
+	@scripts/bench-shop
+
 .PHONY: format
 format: setup ## format the sources
 	@scripts/format

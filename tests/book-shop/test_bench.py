@@ -1,0 +1,26 @@
+"""scripts/bench-shop at its smallest: it fills databases, asks for every kind of page and writes what it measured."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from shop_program import LIMIT
+
+ROOT = Path(__file__).resolve().parents[2]
+ROW = re.compile(r"^\| (?P<page>[^|]+) \| [\d.]+ / [\d.]+ \| [\d.]+ / [\d.]+ \| [\d.]+ \| (?P<queries>\d+) \|$", re.M)
+
+
+def test_it_asks_for_every_page_and_no_page_needs_many_queries(tmp_path):
+    report = tmp_path / "shop.md"
+    command = [sys.executable, "tests/bench/shop.py", report, "2", "60", "600"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3 * LIMIT)
+    assert done.returncode == 0, done.stderr
+    text = report.read_text()
+    queries = {row["page"]: int(row["queries"]) for row in ROW.finditer(text)}
+    assert len(queries) == 10, text
+    # The session is not asked for; a search for a mistyped word asks for the word, for what is like it, and for that.
+    assert max(queries.values()) <= 7
+    assert queries["list, any order"] == queries["page 10,000, any order"] == 2
+    assert re.search(r"^\| 600 \| [\d,]+ \| \d+ \|$", text, re.M)
+    assert "600 added" in done.stdout
