@@ -51,5 +51,5 @@ def select(
         books = books.filter(price__lte=price_to)
     if in_stock:
         books = books.filter(stock__gt=0)
-    found = search(books, q, ranked=order is None) if q else Found(books, BY_TITLE)
+    found = search(books, q) if q else Found(books, BY_TITLE)
     return found._replace(order=order) if order else found

@@ -20,8 +20,8 @@ from books.pages import Order
 # As the index has it. No language's grammar: the shelves hold many languages.
 TEXT = SearchVector("title", "author", config="simple")
 WEIGHTED = SearchVector("title", weight="A", config="simple") + SearchVector("author", weight="B", config="simple")
-# Only so many matches are compared: nobody reads further, and "the" matches half of the shop.
-RANKED = 1000
+# Only so many matches are looked at: nobody reads further, and "the" matches half of the shop.
+MOST = 1000
 # Words beyond which a search is a text.
 WORDS = 10
 
@@ -37,15 +37,18 @@ SELECT nearest.word FROM unnest(%s::text[]) WITH ORDINALITY AS given (word, plac
 
 
 class Found(NamedTuple):
-    """The books found, the order for a reader who chose none, and the words searched instead when these had typos."""
+    """The books found, the order for a reader who chose none, and what the reader should know of the search."""
 
     books: QuerySet
     order: Order
+    # The words searched in place of mistyped ones.
     instead: str = ""
+    # There are more matches than MOST, and these are some of them.
+    more: bool = False
 
 
-def search(books: QuerySet, text: str, *, ranked: bool) -> Found:
-    """Return which of these books a reader means by this text; with `ranked`, the first RANKED by relevance."""
+def search(books: QuerySet, text: str) -> Found:
+    """Return which of these books a reader means by this text, at most MOST of them, with their relevance."""
     with suppress(ValidationError):
         isbn = re.sub(r"[\s-]", "", text)
         isbn_13(isbn)
@@ -57,14 +60,17 @@ def search(books: QuerySet, text: str, *, ranked: bool) -> Found:
         for word in words:
             books = books.filter(Q(title__icontains=word) | Q(author__icontains=word))
         return Found(books, BY_TITLE)
-    found = _found(books, words, ranked)
+    first, instead = _first(books, words), ""
     # Asked of the whole shop: a word that it has is no typing error, even if no book on this shelf has it.
-    if found.books.exists() or _matching(Book.objects, words).exists():
-        return found
-    nearest = _nearest(words)
-    if not nearest or nearest == words:
-        return Found(books.none(), BY_TITLE)
-    return _found(books, nearest, ranked)._replace(instead=" ".join(nearest))
+    if not first and not _matching(Book.objects, words).exists():
+        nearest = _nearest(words)
+        if nearest and nearest != words:
+            words, instead = nearest, " ".join(nearest)
+            first = _first(books, words)
+    # Double precision, because the cursor of a page brings it back as such.
+    relevance = Cast(SearchRank(WEIGHTED, _query(words)), FloatField())
+    found = Book.objects.filter(pk__in=first).annotate(relevance=relevance)
+    return Found(found, BY_RELEVANCE, instead, more=len(first) == MOST)
 
 
 def _query(words: list[str]) -> SearchQuery:
@@ -75,15 +81,10 @@ def _matching(books: QuerySet, words: list[str]) -> QuerySet:
     return books.alias(text=TEXT).filter(text=_query(words))
 
 
-def _found(books: QuerySet, words: list[str], ranked: bool) -> Found:
-    found = _matching(books, words)
-    if not ranked:
-        return Found(found, BY_TITLE)
-    # A list, not a subquery: however many books the planner expects, it can't come to read all of them.
-    first = list(found.order_by().values_list("pk", flat=True)[:RANKED])
-    # Double precision, because the cursor of a page brings it back as such.
-    rank = Cast(SearchRank(WEIGHTED, _query(words)), FloatField())
-    return Found(Book.objects.filter(pk__in=first).annotate(relevance=rank), BY_RELEVANCE)
+def _first(books: QuerySet, words: list[str]) -> list[int]:
+    # A list, not a subquery: whatever the planner expects and in whatever order they are shown, it can't come to read
+    # every book with "the" in its title, or every book.
+    return list(_matching(books, words).order_by().values_list("pk", flat=True)[:MOST])
 
 
 def _nearest(words: list[str]) -> list[str]:

@@ -46,6 +46,7 @@ def book_list(request):
         "page": here,
         "category": form.cleaned_data["category"],
         "instead": found.instead,
+        "more": found.more,
         "asked": asked.urlencode(),
         "turned": any(turned),
     }
