@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 class Currency(models.TextChoices):
     """What the shop sells in, by ISO 4217 code."""
 
-    EUR = "EUR"
-    USD = "USD"
-    JOD = "JOD"
+    EUR = "EUR", "EUR"
+    USD = "USD", "USD"
+    JOD = "JOD", "JOD"
 
 
 # Digits after the point, ISO 4217.

@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             model_name="book",
             name="currency",
             field=models.CharField(
-                choices=[("EUR", "Eur"), ("USD", "Usd"), ("JOD", "Jod")],
+                choices=[("EUR", "EUR"), ("USD", "USD"), ("JOD", "JOD")],
                 db_default="EUR",
                 default="EUR",
                 max_length=3,

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 (
                     "currency",
                     models.CharField(
-                        choices=[("EUR", "Eur"), ("USD", "Usd"), ("JOD", "Jod")], max_length=3, verbose_name="currency"
+                        choices=[("EUR", "EUR"), ("USD", "USD"), ("JOD", "JOD")], max_length=3, verbose_name="currency"
                     ),
                 ),
                 ("total", models.PositiveBigIntegerField(help_text="In cents (fils).", verbose_name="total")),
