@@ -55,11 +55,12 @@ refuses() {
   refuses logs
   refuses logs prod
 }
-@test "backup, backups, restore" {
+@test "backup, backups, restore, clear-sessions" {
   refuses backup
   refuses backups
   refuses restore
   refuses restore dev
+  refuses clear-sessions
 }
 @test "status" { refuses status; }
 @test "bootstrap and its parts" {
