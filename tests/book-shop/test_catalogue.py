@@ -192,6 +192,12 @@ def test_a_number_that_no_book_can_have_is_no_place(client, make_books, value):
     assert client.get("/book-list", {"sort": "newest", "after": cursor("publishing_year", value, 1)}).status_code == 404
 
 
+def test_the_cursor_of_one_order_is_none_of_another(client, shelf):
+    best = client.get("/book-list", {"sort": "best"}).context["page"].after
+    assert client.get("/book-list", {"sort": "best", "after": best}).status_code == 200
+    assert client.get("/book-list", {"sort": "newest", "after": best}).status_code == 404
+
+
 def test_a_page_has_one_place(client, make_books):
     make_books("One")
     place = cursor("title", "A", 1)

@@ -82,6 +82,12 @@ def test_what_changed_is_changed_and_the_rest_stays(load):
     assert Book.objects.get().stock == 9
 
 
+def test_a_book_of_which_some_were_sold_is_as_the_file_has_it(load):
+    load(as_csv(DUNE))
+    Book.objects.update(stock=1)
+    assert load(as_csv(DUNE))[1] == "0 added, 0 updated, 1 unchanged, 0 rejected"
+
+
 def test_a_change_uses_up_no_key(load):
     load(as_csv(DUNE))
     load(as_csv(DUNE | {"title": "Dune, again"}))
