@@ -56,6 +56,7 @@ small_disk() {
   docker exec -i "$DEMO-host" sh -eu <<'SH'
 mkdir -p /run/large /run/small
 mount --bind /var/lib/book-shop /run/large
+mount --make-private /run/large # or what is mounted over the one is over the other too
 mount -t tmpfs -o size=1500m small /run/small
 cp -a /var/lib/book-shop/. /run/small
 mount --bind /run/small /var/lib/book-shop
