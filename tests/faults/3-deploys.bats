@@ -8,10 +8,13 @@ teardown() { end_case; }
 
 # killed ENVIRONMENT STEP...: after each step once.
 killed() {
-  local step image environment=$1
+  local step image other environment=$1
   for step in "${@:2}"; do
     image=$(good "$environment")
-    [ "$step" != pull ] || run on_host docker image rm "$image" # if it is there
+    if [ "$step" = pull ]; then # it must not be there yet
+      for other in dev prod; do [ "$(serving "$other")" != "$image" ] || assert_heals "$other"; done
+      run on_host docker image rm "$image"
+    fi
     watch "$environment"
     during "$environment" "$image" "$step" kill_deploy "$environment"
     assert_equal "$status" 137

@@ -10,7 +10,7 @@ start_faults() {
   shop demo
   bump 1.1.0
   commit "another version"
-  shop image push promote
+  shop image push deploy-dev promote deploy-prod # each has one to go back to
   touch "$SHOP/../faults"
 }
 # For setup and teardown.

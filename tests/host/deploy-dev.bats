@@ -24,7 +24,7 @@ migrated() {
   printf 'docker run --rm --name book-shop-migration %s %s python3 manage.py migrate --noinput' "$IN_DEV" "$(image "$1")"
 }
 started() {
-  echo "docker ps -aq --filter name=^book-shop-$1\$"
+  printf 'docker ps -aq --filter name=^book-shop-%s$\nss -Hltn sport = :%s\n' "$1" "$2"
   printf 'docker run -d --name book-shop-%s -p 127.0.0.1:%s:8000 %s --restart unless-stopped --stop-timeout 25 %s' "$1" "$2" "$IN_DEV" "$(image "$3")"
 }
 # watched SLOT: for the time of the drain
@@ -123,6 +123,15 @@ docker ps -aq --filter name=^book-shop-a\$"
   assert_success
   assert_equal "$(served_in dev)" "1 book-shop-a"
   assert_equal "$(remembered dev)" "1 -"
+}
+
+@test "deploy-dev: a port that Docker holds for no container is freed" {
+  touch "$WORLD/held-4002"
+  in_registry 1
+  verb deploy-dev "$(image 1)"
+  assert_success
+  assert grep -qx "systemctl restart docker" "$LOG"
+  assert_equal "$(served_in dev)" "1 book-shop-b"
 }
 
 @test "deploy-dev: an image that is ready at the second look only" {

@@ -21,7 +21,7 @@ start_host() {
   local name
   for name in docker kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.
-  for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
+  for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep ss sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
 stop_host() { rm -rf "$TEST_DIR"; }
 
