@@ -12,6 +12,7 @@ WIDTH, HEIGHT = 200, 300
 TITLE_HEIGHT, AUTHOR_HEIGHT = 170, 60
 SIZES = range(26, 7, -1)
 LINE = 1.25
+UNBROKEN = 16  # a size down to which letters get smaller rather than a word broken
 # What a letter takes of its size, on the wide side of what fonts have; one of Chinese or Japanese takes two.
 LETTER = 0.6
 
@@ -57,7 +58,8 @@ def _laid_out(text: str, top: int, height: int, sizes) -> Text:
     for size in sizes:
         letters = int((WIDTH - 30) / (size * (1 if wide else LETTER)))
         lines = textwrap.wrap(text, letters)
-        if len(lines) * size * LINE <= height:
+        broken = max(map(len, text.split()), default=0) > letters
+        if len(lines) * size * LINE <= height and not (broken and size > UNBROKEN):
             break
     placed = [(round(top + size * (1 + LINE * number), 1), line) for number, line in enumerate(lines)]
     return Text(placed, size, _right_to_left(text))

@@ -38,6 +38,11 @@ def test_it_is_well_formed_and_all_of_it_is_on_the_page(title):
         assert line.get("x") == str(WIDTH // 2)
 
 
+@pytest.mark.parametrize("title", ["Frankenstein", "Middlemarch", "The Counterrevolutionaries of Northumberland"])
+def test_letters_get_smaller_rather_than_a_word_broken(title):
+    assert " ".join(line.text for line in texts(draw(title, ""))).split() == title.split()
+
+
 def test_nothing_in_it_is_run():
     tree = ElementTree.fromstring(draw("<script>alert(1)</script>", '"><image href="x" onerror="alert(1)"/>'))
     assert {element.tag.removeprefix(SVG) for element in tree.iter()} == {"svg", "title", "rect", "g", "text"}
