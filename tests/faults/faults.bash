@@ -55,11 +55,8 @@ assert_served_throughout() {
   answers=$(unwatch)
   assert_equal "$(awk '$2 != 200' <<<"$answers")" ""
 }
-# assert_only REVISION: and only that one was served.
-assert_only() {
-  assert_served_throughout
-  assert_equal "$(awk '{print $3}' <<<"$answers")" "$1"
-}
+# lost WHEN: while it was watched, that many answers were not 200, where none can be asked for.
+lost() { unwatch | awk -v when="$1" '$2 != 200 {lost += $1} END {printf "# %s: %d answers lost\n", when, lost}' >&3; }
 
 # assert_failed_deploy ENVIRONMENT BEFORE TEXT: the deploy failed, its last line says that BEFORE serves on, and so it is.
 assert_failed_deploy() {
