@@ -43,20 +43,24 @@ watch() {
   WATCH=$!
   until [ -s "$BATS_TEST_TMPDIR/watch" ]; do kill -0 "$WATCH"; done
 }
-# unwatch: what was answered, a line a kind: "<count> <status> <revision>".
+# unwatch: $answers is what was answered, a line a kind: "<count> <status> <revision>".
 unwatch() {
   kill "$WATCH"
   wait "$WATCH" || true # it was killed
   WATCH=
-  sort "$BATS_TEST_TMPDIR/watch" | uniq -c | awk '{print $1, $2, $3}'
+  answers=$(sort "$BATS_TEST_TMPDIR/watch" | uniq -c | awk '{print $1, $2, $3}')
 }
 # assert_served_throughout: while it was watched, each answer was 200.
 assert_served_throughout() {
-  answers=$(unwatch)
+  unwatch
   assert_equal "$(awk '$2 != 200' <<<"$answers")" ""
 }
-# lost WHEN: while it was watched, that many answers were not 200, where none can be asked for.
-lost() { unwatch | awk -v when="$1" '$2 != 200 {lost += $1} END {printf "# %s: %d answers lost\n", when, lost}' >&3; }
+# lost WHEN: $lost answers were not 200 while it was watched, where none can't be asked for.
+lost() {
+  unwatch
+  lost=$(awk '$2 != 200 {lost += $1} END {print lost + 0}' <<<"$answers")
+  echo "# $1: $lost answers lost" >&3
+}
 
 # assert_failed_deploy ENVIRONMENT BEFORE TEXT: the deploy failed, its last line says that BEFORE serves on, and so it is.
 assert_failed_deploy() {
