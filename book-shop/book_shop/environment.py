@@ -94,7 +94,9 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
     # pause of a second and then two between (psycopg_pool 3.3, measured), and while PostgreSQL is away each request
     # waits for the pool's timeout.
     settings |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    settings["OPTIONS"] = {"connect_timeout": 3, **settings.get("OPTIONS", {})}
+    # PostgreSQL lets the scans of a large table join each other half-way: each page of a search would find other books.
+    always = {"connect_timeout": 3, "options": "-c synchronize_seqscans=off"}
+    settings["OPTIONS"] = always | settings.get("OPTIONS", {})
     return settings
 
 

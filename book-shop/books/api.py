@@ -109,7 +109,7 @@ def books(request, asked: Query[BooksIn], where: Query[PageIn]):
     words["category"] = get_object_or_404(Category, slug=asked.category) if asked.category else None
     found = select(**words)
     try:
-        here = page(found.books.select_related("category"), found.order, after=where.after, before=where.before)
+        here = page(found.books.select_related("category"), found.order, few=found.few, **where.dict())
     except BadCursor as error:
         raise HttpError(404, f"There is no such page: {error}.") from None
     neighbours = {"after": here.after or None, "before": here.before or None}

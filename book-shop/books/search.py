@@ -1,6 +1,6 @@
 """Search: the words of title and author, the best match first, typing errors forgiven.
 
-On PostgreSQL by full text, with the index, the words and the triggers of migration 0004. On SQLite, for development,
+On PostgreSQL by full text, with the column, the words and the triggers of migration 0004. On SQLite, for development,
 each word somewhere in title or author, in the order of titles.
 """
 
@@ -8,18 +8,17 @@ import re
 from contextlib import suppress
 from typing import NamedTuple
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import FloatField, Q, QuerySet
+from django.db.models import FloatField, Func, Q, QuerySet
 from django.db.models.functions import Cast
 
 from books.models import Book, isbn_13
 from books.pages import Order
 
-# As the index has it. No language's grammar: the shelves hold many languages.
-TEXT = SearchVector("title", "author", config="simple")
-WEIGHTED = SearchVector("title", weight="A", config="simple") + SearchVector("author", weight="B", config="simple")
+# A column that PostgreSQL fills and Django's model does not know: SQLite has none.
+INDEXED = Func(template='"books_book"."words"', output_field=SearchVectorField())
 # Only so many matches are looked at: nobody reads further, and "the" matches half of the shop.
 MOST = 1000
 # Words beyond which a search is a text.
@@ -45,6 +44,8 @@ class Found(NamedTuple):
     instead: str = ""
     # There are more matches than MOST, and these are some of them.
     more: bool = False
+    # They are MOST or fewer, named one by one.
+    few: bool = False
 
 
 def search(books: QuerySet, text: str) -> Found:
@@ -68,9 +69,9 @@ def search(books: QuerySet, text: str) -> Found:
             words, instead = nearest, " ".join(nearest)
             first = _first(books, words)
     # Double precision, because the cursor of a page brings it back as such.
-    relevance = Cast(SearchRank(WEIGHTED, _query(words)), FloatField())
+    relevance = Cast(SearchRank(INDEXED, _query(words)), FloatField())
     found = Book.objects.filter(pk__in=first).annotate(relevance=relevance)
-    return Found(found, BY_RELEVANCE, instead, more=len(first) == MOST)
+    return Found(found, BY_RELEVANCE, instead, more=len(first) == MOST, few=True)
 
 
 def _query(words: list[str]) -> SearchQuery:
@@ -78,12 +79,13 @@ def _query(words: list[str]) -> SearchQuery:
 
 
 def _matching(books: QuerySet, words: list[str]) -> QuerySet:
-    return books.alias(text=TEXT).filter(text=_query(words))
+    return books.alias(words=INDEXED).filter(words=_query(words))
 
 
 def _first(books: QuerySet, words: list[str]) -> list[int]:
     # A list, not a subquery: whatever the planner expects and in whatever order they are shown, it can't come to read
-    # every book with "the" in its title, or every book.
+    # every book with "the" in its title, or every book. The same ones each time: environment.database has a scan of
+    # the table begin at its beginning.
     return list(_matching(books, words).order_by().values_list("pk", flat=True)[:MOST])
 
 

@@ -36,7 +36,8 @@ def book_list(request):
         return render(request, "books/book_list.html", {"form": form}, status=400)
     found = select(**form.cleaned_data)
     try:
-        here = page(found.books, found.order, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+        place = {name: request.GET.get(name, "") for name in ("after", "before")}
+        here = page(found.books, found.order, few=found.few, **place)
     except BadCursor as error:
         raise Http404(_("There is no such page: %s.") % error) from None
     asked = request.GET.copy()

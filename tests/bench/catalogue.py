@@ -19,37 +19,39 @@ def isbn(number: int) -> str:
     return digits + str(-sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits)) % 10)
 
 
-class Words:
-    """Sixty thousand words; the n-th most frequent one comes up 1/n as often as the first (Zipf)."""
+def words(chance: random.Random, number: int = 60_000) -> list[str]:
+    """Return so many words, the most frequent first."""
+    made = {}
+    while len(made) < number:
+        made["".join(chance.choices(SYLLABLES, k=chance.choice((2, 2, 3, 3, 3, 4))))] = None
+    return list(made)
 
-    def __init__(self, chance: random.Random, number: int = 60_000):
-        made = {}
-        while len(made) < number:
-            made["".join(chance.choices(SYLLABLES, k=chance.choice((2, 2, 3, 3, 3, 4))))] = None
-        self.words = list(made)
-        self.weights = list(itertools.accumulate(1 / place for place in range(1, number + 1)))
-        self.chance = chance
 
-    def some(self, number: int) -> list[str]:
-        """Return so many words, frequent ones more often."""
-        return self.chance.choices(self.words, cum_weights=self.weights, k=number)
+WORDS = words(random.Random(6))
+# The n-th word comes up 1/n as often as the first (Zipf's law).
+WEIGHTS = list(itertools.accumulate(1 / place for place in range(1, len(WORDS) + 1)))
+# Of a million books about 400 have such a word, or fewer.
+RARE = set(WORDS[1000:])
 
 
 def rows(size: int):
     """Yield so many books, as mappings of columns."""
     chance = random.Random(6)
-    words = Words(chance)
+
+    def some(number: int) -> list[str]:
+        return chance.choices(WORDS, cum_weights=WEIGHTS, k=number)
+
     for number in range(size):
-        title = words.some(chance.choice((1, 2, 2, 3, 3, 4)))
+        title = some(chance.choice((1, 2, 2, 3, 3, 4)))
         if number % 3 == 0:
             title.insert(0, chance.choice(SMALL))
         yield {
             "isbn": isbn(number),
             "title": " ".join(title).capitalize(),
-            "author": " ".join(word.capitalize() for word in words.some(2)),
+            "author": " ".join(word.capitalize() for word in some(2)),
             "publisher": f"House {number % 500}",
             "publishing_year": 2025 - int(chance.expovariate(1 / 15)) % 500,
-            "description": " ".join(words.some(40)),
+            "description": " ".join(some(40)),
             "category": chance.choice(SHELVES),
             "price": f"{chance.lognormvariate(2.7, 0.5):.2f}",
             "currency": "EUR" if number % 20 else "USD",

