@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db.models import CharField, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
-SIZE = 24
+SIZE = 12
 
 
 class BadCursor(ValueError):

@@ -1,10 +1,11 @@
 // A steady load on both environments, 50 requests a second each, until it is stopped or its time ends.
 // One request that fails fails the run: the thresholds decide (end_load in road.bash).
 import http from 'k6/http';
+import exec from 'k6/execution';
 import { check } from 'k6';
 
-const arrivals = (exec) => ({
-  exec, executor: 'constant-arrival-rate', rate: 50, timeUnit: '1s', duration: __ENV.DURATION, preAllocatedVUs: 20, maxVUs: 100,
+const arrivals = (name) => ({
+  exec: name, executor: 'constant-arrival-rate', rate: 50, timeUnit: '1s', duration: __ENV.DURATION, preAllocatedVUs: 20, maxVUs: 100,
 });
 
 export const options = {
@@ -18,8 +19,10 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
+// As visitors do: the front page, the list, and one of its books.
+const pages = ['/', '/book-list', '/book-detail/1/'];
 const ask = (port) => {
-  const answer = http.get(`http://localhost:${port}/book-list`);
+  const answer = http.get(`http://localhost:${port}${pages[exec.scenario.iterationInTest % pages.length]}`);
   check(answer, { 'answered 200': (a) => a.status === 200 });
 };
 

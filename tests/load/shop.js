@@ -2,6 +2,7 @@
 // confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the thresholds decide.
 // BOOKS names the book, {"prod": its key there, "dev": ...}, at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
+import exec from 'k6/execution';
 import { check } from 'k6';
 
 const books = JSON.parse(__ENV.BOOKS);
@@ -33,7 +34,8 @@ const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: '
 let token; // of the guest's forms
 
 export const read = () => {
-  const answer = http.get(url('/book-list'));
+  const pages = ['/', '/book-list', `/book-detail/${books[__ENV.ENVIRONMENT]}/`];
+  const answer = http.get(url(pages[exec.scenario.iterationInTest % pages.length]));
   check(answer, { 'a page: 200': (a) => a.status === 200 });
 };
 
