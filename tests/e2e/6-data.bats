@@ -67,12 +67,13 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   run shop backup
   assert_success
   sed -i "s/^    reviewer = .*/&\n    added_by_a_test = models.CharField(max_length=9, null=True)/" "$SHOP/book-shop/books/models.py"
-  cat >"$SHOP/book-shop/books/migrations/0002_added_by_a_test.py" <<'PYTHON'
+  migrations=("$SHOP"/book-shop/books/migrations/0*.py)
+  cat >"$SHOP/book-shop/books/migrations/0900_added_by_a_test.py" <<PYTHON
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("books", "0001_initial")]
+    dependencies = [("books", "$(basename "${migrations[-1]}" .py)")]
     operations = [migrations.AddField("book", "added_by_a_test", models.CharField(max_length=9, null=True))]
 PYTHON
   bump 6.0.0
@@ -83,7 +84,7 @@ PYTHON
     only $environment newer
     run restore $environment
     assert_success
-    assert_output --partial "Applying books.0002_added_by_a_test... OK"
+    assert_output --partial "Applying books.0900_added_by_a_test... OK"
     assert_serves $environment older
     assert_equal "$(in_shop $environment "print(Book.objects.get(title='Data: older').added_by_a_test)")" None
   done
