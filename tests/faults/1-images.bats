@@ -62,9 +62,7 @@ PYTHON
     deploy "$environment" "$image"
     assert_failed_deploy "$environment" "$before" "broken on purpose"
     # It was ready, so it was asked; what it was asked when it died is lost, and nothing after that.
-    lost "$environment, while the young one died"
-    # shellcheck disable=SC2154 # lost has set it
-    [ "$lost" -le 20 ] # of two seconds
+    lost "$environment, while the young one died" 20 # of two seconds
     assert_heals "$environment"
   done
 }

@@ -55,11 +55,13 @@ assert_served_throughout() {
   unwatch
   assert_equal "$(awk '$2 != 200' <<<"$answers")" ""
 }
-# lost WHEN: $lost answers were not 200 while it was watched, where none can't be asked for.
+# lost WHEN [MOST]: says how many answers were not 200 while it was watched, where none can't be asked for; no more than MOST.
 lost() {
+  local lost
   unwatch
   lost=$(awk '$2 != 200 {lost += $1} END {print lost + 0}' <<<"$answers")
   echo "# $1: $lost answers lost" >&3
+  [ "$lost" -le "${2:-$lost}" ]
 }
 
 # assert_failed_deploy ENVIRONMENT BEFORE TEXT: the deploy failed, its last line says that BEFORE serves on, and so it is.

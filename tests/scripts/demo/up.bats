@@ -2,7 +2,7 @@
 load ../../lib/shop.bash
 setup() {
   start_shop
-  real demo/up
+  real demo/up demo/network
   tools cmp cp date mv timeout
   # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
