@@ -42,7 +42,8 @@ def ask(method, path, body=None):
     command = ["gh", "api", "--include", "--method", method, "repos/{owner}/{repo}" + (path and f"/{path}")]
     if body is not None:
         command += ["--input", "-"]
-    environment = {**os.environ, "NO_COLOR": "1", "GH_PROMPT_DISABLED": "1"}
+    # Now and then gh reports its use to its makers, from a process that outlives it. Not on our account.
+    environment = {**os.environ, "NO_COLOR": "1", "GH_PROMPT_DISABLED": "1", "GH_TELEMETRY": "false"}
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         environment["GH_REPO"] = repository
     sent = json.dumps(body) if body is not None else ""

@@ -43,7 +43,7 @@ kubernetes-validate --quiet --strict --kubernetes-version 1.37.0 $manifests
 gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf
 pytest -q
 pytest -q -p data_on_postgresql tests/book-shop
-prove -r -j2 --ext .bats --exec bats tests/scripts tests/host tests/workflows
+prove -r -j2 --failures --comments --ext .bats --exec bats tests/scripts tests/host tests/workflows
 pytest -q tests/browser"
   rmdir "$TMPDIR" # nothing is left behind
 }
