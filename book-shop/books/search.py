@@ -20,7 +20,7 @@ from books.pages import Order
 # A column that PostgreSQL fills and Django's model does not know: SQLite has none.
 INDEXED = Func(template='"books_book"."words"', output_field=SearchVectorField())
 # Only so many matches are looked at: nobody reads further, and "the" matches half of the shop.
-MOST = 1000
+MOST = 500
 # Words beyond which a search is a text.
 WORDS = 10
 
