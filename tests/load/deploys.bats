@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # Ten swaps, ten rollouts, five rollbacks of each, three runs of the install script, in one run under load: no request fails, and every order that
-# somebody was told is placed is in the database afterwards, once, and its copies are missing in stock, once.
+# somebody was told is placed is in the database afterwards, once, and its copies are missing in stock, once. What was seen goes to $REPORT.
 load ../e2e/road.bash
 
 SWAPS=${SWAPS:-10} ROLLBACKS=${ROLLBACKS:-5} INSTALLS=${INSTALLS:-3}
@@ -77,6 +77,7 @@ installs() {
   FIRST=$("$SHOP/scripts/promote" HEAD^) SECOND=$("$SHOP/scripts/promote")
   BOOKS="{\"dev\": $(make_book dev), \"prod\": $(make_book prod)}"
   failed=
+  SECONDS=0
   start_run kept 16566 on
   start_run new 16567 off
 
@@ -89,6 +90,7 @@ installs() {
   wait "$prod" || failed+="prod: $(tail -n 30 "$BATS_TEST_TMPDIR/prod")"$'\n'
   stop_run kept 16566
   stop_run new 16567
+  took=$SECONDS
 
   sed -n 's/.*msg="order \(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{kept,new}.placed | sort >"$BATS_TEST_TMPDIR/told"
   for environment in dev prod; do orders "$environment"; done | sort >"$BATS_TEST_TMPDIR/there"
@@ -96,19 +98,29 @@ installs() {
   doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
   copies="$(copies dev), $(copies prod)"
 
-  python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" "$copies" "$STOCK, $STOCK" <<'PYTHON' >&3
-import json, sys
-place, lost, doubled, told, copies, stock = sys.argv[1:]
-print("| connections | requests | failed | median | p99 | longest |\n|---|---|---|---|---|---|")
+  python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" "$copies" "$STOCK, $STOCK" "$SWAPS" "$ROLLBACKS" "$INSTALLS" "$took" >"$BATS_TEST_TMPDIR/report" <<'PYTHON'
+import datetime, json, os, platform, sys
+place, lost, doubled, told, copies, stock, swaps, rollbacks, installs, seconds = sys.argv[1:]
+print(f"""# Deploys under load
+
+Made by `make test-load` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), with the host, its Kubernetes and what asks on one machine.
+
+In {seconds} s: {swaps} swaps of the snapshot, {swaps} rollouts of the release, {rollbacks} rollbacks of each, {installs} runs of the install script, at 100 requests a second:
+pages, and guests who buy.
+
+| connections | requests | failed | median | p99 | longest |
+|---|---|---|---|---|---|""")
 for name, words in ("kept", "kept open"), ("new", "one a request"):
     metrics = json.load(open(f"{place}/{name}.json"))["metrics"]
     times = metrics["http_req_duration"]
-    print(f"| {words} | {metrics['http_reqs']['count']} | {metrics['http_req_failed']['passes']} | {times['med']:.0f} ms | {times['p(99)']:.0f} ms | {times['max']:.0f} ms |")
+    print(f"| {words} | {metrics['http_reqs']['count']:,} | {metrics['http_req_failed']['passes']} | {times['med']:.0f} ms | {times['p(99)']:.0f} ms | {times['max']:.0f} ms |")
 print(f"\nOrders that somebody was told are placed: {told}; lost: {lost}; there twice: {doubled}. Copies in stock and in orders: {copies}; there were {stock}.")
 PYTHON
+  cat "$BATS_TEST_TMPDIR/report" >&3
   [ -z "$failed" ] || fail "$failed"
   assert_equal "lost $lost, doubled $doubled" "lost 0, doubled 0"
   assert_equal "$copies" "$STOCK, $STOCK"
   [ -s "$BATS_TEST_TMPDIR/told" ]
   assert_equal "$(on_host grep -c '"result":"ok"' /var/lib/book-shop/deploys.jsonl)" "$((2 + 2 * (SWAPS + ROLLBACKS)))"
+  cp "$BATS_TEST_TMPDIR/report" "$REPORT"
 }
