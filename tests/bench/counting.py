@@ -25,7 +25,8 @@ class Counter:
             def answer(self) -> None:
                 with lock:
                     counter.requests += 1
-                headers = {key: value for key, value in self.headers.items() if key.lower() not in OWN}
+                names = {key for key in self.headers if key.lower() not in OWN}
+                headers = {name: ", ".join(self.headers.get_all(name)) for name in names}
                 chunked = self.headers.get("Transfer-Encoding") == "chunked"
                 if chunked:
                     headers["Transfer-Encoding"] = "chunked"

@@ -18,11 +18,10 @@ IDENTITY |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in IDENT
 LIMIT = 900  # seconds for one command
 
 
-def run(*command: str, cwd: Path = ROOT, text: str | None = None, **environment: str) -> str:
+def run(*command: str, cwd: Path = ROOT, **environment: str) -> str:
     """Run a program; return what it says on stdout, without the last newline. Ends the bench if it fails."""
-    done = subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, input=text, capture_output=True, text=True, timeout=LIMIT
-    )
+    settings = {"cwd": cwd, "env": os.environ | environment, "stdin": subprocess.DEVNULL, "timeout": LIMIT}
+    done = subprocess.run(command, capture_output=True, text=True, **settings)
     if done.returncode:
         raise SystemExit(f"error: {' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout.rstrip("\n")
@@ -87,7 +86,7 @@ class Bench:
     def on_host(self, script: str, **variables: str) -> str:
         """Run a shell script on the local host, with these variables."""
         words = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
-        return run("docker", "exec", "-i", *words, host(), "bash", "-euo", "pipefail", text=script)
+        return run("docker", "exec", *words, host(), "bash", "-euo", "pipefail", "-c", script)
 
     def deploy(self, environment: str, image: str) -> None:
         """Deploy an image by the road's own verb."""

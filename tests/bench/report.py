@@ -93,7 +93,8 @@ def written(directory: Path) -> None:
     text = f"""# The road beside what people would use instead
 
 Made by `make bench`; `make bench BENCH=promotion` measures one part anew and leaves the others. All ways of a part
-run on the same machine in turn, every other run in the reverse order.
+run on the same machine in turn, every other run in the reverse order. "x ours" is how many times as much as ours a way
+takes, by the medians: less than 1 is better than ours, also where the figure itself is better the more it is.
 
 ![How many times as much as ours each way takes](road.svg)
 

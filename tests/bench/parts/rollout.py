@@ -18,7 +18,8 @@ kubectl --namespace "$NAMESPACE" rollout status deployment/book-shop --timeout 1
 """
 # As a first page about Deployments has it: an image, a port, replicas. The names are those that SET_IMAGE knows.
 MANIFEST = """
-kubectl create namespace bench
+kubectl delete namespace bench --ignore-not-found >/dev/null
+kubectl create namespace bench >/dev/null
 kubectl --namespace book-shop get secret book-shop-env -o json |
   jq '.metadata = {name: .metadata.name, namespace: "bench"}' | kubectl apply -f - >/dev/null
 kubectl --namespace bench apply -f - >/dev/null <<YAML
@@ -53,6 +54,9 @@ until curl -fsS -o /dev/null -m 2 http://localhost:30081/readyz 2>/dev/null; do 
 LEAD = """
 sed -i "s/127.0.0.1:300../127.0.0.1:$PORT/" /etc/nginx/book-shop/prod-upstream.conf
 systemctl reload nginx
+# The pods of the run before may still be leaving; they must not answer in this one.
+running() { kubectl --namespace "$NAMESPACE" get pods --field-selector status.phase=Running -o name | wc -l; }
+until [ "$(running)" = 2 ]; do sleep 0.3; done
 until [ "$(curl -fsS -m 2 http://localhost/version | jq -r .revision)" = "$REVISION" ]; do sleep 0.1; done
 """
 AWAY = """
@@ -87,7 +91,8 @@ def measured(bench: measure.Bench):
             before = images[served[namespace]][1]
             served[namespace] = 1 - served[namespace]
             image, revision = images[served[namespace]]
-            bench.on_host(LEAD, PORT="30081" if namespace == "bench" else "30080", REVISION=before)
+            port = "30081" if namespace == "bench" else "30080"
+            bench.on_host(LEAD, PORT=port, REVISION=before, NAMESPACE=namespace)
             with measure.load(measure.url("prod"), bench.work, rate=RATE, pages=PAGES) as seen:
                 answering = measure.Answering("prod", revision)
                 answering.look()
