@@ -52,6 +52,11 @@ def lacking(**tools: str) -> dict[str, str]:
     return found
 
 
+def without_engine(ways) -> dict[str, str]:
+    """Return all of these ways, with the reason, if there is no Docker engine."""
+    return dict.fromkeys(ways, "there is no Docker engine") if lacking(docker="") else {}
+
+
 def table(rows: list[list[str]]) -> str:
     """Return rows, the first of them the head, as a Markdown table."""
     head, *body = ["| " + " | ".join(map(str, row)) + " |" for row in rows]

@@ -39,8 +39,7 @@ VERSIONS = {"docker": "docker version --format {{.Server.Version}}", "buildx": "
 
 def missing() -> dict[str, str]:
     """Return the ways that can't be measured here, with the reason."""
-    lacking = measure.lacking(docker="there is no Docker engine", docker_buildx="the Docker engine has no BuildKit")
-    return dict.fromkeys(WAYS, next(iter(lacking.values()))) if lacking else {}
+    return measure.without_engine(WAYS)
 
 
 def measured(bench: measure.Bench):

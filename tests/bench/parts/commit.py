@@ -14,8 +14,7 @@ VERSIONS = {"docker": "docker version --format {{.Server.Version}}"}
 
 def missing() -> dict[str, str]:
     """Return the ways that can't be measured here, with the reason."""
-    lacking = measure.lacking(docker="there is no Docker engine")
-    return {OURS: lacking["docker"]} if lacking else {}
+    return measure.without_engine([OURS])
 
 
 def measured(bench: measure.Bench):

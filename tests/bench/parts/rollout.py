@@ -72,8 +72,7 @@ VERSIONS = {
 
 def missing() -> dict[str, str]:
     """Return the ways that can't be measured here, with the reason."""
-    lacking = measure.lacking(docker="there is no Docker engine")
-    return dict.fromkeys(WAYS, lacking["docker"]) if lacking else {}
+    return measure.without_engine(WAYS)
 
 
 def measured(bench: measure.Bench):

@@ -78,8 +78,8 @@ VERSIONS = {
 
 def missing() -> dict[str, str]:
     """Return the ways that can't be measured here, with the reason."""
-    if lacking := measure.lacking(docker="there is no Docker engine"):
-        return dict.fromkeys(WAYS, lacking["docker"])
+    if all_of_them := measure.without_engine(WAYS):
+        return all_of_them
     lacking = measure.lacking(docker_compose="it is in no package that this machine can install")
     return dict.fromkeys((COMPOSE, SCALE), lacking["docker_compose"]) if lacking else {}
 
