@@ -7,7 +7,7 @@ import math
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
-LEFT, RIGHT, AXIS, LINE = 330, 90, 560, 22  # pixels: names, figures, the axis between them; height of a line
+LEFT, RIGHT, AXIS, LINE = 310, 190, 500, 22  # pixels: names, figures, the axis between them; height of a line
 STYLE = """
 svg { --paper: #fff; --ink: #1f2328; --pale: #59636e; --grid: #d1d9e0; --dot: #0969da }
 @media (prefers-color-scheme: dark) {

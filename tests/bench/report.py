@@ -113,16 +113,16 @@ takes, by the medians: less than 1 is better than ours, also where the figure it
 {chr(10).join(measured)}
 """
     (directory / "road.md").write_text(text)
-    groups = [
-        (
-            f"{name}: {case}" if case else name,
-            [
-                (way, times, number(of[case, way].median) + f" {of.part.UNIT}")
-                for way in of.part.WAYS
-                if (case, way) in of and (times := of.times(case, way))
-            ],
-        )
-        for name, of in parts.items()
-        for case in of.cases
-    ]
-    plot.drawn(groups, directory / "road.svg")
+    groups = [(f"{name}: {case}", drawn(of, case)) for name, of in parts.items() for case in of.cases]
+    plot.drawn([(name, ways) for name, ways in groups if ways], directory / "road.svg")
+
+
+def drawn(of: Found, case: str) -> list[tuple]:
+    """Return what the plot shows of a case: each way, what it is in times ours, and the figure in words."""
+    ways = []
+    for _, way, figure in (found for found in of.in_order() if found[0] == case):
+        lost = sum(row.get("failed", 0) for row in figure.rows)
+        words = f"{number(figure.median)} {of.part.UNIT}" + (f", {lost:,.0f} failed" if lost else "")
+        if times := of.times(case, way):
+            ways.append((way, times, words))
+    return ways
