@@ -12,6 +12,7 @@ from pathlib import Path
 
 import measure
 import oci
+import registry
 
 TITLE = "Build"
 UNIT = "s"
@@ -46,7 +47,7 @@ def measured(bench: measure.Bench):
     """Yield a row for each run of each case."""
     own = (measure.ROOT / "book-shop/Dockerfile").read_text()
     base = measure.run("scripts/demo/base-image", "app") or re.search("^ARG BASE_IMAGE=(.*)", own, re.MULTILINE)[1]
-    registry, address = oci.serve(bench.work / "registry")
+    server, address = oci.serve(bench.work / "registry")
     sizes: dict[str, int] = {}
     try:
         for number, way in bench.turns([] if missing() else WAYS):
@@ -65,14 +66,15 @@ def measured(bench: measure.Bench):
                 seconds = measure.timed([*build, str(context)])
                 if way not in sizes:
                     measure.run("docker", "push", "--quiet", image)
-                    sizes[way] = sum(layer["size"] for layer in json.loads(oci.manifest(image))["layers"])
+                    manifest = registry.Registry(f"{address}/bench").manifest(mark)
+                    sizes[way] = sum(layer["size"] for layer in json.loads(manifest.body)["layers"])
                 yield {"case": PACKAGE, "way": way, "value": seconds, "compressed": sizes[way]}
             finally:
                 subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True)  # if it came about
                 shutil.rmtree(context)
     finally:
-        registry.terminate()
-        registry.wait()
+        server.terminate()
+        server.wait()
 
 
 def laid(way: str, context: Path, mark: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import tarfile
 import counting
 import measure
 import oci
+import registry
 
 TITLE = "Promotion"
 UNIT = "s"
@@ -96,13 +97,13 @@ class Image:
             if WAYS[way] is ENGINE:
                 tags = [f"{words['repository']}:{tag}" for tag in (self.snapshot, self.release)]
                 subprocess.run(["docker", "image", "rm", *tags], capture_output=True)  # those that came about
-        kept = oci.digest(f"{self.address}/{name}:{self.release}") == digest
+        kept = registry.Registry(f"{self.address}/{name}").digest(self.release) == digest
         return {"value": seconds, "kept": kept}
 
 
 def measured(bench: measure.Bench):
     """Yield a row for each run. What is moved is counted in a run of its own: a proxy would slow the others."""
-    registry, address = oci.serve(bench.work / "registry")
+    server, address = oci.serve(bench.work / "registry")
     ways = [way for way in WAYS if way not in missing()]
     try:
         for case, megabytes in (SMALL if bench.small else SIZES).items():
@@ -118,8 +119,8 @@ def measured(bench: measure.Bench):
                     **moved[way],
                 }
     finally:
-        registry.terminate()
-        registry.wait()
+        server.terminate()
+        server.wait()
         shutil.rmtree(bench.work / "registry")
 
 
