@@ -15,8 +15,8 @@ class Counter:
     """The proxy; `layers` are the digests that count as layers."""
 
     def __init__(self, upstream: str, layers: set[str]) -> None:
-        self.layers, self._uploads = layers, {}
-        self.requests = self.bytes = self.layer_bytes = 0
+        self.layers = layers
+        self.reset()
         counter, lock = self, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,6 +78,11 @@ class Counter:
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self._uploads: dict[str, int] = {}
+        self.requests = self.bytes = self.layer_bytes = 0
 
     def count(self, address: str, size: int) -> None:
         """Count bytes of one body. Of which blob an upload is, only its end tells."""

@@ -16,7 +16,7 @@ import measure
 import oci
 import pytest
 import report
-from parts import PARTS, promotion
+from parts import PARTS, promotion, swap
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,9 +59,8 @@ def test_promotion_at_its_smallest_moves_no_layer_and_says_which_peers_are_missi
 def test_a_part_that_is_measured_anew_leaves_the_others(tmp_path, alone):
     road = tmp_path / "bench/road"
     road.mkdir(parents=True)
-    swap = PARTS["swap"]
     head = {"date": "2026-01-01", "machine": "another", "load": 0.5, "versions": {}, "missing": {}}
-    row = {"case": swap.CASE, "way": swap.OURS, "value": 2, "done": 12, "failed": 0, "requests": 1200}
+    row = {"case": swap.CASE, "way": swap.OURS, "value": 2, "done": 12, "failed": 0, "unsent": 0, "requests": 1200}
     (road / "swap.jsonl").write_text(
         f"{json.dumps(head)}\n{json.dumps(row)}\n{json.dumps(row | {'value': 3, 'failed': 2})}\n"
     )
@@ -164,14 +163,17 @@ def test_a_request_that_fails_under_load_is_counted(flaky, tmp_path, settings):
     assert seen["p99"] > 0
 
 
-def test_a_request_that_could_not_be_sent_has_failed():
+def test_what_failed_and_what_could_not_even_be_sent_is_told():
     metrics = {
         "http_reqs": {"count": 90, "rate": 9},
         "http_req_failed": {"passes": 1},
         "http_req_duration": {"p(99)": 5},
         "dropped_iterations": {"count": 10},
     }
-    assert measure.counted(metrics) == {"requests": 100, "failed": 11, "rate": 9, "p99": 5}
+    seen = measure.counted(metrics)
+    assert seen == {"requests": 90, "failed": 1, "unsent": 10, "rate": 9, "p99": 5}
+    assert swap.lost([seen, seen]) == "**2 failed** of 180 (1 in the worst run), 20 could not be sent"
+    assert swap.lost([{"requests": 90, "failed": 0, "unsent": 0}]) == "0 failed of 90"
 
 
 def test_each_way_has_its_turn_in_each_run_and_the_order_alternates(tmp_path):

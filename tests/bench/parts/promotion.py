@@ -82,15 +82,16 @@ class Image:
         """Return the digests of its layers."""
         return {described["digest"] for described in json.loads(oci.manifest(self.source))["layers"]}
 
-    def promoted(self, way: str, number: str, front: str) -> dict:
+    def promoted(self, way: str, number: str, front: str, begin=lambda: None) -> dict:
         """Promote it in a way, through the registry's address or a front's; return the seconds and whether the digest
-        was kept."""
+        was kept. What has to be there before is, when `begin` is called."""
         name = f"{self.name}/{way.split()[0].split('/')[-1]}-{number}"
         digest = oci.mount(self.source, f"{self.address}/{name}", self.snapshot)
         words = {"repository": f"{front}/{name}", "snapshot": self.snapshot, "release": self.release}
         commands = [command.format(**words).split() for command in WAYS[way]]
         if way.endswith("warm"):
             measure.run(*commands[0])
+        begin()
         try:
             seconds = measure.timed(*commands, REPOSITORY=words["repository"], HOST="local")
         finally:
@@ -128,7 +129,7 @@ def through_proxy(image: Image, way: str, number: str) -> dict:
     """Return how many requests and bytes a promotion takes, and how many of them are layers'."""
     counter = counting.Counter(image.address, image.layers())
     try:
-        image.promoted(way, number, counter.address)
+        image.promoted(way, number, counter.address, counter.reset)
     finally:
         counter.close()
     return {"requests": counter.requests, "bytes": counter.bytes, "layer_bytes": counter.layer_bytes}

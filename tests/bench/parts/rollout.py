@@ -100,8 +100,7 @@ def measured(bench: measure.Bench):
                 else:
                     bench.on_host(SET_IMAGE, IMAGE=image, NAMESPACE=namespace)
                 done, seconds = answering.since(), answering.seconds()
-            told = {"failed": seen["failed"], "requests": seen["requests"]}
-            yield {"case": CASE, "way": way, "value": seconds, "done": max(done, seconds), **told}
+            yield {"case": CASE, "way": way, "value": seconds, "done": max(done, seconds), **seen}
     finally:
         bench.on_host(AWAY)
         bench.deploy("prod", images[served["book-shop"]][0])

@@ -5,7 +5,7 @@ Each of the visitors asks again as soon as it is answered.
 
 import measure
 
-from parts.swap import AWAY, LEAD, LEAD_BACK, READY, START
+from parts.swap import AWAY, LEAD, LEAD_BACK, READY, START, lost
 
 TITLE = "Serving"
 UNIT = "requests/s"
@@ -40,8 +40,7 @@ def measured(bench: measure.Bench):
             seconds = 2 if bench.small else SECONDS
             with measure.load(measure.url("dev"), bench.work, visitors=VISITORS, pages=PAGE, seconds=seconds) as seen:
                 pass
-            told = {"p99": seen["p99"], "failed": seen["failed"], "requests": seen["requests"]}
-            yield {"case": CASE, "way": way, "value": seen["rate"], **told}
+            yield {"case": CASE, "way": way, "value": seen["rate"], **seen}
     finally:
         bench.on_host(AWAY + LEAD_BACK)
 
@@ -49,8 +48,7 @@ def measured(bench: measure.Bench):
 def besides(rows: list[dict]) -> str:
     """Return what is told besides the requests a second."""
     p99 = sorted(row["p99"] for row in rows)[len(rows) // 2]
-    failed = sum(row["failed"] for row in rows)
-    return f"p99 {p99:.0f} ms; {failed:,.0f} failed of {sum(row['requests'] for row in rows):,.0f}"
+    return f"p99 {p99:.0f} ms; {lost(rows)}"
 
 
 def goals(found) -> list[tuple[bool, str]]:

@@ -12,7 +12,7 @@ OURS, COMPOSE, RESTART = "make deploy-dev", "docker compose up -d --wait", "dock
 RUN, SCALE = "docker rm -f, docker run", "compose: scale up, then down"
 MIGRATING = "compose: migrate as ours does, up -d --wait"
 RATE = 100  # requests a second
-PAGES = "/ /book-detail/1/"
+PAGES = "/book-detail/1/"
 CASE = f"{RATE} requests/s"
 # NGINX's upstreams of both slots, led to the others' ports.
 LEAD = """
@@ -139,18 +139,22 @@ def under_load(bench: measure.Bench, revision: str | None, swap) -> dict:
         if not revision:
             answering.look()
         seconds = answering.seconds()
-    return {"value": seconds, "done": max(done, seconds), "failed": seen["failed"], "requests": seen["requests"]}
+    return {"value": seconds, "done": max(done, seconds), **seen}
 
 
 def besides(rows: list[dict]) -> str:
     """Return what is told besides the seconds."""
-    failed, requests = (sum(row[key] for row in rows) for key in ("failed", "requests"))
-    worst = max(row["failed"] for row in rows)
     done = sorted(row["done"] for row in rows)[len(rows) // 2]
-    return (
-        f"**{failed:,.0f} failed** of {requests:,.0f} ({worst:,.0f} in the worst run); done after {done:.1f} s".replace(
-            "**0 failed**", "0 failed"
-        )
+    return f"{lost(rows)}; done after {done:.1f} s"
+
+
+def lost(rows: list[dict]) -> str:
+    """Return what became of the requests."""
+    failed, unsent, requests = (sum(row[key] for row in rows) for key in ("failed", "unsent", "requests"))
+    worst = max(row["failed"] for row in rows)
+    told = f"**{failed:,.0f} failed** of {requests:,.0f} ({worst:,.0f} in the worst run)"
+    return (told if failed else f"0 failed of {requests:,.0f}") + (
+        f", {unsent:,.0f} could not be sent" if unsent else ""
     )
 
 
