@@ -108,10 +108,15 @@ class Bench:
             file.write(f"# changed {number}\n")
         return self.commit(f"change {number}")
 
+    def up(self) -> None:
+        """Bring the local host up with both environments, unless they answer."""
+        if not all(asked(f"{url(environment)}/version") for environment in ("dev", "prod")):
+            self.make("demo")
+
     def images(self) -> list[tuple[str, str]]:
         """Return two releases as (repository@digest, revision), made once; the local host is up then."""
         if not self._images:
-            self.make("demo")
+            self.up()
             project = self.clone / "book-shop/pyproject.toml"
             for number in range(2):
                 version = run("scripts/version", cwd=self.clone)

@@ -21,7 +21,7 @@ def measured(bench: measure.Bench):
     """Yield a row for each step of each run."""
     if missing():
         return
-    bench.make("demo")
+    bench.up()
     for number, _ in bench.turns([OURS]):
         revision = bench.change_code(f"{bench.work.name} {number}")
         file = bench.work / "steps"
