@@ -52,6 +52,10 @@ test-faults: setup ## what can go wrong in a deploy, for real; about half an hou
 test-load: setup ## swaps, rollouts and rollbacks under load: no request may fail
 	@scripts/test load
 
+.PHONY: bench
+bench: setup ## the road beside what people would use instead, or BENCH=<part> of it; about an hour
+	@scripts/bench $(BENCH)
+
 .PHONY: bench-shop
 bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
 	@scripts/bench-shop

@@ -300,13 +300,6 @@ def host():
     return place
 
 
-def planned():
-    """Whether only the plan is asked for: PLAN=1 before a verb. Raises WrongCall for another value than 1 or none."""
-    if (plan := os.environ.get("PLAN", "")) in ("", "1"):
-        return bool(plan)
-    raise say.WrongCall(f"PLAN={plan} says neither yes nor no", "PLAN=1 shows what would change", "unset PLAN")
-
-
 def plan(place, name, image):
     """What a deploy of the image would change, in the host's words. Exits with the host's status when it can't say."""
     status, answer = place.ask("plan", name, image)

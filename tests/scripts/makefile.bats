@@ -31,7 +31,7 @@ make_it() {
     run grep -B1 "^$target:" Makefile
     assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z -]+)? ## .+\$"
     run recipe "$target"
-    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z-]+)*( \$\(TO\))?$'
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z-]+)*( \$\((TO|BENCH)\))?$'
   done
 }
 
@@ -58,7 +58,7 @@ make_it() {
   for target in "${TARGETS[@]}"; do
     make_it -n "$target"
     assert_success
-    [ "$target" = help ] || assert_equal "$(sed -n '$p' <<<"$output")" "$(recipe "$target" | tr -d '$' | sed 's/(TO)$//')"
+    [ "$target" = help ] || assert_equal "$(sed -n '$p' <<<"$output")" "$(recipe "$target" | tr -d '$' | sed 's/([A-Z]*)$//')"
   done
   make_it image push deploy-dev promote deploy-prod
   assert_success
@@ -69,6 +69,8 @@ scripts/promote
 scripts/deploy prod"
   make_it rollback-prod TO=1.2.3
   assert_log "scripts/rollback prod 1.2.3"
+  make_it bench BENCH=promotion
+  assert_log $'scripts/setup\nscripts/bench promotion'
   make_it demo
   assert_log $'scripts/setup\nscripts/demo/run'
   make_it test
