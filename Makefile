@@ -2,6 +2,8 @@
 
 # What varies per place; scripts demand these and have no defaults of their own. On AWS the repository is found from the account.
 export HOST ?= local
+# Where prod runs: on the host, or on the Kubernetes cluster of kubectl's current context (CLUSTER=<context> allows no other).
+export PROD ?= host
 export NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DEMO ?= book-shop
