@@ -182,6 +182,10 @@ infra-output: ## print what the other verbs need of it, as JSON
 infra-destroy: ## delete all of it; asks for the name
 	@scripts/infra destroy
 
+.PHONY: cluster-setup
+cluster-setup: ## give the shop its place in kubectl's current cluster; shows it, asks
+	@scripts/cluster-setup
+
 .PHONY: github
 github: ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
 	@scripts/github-setup

@@ -19,6 +19,7 @@ import registry
 import say
 
 BIN = "/opt/book-shop/bin"
+CLUSTER_BIN = "scripts/cluster/bin"  # below the project's root, where say.run runs all verbs
 ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@\[\]-]{0,63}")
 
 # Of Systems Manager.
@@ -225,14 +226,18 @@ class Cluster:
     def check(self):
         """Names the cluster and raises Problem unless it is the expected one. From here on its context is meant,
         whatever becomes the current one meanwhile. Changes nothing."""
-        self.context = kubectl("config", "current-context")
+        self.context = tool("config", "current-context")
         expected = os.environ.get("CLUSTER")
         if expected and self.context != expected:
             why = f"kubectl's current context is {self.context}, CLUSTER is {expected}"
             raise say.Problem("wrong cluster", why, f"kubectl config use-context {expected}")
         server = "jsonpath={.clusters[0].cluster.server}"
-        say.say(f"cluster {self.context}, {kubectl('config', 'view', '--minify', '--output', server)}")
-        kubectl("--context", self.context, "--request-timeout", "10s", "get", "--raw", "/readyz")
+        say.say(f"cluster {self.context}, {tool('config', 'view', '--minify', '--output', server)}")
+        self.kubectl("--request-timeout", "10s", "get", "--raw", "/readyz")
+
+    def kubectl(self, *arguments, **more):
+        """What kubectl answers of the shop's namespace there. Raises Problem with its own words when it fails."""
+        return tool("--context", self.context, "--namespace", "book-shop", *arguments, **more)
 
     def run(self, verb, *arguments):
         """Runs a verb, its output passed through to stderr as it comes, and returns its exit status."""
@@ -252,19 +257,18 @@ class Cluster:
             own = {"CLUSTER_CONTEXT": self.context, "CLUSTER_STATE": state, "ACTOR": actor()}
             if verb.endswith("-prod"):
                 own["REPOSITORY"] = str(registry.shop().repository)
-            command = os.path.join(os.path.dirname(__file__), "../cluster/bin", verb)
-            return subprocess.run([command, *arguments], env=os.environ | own, **more)
+            return subprocess.run([f"{CLUSTER_BIN}/{verb}", *arguments], env=os.environ | own, **more)
 
 
-def kubectl(*arguments):
+def tool(*arguments, **more):
     """What kubectl answers. Raises Problem with its own words when it fails."""
     try:
-        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True)
+        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, **more)
     except FileNotFoundError:
         raise say.Problem("there is no kubectl here", "a cluster is spoken to through it", "install kubectl") from None
     if done.returncode:
         remedy = "kubectl config get-contexts; kubectl config use-context <the cluster's>"
-        raise say.Problem("there is no cluster to reach", done.stderr.strip(), remedy)
+        raise say.Problem("the cluster does not do that", done.stderr.strip(), remedy)
     return done.stdout.strip()
 
 
