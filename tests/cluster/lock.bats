@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Of lib/own.sh: the lock, which is a Lease.
+# Of lib/lock.sh: a Lease.
 load ../lib/cluster.bash
 setup() {
   start_cluster

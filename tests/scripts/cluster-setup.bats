@@ -59,7 +59,9 @@ $k apply --filename -"
   : >"$ENGINE/eks"
   verb cluster-setup -y
   assert_success
-  assert grep -qx "$k apply --filename scripts/cluster/k8s/eks.yaml" "$LOG"
+  assert_equal "$(sed -n '/eks.yaml/,$p' "$LOG")" "$k apply --filename scripts/cluster/k8s/eks.yaml
+$k label namespace book-shop eks.amazonaws.com/pod-readiness-gate-inject=enabled --overwrite
+$k apply --filename -"
 }
 
 @test "cluster-setup: without a database, or not confirmed, nothing is changed" {

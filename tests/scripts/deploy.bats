@@ -70,6 +70,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
 }
 
 @test "deploy prod: PROD=cluster: the cluster is named, and its verb is told the digest; dev stays on the host" {
+  # shellcheck disable=SC2016 # the fake itself expands it
   prod_on_cluster 'echo "==> rolled out in $CLUSTER_CONTEXT" >&2'
   digest=$(in_registry 1.0.0)
   verb deploy prod
