@@ -182,6 +182,22 @@ infra-output: ## print what the other verbs need of it, as JSON
 infra-destroy: ## delete all of it; asks for the name
 	@scripts/infra destroy
 
+.PHONY: infra-cluster
+infra-cluster: infra-bootstrap ## a Kubernetes cluster on AWS and its database: show the plan, ask, apply
+	@scripts/infra cluster apply
+
+.PHONY: infra-cluster-plan
+infra-cluster-plan: ## show what infra-cluster would change
+	@scripts/infra cluster plan
+
+.PHONY: infra-cluster-output
+infra-cluster-output: ## print what the runbook needs of it, as JSON
+	@scripts/infra cluster output
+
+.PHONY: infra-cluster-destroy
+infra-cluster-destroy: ## delete all of it; asks for the name
+	@scripts/infra cluster destroy
+
 .PHONY: cluster-setup
 cluster-setup: ## give the shop its place in kubectl's current cluster; shows it, asks
 	@scripts/cluster-setup
