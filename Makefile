@@ -24,7 +24,7 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: ## install what the other targets need: a virtual environment, test tools, a Docker engine
@@ -201,6 +201,18 @@ infra-cluster-destroy: ## delete all of it; asks for the name
 .PHONY: cluster-setup
 cluster-setup: ## give the shop its place in kubectl's current cluster; shows it, asks
 	@scripts/cluster-setup
+
+.PHONY: cluster-data-create
+cluster-data-create: ## the shop's role and database on a server; prints its DATABASE_URL
+	@scripts/cluster-data create
+
+.PHONY: cluster-data-dump
+cluster-data-dump: ## print the cluster's data as a dump
+	@scripts/cluster-data dump
+
+.PHONY: cluster-data-load
+cluster-data-load: ## give the cluster the data of a dump (stdin); asks
+	@scripts/cluster-data load
 
 .PHONY: github
 github: ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
