@@ -54,6 +54,10 @@ test-faults: setup ## what can go wrong in a deploy, for real; about half an hou
 test-load: setup ## swaps, rollouts and rollbacks under load: no request may fail
 	@scripts/test load
 
+.PHONY: test-machines
+test-machines: setup ## the release on a cluster of three machines: rollouts, a drain, a machine lost
+	@scripts/test machines
+
 .PHONY: bench-shop
 bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
 	@scripts/bench-shop

@@ -30,6 +30,7 @@ pod() { "$PYTHON" -c 'import json, sys; pod = json.load(open(sys.argv[1])); prin
   assert_success
   assert_output --regexp '^postgresql://book_shop_prod:[A-Za-z0-9_-]{40,}@db\.example\.org:5432/book_shop_prod\?sslmode=require$'
   assert_log "$asked
+$k apply --filename scripts/host/k8s/namespace.yaml
 $made
 $k exec --stdin book-shop-data -- sh -euc read -r url; psql -qXv ON_ERROR_STOP=1 \"\$url\" >&2
 $gone"
