@@ -86,3 +86,28 @@ FAKE
   assert_errors "the lock is free in 30 s"
   assert_equal "$(holder)" "somebody later"
 }
+
+@test "lock of a cluster: after a wait for another deploy, what that one replaced is brought back" {
+  deployed prod 1
+  in_registry 2
+  deployed prod 2
+  in_registry 3
+  # The other deploy ends while this one waits for the lock.
+  held_by "deploy-prod of somebody"
+  mv "$TEST_DIR/bin/kubectl" "$TEST_DIR/bin/kubectl-after"
+  fake kubectl <<FAKE
+#!/bin/bash
+if [[ "\$*" == *"get lease"* ]] && [ ! -e "$WORLD/waited" ]; then
+  : >"$WORLD/waited"
+  "\${0%/*}/kubectl-after" "\$@"
+  status=\$?
+  /usr/bin/jq '.spec.holderIdentity = ""' "$WORLD/lease.json" >"$WORLD/new" && /usr/bin/env mv "$WORLD/new" "$WORLD/lease.json"
+  /usr/bin/jq '.data.previous = "$(image 2)\n" | .data.current = "$(image 3)\n"' "$WORLD/memory.json" >"$WORLD/new" && /usr/bin/env mv "$WORLD/new" "$WORLD/memory.json"
+  exit \$status
+fi
+exec "\${0%/*}/kubectl-after" "\$@"
+FAKE
+  verb rollback-prod
+  assert_success
+  assert_equal "$(remembered prod)" "2 3"
+}

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # $state is of those who source this
+# shellcheck shell=bash
 # Sourced by lib/own.sh: the lock of a cluster's deploys, a Lease.
 lease=book-shop-deploys lease_limit=${LEASE_LIMIT:-30} # seconds that a lock outlives its process
 
@@ -34,8 +34,7 @@ take_lock() {
     export lock_keeper=$! lock_words=$words
   fi
   trap leave EXIT
-  rm -f "$state/recalled" # another deploy has ended meanwhile
-  recall
+  recall # not before: another deploy may have ended meanwhile
 }
 
 # keep_lock <holder>: renews it until the verb has ended, and ends a verb that has lost it.

@@ -21,7 +21,7 @@ url() {
   echo "$address"
 }
 
-# recall: what is remembered lies in the cluster, a ConfigMap with a key for each file. Read once, and once more with each lock.
+# recall: what is remembered lies in the cluster, a ConfigMap with a key for each file. Read once, by who changes it under the lock.
 recall() {
   local file found
   [ ! -e "$state/recalled" ] || return 0
