@@ -2,6 +2,8 @@
 
 # What varies per place; scripts demand these and have no defaults of their own. On AWS the repository is found from the account.
 export HOST ?= local
+# Where prod runs: on the host, or on the Kubernetes cluster of kubectl's current context (CLUSTER=<context> allows no other).
+export PROD ?= host
 export NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DEMO ?= book-shop
@@ -22,7 +24,7 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: ## install what the other targets need: a virtual environment, test tools, a Docker engine
@@ -55,6 +57,10 @@ test-load: setup ## swaps, rollouts and rollbacks under load: no request may fai
 .PHONY: bench
 bench: setup ## the road beside what people would use instead, or BENCH=<part> of it; about an hour
 	@scripts/bench $(BENCH)
+
+.PHONY: test-machines
+test-machines: setup ## the release on a cluster of three machines: rollouts, a drain, a machine lost
+	@scripts/test machines
 
 .PHONY: bench-shop
 bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
@@ -183,6 +189,38 @@ infra-output: ## print what the other verbs need of it, as JSON
 .PHONY: infra-destroy
 infra-destroy: ## delete all of it; asks for the name
 	@scripts/infra destroy
+
+.PHONY: infra-cluster
+infra-cluster: infra-bootstrap ## a Kubernetes cluster on AWS and its database: show the plan, ask, apply
+	@scripts/infra cluster apply
+
+.PHONY: infra-cluster-plan
+infra-cluster-plan: ## show what infra-cluster would change
+	@scripts/infra cluster plan
+
+.PHONY: infra-cluster-output
+infra-cluster-output: ## print what the runbook needs of it, as JSON
+	@scripts/infra cluster output
+
+.PHONY: infra-cluster-destroy
+infra-cluster-destroy: ## delete all of it; asks for the name
+	@scripts/infra cluster destroy
+
+.PHONY: cluster-setup
+cluster-setup: ## give the shop its place in kubectl's current cluster; shows it, asks
+	@scripts/cluster-setup
+
+.PHONY: cluster-data-create
+cluster-data-create: ## the shop's role and database on a server; prints its DATABASE_URL
+	@scripts/cluster-data create
+
+.PHONY: cluster-data-dump
+cluster-data-dump: ## print the cluster's data as a dump
+	@scripts/cluster-data dump
+
+.PHONY: cluster-data-load
+cluster-data-load: ## give the cluster the data of a dump (stdin); asks
+	@scripts/cluster-data load
 
 .PHONY: github
 github: ## set up the GitHub repository: variables, environments, branch rules; shows them, asks

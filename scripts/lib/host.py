@@ -1,6 +1,8 @@
-"""The host, and how its verbs are run there: one class per kind of place, chosen by HOST.
+"""The host, and how its verbs are run there: one class per kind of place, chosen by HOST; PROD=cluster puts prod on
+a Kubernetes cluster.
 
-A verb is a script under /opt/book-shop/bin on the host; its output and its exit status become the caller's.
+A verb is a script under /opt/book-shop/bin on the host, for a cluster one of scripts/cluster/bin here; its output and
+its exit status become the caller's.
 """
 
 import getpass
@@ -9,12 +11,15 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 import aws
+import registry
 import say
 
 BIN = "/opt/book-shop/bin"
+CLUSTER_BIN = "scripts/cluster/bin"  # below the project's root, where say.run runs all verbs
 ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@\[\]-]{0,63}")
 
 # Of Systems Manager.
@@ -211,6 +216,62 @@ class AwsHost:
             return {"Status": "Pending", "StandardOutputContent": "", "StandardErrorContent": ""}
 
 
+class Cluster:
+    """The Kubernetes cluster of the current context of kubectl; CLUSTER, when it is set, is the only context allowed.
+
+    The verbs are the host's, over scripts/cluster/lib. What they start from and what they remember lies in the cluster;
+    here they have a directory for as long as they run.
+    """
+
+    def check(self):
+        """Names the cluster and raises Problem unless it is the expected one. From here on its context is meant,
+        whatever becomes the current one meanwhile. Changes nothing."""
+        self.context = tool("config", "current-context")
+        expected = os.environ.get("CLUSTER")
+        if expected and self.context != expected:
+            why = f"kubectl's current context is {self.context}, CLUSTER is {expected}"
+            raise say.Problem("wrong cluster", why, f"kubectl config use-context {expected}")
+        server = "jsonpath={.clusters[0].cluster.server}"
+        say.say(f"cluster {self.context}, {tool('config', 'view', '--minify', '--output', server)}")
+        self.kubectl("--request-timeout", "10s", "get", "--raw", "/readyz")
+
+    def kubectl(self, *arguments, **more):
+        """What kubectl answers of the shop's namespace there. Raises Problem with its own words when it fails."""
+        return tool("--context", self.context, "--namespace", "book-shop", *arguments, **more)
+
+    def run(self, verb, *arguments):
+        """Runs a verb, its output passed through to stderr as it comes, and returns its exit status."""
+        return self._done(verb, arguments, stdout=sys.stderr).returncode
+
+    def ask(self, verb, *arguments):
+        """Runs a verb and returns its exit status and its answer (stdout) as text."""
+        done = self._done(verb, arguments, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+        return done.returncode, done.stdout
+
+    def url(self, environment):
+        """Where prod is served: CLUSTER_URL, or the address that its Ingress has; empty when it has none yet."""
+        return self.ask("url")[1].strip()
+
+    def _done(self, verb, arguments, **more):
+        with tempfile.TemporaryDirectory() as state:
+            own = {"CLUSTER_CONTEXT": self.context, "CLUSTER_STATE": state, "ACTOR": actor()}
+            if verb.endswith("-prod"):
+                own["REPOSITORY"] = str(registry.shop().repository)
+            return subprocess.run([f"{CLUSTER_BIN}/{verb}", *arguments], env=os.environ | own, **more)
+
+
+def tool(*arguments, **more):
+    """What kubectl answers. Raises Problem with its own words when it fails."""
+    try:
+        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, **more)
+    except FileNotFoundError:
+        raise say.Problem("there is no kubectl here", "a cluster is spoken to through it", "install kubectl") from None
+    if done.returncode:
+        remedy = "kubectl config get-contexts; kubectl config use-context <the cluster's>"
+        raise say.Problem("the cluster does not do that", done.stderr.strip(), remedy)
+    return done.stdout.strip()
+
+
 class Increments:
     """Writes to a stream what has come since the last time under a key of the invocation."""
 
@@ -290,14 +351,25 @@ def actor():
     return name if ACTOR.fullmatch(name) else "unknown"
 
 
-def host():
-    """The host that HOST names, checked to be there. Raises Problem if it is not, WrongCall for an unknown HOST."""
-    name = say.demand("HOST")
-    if name not in PLACES:
-        raise say.WrongCall(f"HOST={name} is no place for a host", f"there is: {', '.join(PLACES)}", "make help")
-    place = PLACES[name]()
+def host(environment="dev"):
+    """The place of an environment, checked to be there: the host that HOST names, for prod the cluster if PROD says so.
+    Raises Problem if it is not, WrongCall for an unknown HOST or PROD."""
+    if environment == "prod" and on_cluster():
+        place = Cluster()
+    else:
+        name = say.demand("HOST")
+        if name not in PLACES:
+            raise say.WrongCall(f"HOST={name} is no place for a host", f"there is: {', '.join(PLACES)}", "make help")
+        place = PLACES[name]()
     place.check()
     return place
+
+
+def on_cluster():
+    """Whether prod runs on a cluster: PROD=cluster before a verb. Raises WrongCall unless it says so or nothing."""
+    if (prod := os.environ.get("PROD") or "host") in ("host", "cluster"):
+        return prod == "cluster"
+    raise say.WrongCall(f"PROD={prod} is no place for prod", "there is: host, cluster", "unset PROD")
 
 
 def plan(place, name, image):

@@ -9,7 +9,7 @@ teardown() { stop_host; }
 
 programs() { echo "$HOST_ROOT"/usr/local/bin/*; }
 # What is done with a cluster, the node and the token there at once.
-with_cluster="kubectl as root: apply -f /opt/book-shop/k8s/namespace.yaml
+with_cluster="kubectl as root: apply -f /opt/book-shop/k8s/namespace.yaml -f /opt/book-shop/k8s/account.yaml
 kubectl as root: --namespace book-shop create secret generic book-shop-env --from-env-file=/etc/book-shop/prod.env --dry-run=client -o yaml
 kubectl as root: apply -f -
 kubectl as root: --namespace book-shop get secret deployer-token -o jsonpath={.data.token}"

@@ -31,12 +31,12 @@ class Infra:
     def infra(self, *arguments, **more):
         return self.run("scripts/infra", *arguments, **more)
 
-    def terraform(self, *arguments, **more):
-        return self.run("terraform", "-chdir=terraform", *arguments, **more)
+    def terraform(self, *arguments, root="terraform", **more):
+        return self.run("terraform", f"-chdir={root}", *arguments, **more)
 
-    def init(self):
+    def init(self, root="terraform"):
         """What scripts/infra does before it calls Terraform, without a backend."""
-        script = ". scripts/lib/say.sh; . scripts/lib/terraform.sh; terraform_init -backend=false"
+        script = f". scripts/lib/say.sh; . scripts/lib/terraform.sh; terraform_init {root} -backend=false"
         self.run("bash", "-euc", script)
         self.write_install_script()
 

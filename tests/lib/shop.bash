@@ -9,7 +9,7 @@ OCI=$ROOT/tests/lib/oci.py
 PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR PLAN
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR PLAN PROD CLUSTER
 unset MAKELEVEL MAKEFLAGS MFLAGS STEPS # make check runs these
 
 # For setup_file and teardown_file.
@@ -94,6 +94,15 @@ called_by() {
 host_runs() {
   mkdir -p "$ENGINE/containers"
   echo "${1:-true}" >"$ENGINE/containers/$DEMO-host"
+}
+# prod_on_cluster BODY: PROD=cluster, whose verbs log their calls and do what BODY says.
+prod_on_cluster() {
+  export PROD=cluster
+  # shellcheck disable=SC2016 # the fake itself expands it
+  printf '#!/bin/bash\ncase $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; esac\n' | fake kubectl
+  local name
+  mkdir -p "$SHOP/scripts/cluster/bin"
+  for name in deploy-prod rollback-prod plan status history logs url; do fake_in_shop "scripts/cluster/bin/$name" "$1"; done
 }
 # host_does BODY: what docker exec does.
 host_does() {

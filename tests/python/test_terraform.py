@@ -3,18 +3,23 @@
 import base64
 import gzip
 import os
+import re
 import subprocess
 
 import infra
 import pytest
+import yaml
 
+CLUSTER = infra.ROOT / "terraform/cluster"
 COMMANDS = infra.ROOT / "terraform/commands"
+ROOTS = {"terraform": 9, "terraform/cluster": 7}  # and how many tests each has
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     made = infra.Infra(tmp_path_factory.mktemp("infra"))
-    made.init()
+    for root in ROOTS:
+        made.init(root)
     return made
 
 
@@ -22,13 +27,29 @@ def test_the_format_is_terraforms_own(shop):
     shop.terraform("fmt", "-check", "-recursive", "-diff")
 
 
-def test_the_configuration_is_valid(shop):
-    assert "Success" in shop.terraform("validate", "-no-color")[0]
+@pytest.mark.parametrize("root", ROOTS)
+def test_the_configuration_is_valid(shop, root):
+    assert "Success" in shop.terraform("validate", "-no-color", root=root)[0]
 
 
-def test_its_own_tests_pass(shop):
-    passed = shop.terraform("test", "-no-color")[0].rstrip().splitlines()[-1]
-    assert passed == "Success! 9 passed, 0 failed."
+@pytest.mark.parametrize("root", ROOTS)
+def test_its_own_tests_pass(shop, root):
+    passed = shop.terraform("test", "-no-color", root=root)[0].rstrip().splitlines()[-1]
+    assert passed == f"Success! {ROOTS[root]} passed, 0 failed."
+
+
+def test_the_subnets_are_those_that_the_network_policy_names():
+    cidrs = dict(re.findall(r'^    (\w+) += "(10[0-9./]+)"$', (CLUSTER / "network.tf").read_text(), re.MULTILINE))
+    policies = yaml.safe_load_all((infra.ROOT / "k8s/overlays/cluster/network.yaml").read_text())
+    named = re.findall(r"10\.[0-9./]+", str(list(policies)))
+    assert named == [cidrs["public"], cidrs["database"]]
+
+
+def test_the_group_of_the_access_entries_is_the_one_that_the_roles_are_bound_to():
+    (group,) = re.findall(r'kubernetes_groups = \["(.*)"\]', (CLUSTER / "cluster.tf").read_text())
+    documents = yaml.safe_load_all((infra.ROOT / "scripts/cluster/k8s/deploys.yaml").read_text())
+    bound = [subject["name"] for found in documents if found["kind"] == "RoleBinding" for subject in found["subjects"]]
+    assert set(bound) == {group}
 
 
 @pytest.fixture

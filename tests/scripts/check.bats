@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
-CHECKERS=(shfmt ruff shellcheck hadolint kubernetes-validate gixy pytest prove)
+CHECKERS=(shfmt ruff shellcheck hadolint kubectl kubernetes-validate gixy pytest prove)
 
 setup() {
   start_shop
@@ -9,9 +9,9 @@ setup() {
   local tool
   # shellcheck disable=SC2016 # the fakes themselves expand them
   for tool in "${CHECKERS[@]}"; do logged "$tool" 'if [[ ${FAILS:-} = "${0##*/}"* && "${0##*/} $*" = "$FAILS"* ]]; then echo "${0##*/} complains"; exit 1; fi'; done
-  mkdir -p scripts/demo/host nginx/{book-shop,conf.d} k8s/{base,overlays/cluster} scripts/host/k8s
+  sed -i '/complains/s/;/ >\&2;/2' "$TEST_DIR/bin/kubectl" # its answer is on stdout
+  mkdir -p scripts/demo/host nginx/{book-shop,conf.d} scripts/host/k8s
   touch book-shop/Dockerfile scripts/demo/host/Dockerfile nginx/conf.d/shop.conf
-  touch k8s/base/{deployment,kustomization}.yaml k8s/overlays/cluster/availability.yaml
   printf '#!/bin/bash\n' >"book-shop/a tool"
   printf '@test "x" { true; }\n' >book-shop/no-script
   printf '#!/usr/bin/env bats\n' >book-shop/shop.bats
@@ -31,25 +31,26 @@ teardown() { stop_shop; }
   assert_success
   shell="k8s/untracked book-shop/a tool book-shop/shop.bats book-shop/sourced.bash"
   python="book-shop/verb book-shop/x.py"
-  manifests="k8s/base/deployment.yaml k8s/overlays/cluster/availability.yaml scripts/host/k8s/*.yaml"
-  assert_equal "$(sed "s|$TMPDIR/[^/]*|TMP|" "$LOG")" "\
+  manifests="TMP/cluster.yaml TMP/single-node.yaml scripts/host/k8s/*.yaml scripts/cluster/k8s/deploys.yaml"
+  assert_equal "$(sed "s|$TMPDIR/[^/]*|TMP|g" "$LOG")" "\
 shfmt -d -i 2 -ci -bn $shell
 ruff format --quiet --check $python
 shellcheck $shell
 ruff check --quiet $python
 hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
-kubernetes-validate --quiet --strict --kubernetes-version 1.33.0 $manifests
-kubernetes-validate --quiet --strict --kubernetes-version 1.37.0 $manifests
+kubectl kustomize k8s/overlays/single-node
+kubectl kustomize k8s/overlays/cluster
+$(printf "kubernetes-validate --quiet --strict --kubernetes-version 1.%s.0 $manifests\n" 33 34 35 36 37)
 gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf
 pytest -q
 pytest -q -p data_on_postgresql tests/book-shop
-prove -r -j2 --failures --comments --ext .bats --exec bats tests/scripts tests/host tests/workflows
+prove -r -j2 --failures --comments --ext .bats --exec bats tests/scripts tests/host tests/cluster tests/workflows
 pytest -q tests/browser"
   rmdir "$TMPDIR" # nothing is left behind
 }
 
 @test "check: each checker's complaint is shown and makes it fail, at once" {
-  for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubernetes-validate gixy pytest prove; do
+  for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubectl kubernetes-validate gixy pytest prove; do
     export FAILS
     : >"$LOG"
     verb check

@@ -53,6 +53,26 @@ terraform -chdir=terraform plan -no-color -input=false"
   assert_equal "$(cat terraform/.build/user-data)" "install script"
 }
 
+@test "infra cluster: the same in its own root, which needs neither install script nor GitHub repository" {
+  unset GITHUB_REPOSITORY
+  mkdir -p terraform/cluster
+  mv terraform/.terraform.lock.hcl terraform/cluster/
+  verb infra cluster plan
+  assert_success
+  assert_output "terraform plan says"
+  assert_log "$(grep -v user-data <<<"${before//=terraform /=terraform\/cluster }")
+terraform -chdir=terraform/cluster plan -no-color -input=false"
+  verb infra cluster destroy <<<no
+  assert_failed 1 "not confirmed: nothing was changed"
+  : >"$LOG"
+  verb infra cluster apply <<<yes
+  assert_success
+  assert_equal "$(tail -n 2 "$LOG")" "terraform -chdir=terraform/cluster apply -no-color -input=false .build/plan
+terraform -chdir=terraform/cluster output -json"
+  verb infra cluster
+  assert_failed 2 "Usage: scripts/infra"
+}
+
 @test "infra output: JSON on stdout, nothing else" {
   verb infra output
   assert_success
@@ -180,7 +200,7 @@ $outputs"
 @test "infra: -h and wrong calls" {
   verb infra -h
   assert_success
-  assert_output --partial "Usage: scripts/infra <bootstrap|plan|apply [-y]|destroy|output>"
+  assert_output --partial "Usage: scripts/infra [cluster] <bootstrap|plan|apply [-y]|destroy|output>"
   assert_output --partial "Runs on: laptop or CI"
   for arguments in "" "-y" "plan -y" "destroy -y" "apply -y -y" "apply yes" "import" "plan;id"; do
     # shellcheck disable=SC2086 # a list of words

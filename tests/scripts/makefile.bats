@@ -102,7 +102,7 @@ scripts/deploy prod"
     run env -i PATH="$PATH" LOG="$LOG" "$name=mine" make version
     assert_output --partial "$name=mine "
   done
-  refute grep -E '^export' <(grep -vE '^export ((HOST|NAME|AWS_REGION|DEMO|HTTP_PORT|DEV_PORT|REGISTRY_PORT|REPOSITORY) \?=|PATH :=)' Makefile)
+  refute grep -E '^export' <(grep -vE '^export ((HOST|PROD|NAME|AWS_REGION|DEMO|HTTP_PORT|DEV_PORT|REGISTRY_PORT|REPOSITORY) \?=|PATH :=)' Makefile)
 }
 
 @test "make: the virtual environment comes first on the PATH" {

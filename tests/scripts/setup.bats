@@ -9,7 +9,7 @@ setup() {
   fake_in_shop scripts/demo/engine
   tools chmod install sha256sum
   local tool
-  for tool in curl ss sysctl bats prove xgettext chromium terraform; do logged "$tool"; done
+  for tool in curl ss sysctl bats prove xgettext chromium kubectl terraform; do logged "$tool"; done
   # shellcheck disable=SC2016 # the fakes themselves expand them
   {
     logged apt-get 'if [ "${!#}" = docker-registry ]; then : >docker-registry_1_amd64.deb; else for package in "$@"; do : >"$TEST_DIR/installed-$package"; done; fi'
@@ -102,6 +102,24 @@ scripts/demo/engine"
   assert_success
   assert_log "playwright install --with-deps chromium
 scripts/demo/engine
+scripts/demo/engine"
+}
+
+@test "setup: kubectl is the distribution's, or the snap where there are snaps" {
+  verb setup
+  rm "$TEST_DIR/bin/kubectl"
+  : >"$LOG"
+  verb setup
+  assert_success
+  assert_errors_whole "==> installing kubectl"
+  assert_log "$(apt_get update)
+$(apt_get install -y --no-install-recommends kubernetes-client)
+scripts/demo/engine"
+  logged snap
+  : >"$LOG"
+  verb setup
+  assert_success
+  assert_log "snap install kubectl --classic
 scripts/demo/engine"
 }
 

@@ -5,16 +5,18 @@
 deploys=$state/deploys.jsonl # a line for each deploy; only ever appended to
 
 # remembered <environment> <current|previous>: an image, or nothing.
-remembered() { if [ -f "$state/$1/$2" ]; then cat "$state/$1/$2"; fi; }
+remembered() { recall && if [ -f "$state/$1/$2" ]; then cat "$state/$1/$2"; fi; }
 
 # remember <environment> <image>: it serves now; what served before is what a rollback brings back.
 remember() {
   local current
   log_deploy "$1" "$2" ok
   current=$(remembered "$1" current)
-  [ "$current" != "$2" ] || return 0
-  [ -z "$current" ] || write "$state/$1/previous" <<<"$current"
-  write "$state/$1/current" <<<"$2"
+  if [ "$current" != "$2" ]; then
+    [ -z "$current" ] || write "$state/$1/previous" <<<"$current"
+    write "$state/$1/current" <<<"$2"
+  fi
+  keep_remembered
 }
 
 # write <file>: standard input becomes the file whole or not at all.
@@ -29,6 +31,7 @@ log_deploy() {
 # logged <environment> [image]: the lines of its deploys, or of those of one image. A line that a power cut has left torn is passed over.
 logged() {
   local image=${2:-}
+  recall
   [ ! -f "$deploys" ] || jq -cR --arg environment "$1" --arg digest "${image#*@}" \
     'fromjson? | select(.environment == $environment and $digest == ("", .digest))' "$deploys"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034 # some variables are for those who source this
-# Sourced by lib/deploy.sh: what an image may be, getting it here, how its containers run, and which ones can go.
+# Sourced by lib/deploy.sh: what an image may be, and getting it here.
 # shellcheck source=../lib/places.sh
 . "$(dirname "${BASH_SOURCE[0]}")/places.sh"
 space_wanted=2048 # MB: above the 5 % of a 30 GB disk at which Kubernetes begins to evict pods
@@ -21,27 +21,8 @@ pull() {
     say "pull $1"
     docker pull -q "$1" >/dev/null || die "can't pull $1: is it in the registry, and can this host reach it?"
   fi
-  own=$(docker version -f '{{.Server.Os}}/{{.Server.Arch}}')
+  own=$(platform)
   read -r platform revision < <(docker image inspect -f '{{.Os}}/{{.Architecture}} {{index .Config.Labels "org.opencontainers.image.revision"}}' "$1") || die "can't look into $1"
   [ "$platform" = "$own" ] || die "$1 is built for $platform, this host is $own: build it on such a machine (make image push)"
   [[ $revision =~ ^[0-9a-f]{40}$ ]] || die "$1 does not say of which commit it is: build it by 'make image'"
-}
-
-# What every container of the shop has on this host.
-hardened=(--read-only --tmpfs /tmp:size=64m --cap-drop ALL --security-opt no-new-privileges --memory 384m --pids-limit 200
-  --log-opt max-size=10m --log-opt max-file=3 --add-host "db.internal:$db_address")
-
-# tidy: removes the images that no environment serves, would roll back to or is being given.
-tidy() {
-  local kept image
-  kept=$(
-    for environment in dev prod; do
-      remembered "$environment" current
-      remembered "$environment" previous
-      grep -os "$REPOSITORY@sha256:[0-9a-f]*" "$root/run/lock/book-shop-$environment"
-    done
-  ) || true # grep finds nothing where nobody deploys, and that is what the list then says
-  for image in $(docker image ls --digests --format '{{.Repository}}@{{.Digest}}' "$REPOSITORY" | grep -vxF "$kept"); do
-    docker image rm "$image" >/dev/null || say "left: $image"
-  done
 }

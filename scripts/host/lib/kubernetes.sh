@@ -7,12 +7,12 @@ web='app.kubernetes.io/component=web' migration='app.kubernetes.io/component=mig
 # manifests <image>: those that it carries, with its own digest in them, as $work/manifests.yaml.
 manifests() {
   work=$(mktemp -d)
-  trap 'rm -rf "$work"; remove manifests' EXIT
+  trap 'rm -rf "$work"; remove manifests; leave' EXIT
   remove manifests
   docker create --name book-shop-manifests "$1" >/dev/null
   docker cp "book-shop-manifests:/app/k8s" "$work/k8s" >/dev/null || die "$1 carries no manifests: build it by 'make image'"
   cat >"$work/kustomization.yaml" <<YAML
-bases: [k8s/overlays/single-node]
+bases: [k8s/overlays/$overlay]
 images: [{name: book-shop, newName: "$REPOSITORY", digest: "${1#*@}"}]
 YAML
   kubectl kustomize "$work" >"$work/manifests.yaml" || die "the manifests in $1 do not build"
@@ -52,15 +52,4 @@ last_lines() {
     say "$pod: $(kubectl get pod "$pod" -o 'jsonpath={.status.phase} {.status.containerStatuses[0].state}')"
     kubectl logs "$pod" --tail 20 >&2 || true # a container that never started has none
   done
-}
-
-# tidy_kubernetes: removes the images that prod neither serves nor would roll back to from the store of Kubernetes' containerd.
-tidy_kubernetes() {
-  local kept ctr=(ctr)
-  [ ! -x "$root/usr/local/bin/k3s" ] || ctr=(k3s ctr)
-  kept=$(remembered prod current && remembered prod previous)
-  # An image has a second name there, by its id; both point to one digest.
-  "${ctr[@]}" --namespace k8s.io images ls | awk -v repository="$REPOSITORY@" -v kept="$kept" '
-    NR > 1 { digest[$1] = $3; if (index($1, repository) == 1 && !index(kept, $3)) gone[$3] = 1 }
-    END { for (name in digest) if (digest[name] in gone) print name }' | xargs -r "${ctr[@]}" --namespace k8s.io images rm >/dev/null
 }

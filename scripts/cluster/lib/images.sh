@@ -1,0 +1,1 @@
+../../host/lib/images.sh

@@ -1,0 +1,32 @@
+# shellcheck shell=bash disable=SC2154 # $etc, $pki and $server are of those who source this
+# Sourced by certificates and worker-certificates.
+authority=/etc/kubernetes/pki/ca
+curve=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
+
+# certificate <file> <subject> [alternative names]
+certificate() {
+  openssl req -new "${curve[@]}" -subj "$2" -keyout "$pki/$1.key" -out "$pki/$1.csr"
+  printf 'extendedKeyUsage=serverAuth,clientAuth\nkeyUsage=digitalSignature,keyEncipherment\n%s\n' "${3:+subjectAltName=$3}" >"$pki/$1.ext"
+  openssl x509 -req -in "$pki/$1.csr" -CA $authority.crt -CAkey $authority.key -CAcreateserial -days 3650 -extfile "$pki/$1.ext" -out "$pki/$1.crt"
+  rm "$pki/$1.csr" "$pki/$1.ext"
+}
+
+# kubeconfig <file> <subject> [alternative names]
+kubeconfig() {
+  certificate "$@"
+  cat >"$etc/$1.conf" <<YAML
+apiVersion: v1
+kind: Config
+current-context: host
+clusters: [{name: host, cluster: {server: "https://$server:6443", certificate-authority-data: $(base64 -w0 $authority.crt)}}]
+users: [{name: host, user: {client-certificate-data: $(base64 -w0 "$pki/$1.crt"), client-key-data: $(base64 -w0 "$pki/$1.key")}}]
+contexts: [{name: host, context: {cluster: host, user: host}}]
+YAML
+}
+
+# node <name> <address>: what its kubelet and its kube-proxy need.
+node() {
+  kubeconfig proxy /CN=system:kube-proxy
+  kubeconfig kubelet "/O=system:nodes/CN=system:node:$1" "DNS:$1,IP:$2"
+  printf 'NODE_NAME=%s\nNODE_ADDRESS=%s\n' "$1" "$2" >"$etc/node.env"
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# The release on three machines under 100 requests a second, real orders among them: rollout and rollback.
+load ../e2e/road.bash
+load machines.bash
+
+setup_file() { start_machines; }
+teardown() { stop_runs; }
+
+@test "the shop's database, its place and its first release: each by one verb; the second time nothing changes" {
+  url=$(ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
+  DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
+  in_cluster "$SHOP/scripts/deploy" prod 1.0.0
+  # The first one begins with one pod; the autoscaler makes them two.
+  until [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; do sleep 0.5; done
+  run --separate-stderr in_cluster "$SHOP/scripts/deploy" prod 1.0.0
+  assert_success
+  # shellcheck disable=SC2154 # bats sets it
+  [[ $stderr == *"cluster $DEMO, https://127.0.0.1:$API_PORT"*"prod serves $output already" ]] || fail "$stderr"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  run in_cluster "$SHOP/scripts/smoke" prod
+  assert_failure # HEAD is another version
+  # Each worker has one.
+  assert_equal "$(kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | xargs)" "worker-1 worker-2"
+}
+
+@test "rollout and rollback: no request fails, no order is lost or doubled" {
+  start_runs
+  in_cluster "$SHOP/scripts/deploy" prod 1.1.0
+  in_cluster "$SHOP/scripts/smoke" prod
+  in_cluster "$SHOP/scripts/rollback" prod
+  end_runs
+  # shellcheck disable=SC2154 # end_runs sets them
+  assert_equal "$failures failed, $lost lost, $doubled doubled" "0 failed, 0 lost, 0 doubled"
+  run in_cluster "$SHOP/scripts/history" prod
+  assert_output --regexp "deploy .* ok .*deploy .* ok .*rollback .* ok "
+}
+
+@test "a release that never gets ready is taken back, and says why" {
+  bump 1.2.0
+  sed -i 's/^wsgi_app = .*/wsgi_app = "book_shop.none"/' "$SHOP/book-shop/gunicorn.conf.py"
+  sed -i 's/progressDeadlineSeconds: 300/progressDeadlineSeconds: 40/' "$SHOP/k8s/overlays/cluster/nodes.yaml"
+  commit "a shop that does not start"
+  shop image push promote
+  run in_cluster "$SHOP/scripts/deploy" prod
+  assert_failure 1
+  assert_output --partial "ModuleNotFoundError"
+  assert_output --partial "the rollout failed; the pods' last lines are above. Still serving: $REPOSITORY@"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD~2)"
+}

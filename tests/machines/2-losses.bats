@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# The release on three machines under 100 requests a second, real orders among them: a worker is drained, a worker is lost.
+load ../e2e/road.bash
+load machines.bash
+
+teardown() { stop_runs; }
+
+@test "drain of a worker: no request fails" {
+  start_runs
+  kubectl drain worker-1 --ignore-daemonsets --delete-emptydir-data --timeout=200s
+  kubectl rollout status deployment/book-shop --timeout=100s
+  end_runs
+  kubectl uncordon worker-1
+  # shellcheck disable=SC2154 # end_runs sets them
+  assert_equal "$failures failed, $lost lost, $doubled doubled" "0 failed, 0 lost, 0 doubled"
+}
+
+@test "a worker that is killed: what fails was under way there, and it is over within 40 s; no order is lost or doubled" {
+  # One pod each, wherever the tests before have left them.
+  kubectl rollout restart deployment/book-shop
+  kubectl rollout status deployment/book-shop --timeout=200s
+  start_runs
+  killed=$(date +%s)
+  docker kill "$DEMO-worker-2" >/dev/null
+  sleep 60 # what is measured is what happens in this time
+  end_runs
+  last=$(last_failure "$killed")
+  echo "# a worker was killed: $failures requests failed, the last one $((last - killed)) s later" >&3
+  [ $((last - killed)) -le 40 ]
+  [ "$failures" -le 200 ]
+  assert_equal "$lost lost, $doubled doubled" "0 lost, 0 doubled"
+}
