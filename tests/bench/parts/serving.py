@@ -36,7 +36,7 @@ def measured(bench: measure.Bench):
         for _, way in bench.turns(WAYS):
             options, command = WAYS[way]
             start = START.replace("docker run ", f"docker run {options} ").replace('"$IMAGE"', f'"$IMAGE" {command}')
-            bench.on_host(AWAY + start + LEAD + READY, IMAGE=image, PORTS="4003")
+            bench.on_host(AWAY + start + READY + LEAD, IMAGE=image, PORTS="4003")
             seconds = 2 if bench.small else SECONDS
             with measure.load(measure.url("dev"), bench.work, visitors=VISITORS, pages=PAGE, seconds=seconds) as seen:
                 pass

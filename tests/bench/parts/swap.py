@@ -50,8 +50,10 @@ START = """
 docker run --detach --name bench-web --publish 127.0.0.1:4003:8000 --env-file /etc/book-shop/dev.env \
   --add-host db.internal:169.254.77.1 "$IMAGE" >/dev/null
 """
+# Asked at its own port: NGINX may still be led to what was there before.
 READY = """
-until curl -fsS -o /dev/null -m 2 http://localhost:8080/readyz 2>/dev/null; do sleep 0.1; done
+ready() { curl -fsS -o /dev/null -m 2 "http://localhost:$1/readyz" 2>/dev/null; }
+until for port in $PORTS; do ready "$port" && break; done; do sleep 0.1; done
 """
 AWAY = """
 docker ps --all --quiet --filter name=bench | xargs --no-run-if-empty docker rm --force >/dev/null
@@ -119,7 +121,7 @@ def theirs(bench: measure.Bench, way: str, old: str, new: str, revision: str) ->
     """Swap by another way; the old image is served that way first."""
     ports, before, command = WAYS[way]
     mapped = "4003-4004" if " " in ports else "4003"
-    bench.on_host(AWAY + before + LEAD + READY, IMAGE=old, PORTS=ports, MAPPED=mapped, ASKS=ASKS)
+    bench.on_host(AWAY + before + READY + LEAD, IMAGE=old, PORTS=ports, MAPPED=mapped, ASKS=ASKS)
     try:
         if way == RESTART:
             return under_load(bench, None, lambda: bench.on_host(command))
