@@ -21,7 +21,7 @@ teardown() { stop_runs; }
   run in_cluster "$SHOP/scripts/smoke" prod
   assert_failure # HEAD is another version
   # Each worker has one.
-  assert_equal "$(kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u | xargs)" "worker-1 worker-2"
+  assert_equal "$(web_nodes)" "worker-1 worker-2"
 }
 
 @test "rollout and rollback: no request fails, no order is lost or doubled" {

@@ -20,6 +20,7 @@ teardown() { stop_runs; }
   # One pod each, wherever the tests before have left them.
   kubectl rollout restart deployment/book-shop
   kubectl rollout status deployment/book-shop --timeout=200s
+  until [ "$(web_nodes)" = "worker-1 worker-2" ]; do sleep 0.5; done # those of before have gone
   start_runs
   killed=$(date +%s)
   docker kill "$DEMO-worker-2" >/dev/null

@@ -28,14 +28,18 @@ start_machines() {
 admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DEMO-database"):5432/postgres"; }
 kubectl() { command kubectl --namespace book-shop "$@"; }
 in_cluster() { PROD=cluster "$@"; }
-# in_shop PYTHON: in the newest pod.
+# in_shop PYTHON: in a pod of the shop that runs.
 in_shop() { kubectl exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
+MAKE_BOOK="from books.models import Book
+print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=5, reviewer='k6', price=1250, currency='EUR', stock=$STOCK).pk)"
+ORDERS='from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'
+# web_nodes: where the shop's pods run.
+web_nodes() { kubectl get pods -l app.kubernetes.io/component=web --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | xargs; }
 
 # start_runs: 100 requests a second, half of them over kept connections, until end_runs.
 start_runs() {
   local run
-  [ -s "$WORK/book" ] || in_shop "from books.models import Book
-print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=5, reviewer='k6', price=1250, currency='EUR', stock=$STOCK).pk)" >"$WORK/book"
+  [ -s "$WORK/book" ] || in_shop "$MAKE_BOOK" >"$WORK/book"
   for run in on off; do
     DEV_PORT=$HTTP_PORT k6 run --quiet --no-usage-report --address "127.0.0.1:$(api "$run")" --env KEEP_ALIVE="$run" --env DURATION=900s \
       --env BOOKS="{\"dev\": $(<"$WORK/book"), \"prod\": $(<"$WORK/book")}" --out csv="$BATS_TEST_TMPDIR/$run.csv" \
@@ -58,14 +62,15 @@ end_runs() {
     curl -fsS -X PATCH "127.0.0.1:$(api "$run")/v1/status" -d '{"data":{"type":"status","id":"default","attributes":{"stopped":true}}}' >/dev/null
     wait "${!process}" || [ $? = 103 ] || fail "$(cat "$BATS_TEST_TMPDIR/$run")" # 103: stopped as asked
   done
-  read -r failures requests < <(python3 -c 'import json, sys
+  read -r failures requests longest < <(python3 -c 'import json, sys
 metrics = [json.load(open(name))["metrics"] for name in sys.argv[1:]]
-print(sum(found["http_req_failed"]["passes"] for found in metrics), sum(found["http_reqs"]["count"] for found in metrics))' "$BATS_TEST_TMPDIR"/{on,off}.json)
+failed, count = (sum(found[name][key] for found in metrics) for name, key in (("http_req_failed", "passes"), ("http_reqs", "count")))
+print(failed, count, round(max(found["http_req_duration"]["max"] for found in metrics)))' "$BATS_TEST_TMPDIR"/{on,off}.json)
   sed -n 's/.*msg="order \(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{on,off}.placed | sort >"$BATS_TEST_TMPDIR/told"
-  in_shop 'from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")' | sort >"$BATS_TEST_TMPDIR/there"
+  in_shop "$ORDERS" | sort >"$BATS_TEST_TMPDIR/there"
   lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
   doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
-  echo "# $requests requests, $failures failed; $(wc -l <"$BATS_TEST_TMPDIR/told") orders placed, $lost lost, $doubled doubled" >&3
+  echo "# $requests requests, $failures failed, the longest $longest ms; $(wc -l <"$BATS_TEST_TMPDIR/told") orders placed, $lost lost, $doubled doubled" >&3
 }
 # last_failure SINCE: when, in seconds since 1970; SINCE if nothing failed.
 last_failure() {
