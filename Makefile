@@ -62,6 +62,10 @@ bench: setup ## the road beside what people would use instead, or BENCH=<part> o
 test-machines: setup ## the release on a cluster of three machines: rollouts, a drain, a machine lost
 	@scripts/test machines
 
+.PHONY: test-bench
+test-bench: setup ## make bench at its smallest: each part runs, and what is moved or lost is counted
+	@scripts/test bench
+
 .PHONY: bench-shop
 bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
 	@scripts/bench-shop

@@ -1,7 +1,12 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# The bench at its smallest, on the host that is there: each part runs, and what is moved or fails is counted.
-load road.bash
+# The bench at its smallest: each part runs, and what is moved or fails is counted.
+load ../e2e/road.bash
+
+setup_file() {
+  "$SHOP/tests/bench/peers"
+  shop demo
+}
 
 # figures PART WAY: its rows, a JSON object each.
 figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/$1.jsonl"; }
