@@ -5,8 +5,8 @@ load road.bash
 
 setup_file() {
   "$SHOP/scripts/demo/up"
-  export GOOD DEV PROD SLOW
-  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV=$(revision_at "$DEV_PORT") PROD=$(revision_at "$HTTP_PORT")
+  export GOOD DEV_REVISION PROD_REVISION SLOW
+  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV_REVISION=$(revision_at "$DEV_PORT") PROD_REVISION=$(revision_at "$HTTP_PORT")
   # A shop that says what has reached it and takes its time, and that has an opinion of its own on status and headers.
   cat >>"$SHOP/book-shop/book_shop/urls.py" <<'PYTHON'
 
@@ -37,7 +37,7 @@ PYTHON
 }
 teardown_file() {
   git -C "$SHOP" reset -q --hard "$GOOD"
-  [ "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" = "$DEV $PROD" ]
+  [ "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" = "$DEV_REVISION $PROD_REVISION" ]
 }
 
 address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DEMO\").IPAddress}}" "$DEMO-host"; }
@@ -330,7 +330,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
   run cat "$BATS_TEST_TMPDIR/answer"
   assert_line --partial "HTTP/1.1 403 Forbidden" # Django misses its token
-  assert_equal "$(revision_at "$DEV_PORT")" "$DEV"
+  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_REVISION"
 }
 
 @test "prod: a request of 12 s outlives its pod" {
@@ -341,7 +341,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   shop rollback-prod
   wait $long
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$PROD"
+  assert_equal "$(revision_at "$HTTP_PORT")" "$PROD_REVISION"
 }
 
 @test "security updates come by themselves, and no reboot does" {
