@@ -19,12 +19,18 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-// As visitors do: the front page, the list, and one of its books.
-const pages = ['/', '/book-list', '/book-detail/1/'];
-const ask = (port) => {
-  const answer = http.get(`http://localhost:${port}${pages[exec.scenario.iterationInTest % pages.length]}`);
+// As browsers do: a page, its stylesheet, the covers it shows.
+export const setup = () => {
+  const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
+  return { prod: stylesheet(__ENV.HTTP_PORT), dev: stylesheet(__ENV.DEV_PORT) };
+};
+const pages = ['/', '/book-detail/1/', '/book-list', '/book-detail/2/'];
+const ask = (port, stylesheet) => {
+  const turn = exec.scenario.iterationInTest;
+  const paths = [pages[Math.floor(turn / 6) % pages.length], stylesheet, ...[1, 2, 3, 4].map((book) => `/book-cover/${book}.svg`)];
+  const answer = http.get(`http://localhost:${port}${paths[turn % paths.length]}`);
   check(answer, { 'answered 200': (a) => a.status === 200 });
 };
 
-export const prod = () => ask(__ENV.HTTP_PORT);
-export const dev = () => ask(__ENV.DEV_PORT);
+export const prod = (stylesheets) => ask(__ENV.HTTP_PORT, stylesheets.prod);
+export const dev = (stylesheets) => ask(__ENV.DEV_PORT, stylesheets.dev);

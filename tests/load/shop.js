@@ -1,4 +1,4 @@
-// A steady load on both environments until its time ends: pages, and guests who buy a copy of one book again and again. Each order whose placing was
+// A steady load on both environments until its time ends: pages and what belongs to them, and guests who buy a copy of one book over and over. Each order whose placing was
 // confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the thresholds decide.
 // BOOKS names the book, {"prod": its key there, "dev": ...}, at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
@@ -33,11 +33,19 @@ const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, 
 const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: 'Amman', country: 'Jordan', payment: 'invoice' };
 let token; // of the guest's forms
 
-export const read = () => {
+// As browsers do: a page, its stylesheet, the covers it shows.
+export const setup = () => {
+  const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
+  return { prod: stylesheet(ports.prod), dev: stylesheet(ports.dev) };
+};
+export const read = (stylesheets) => {
   const book = `/book-detail/${books[__ENV.ENVIRONMENT]}/`;
-  const pages = ['/', book, '/book-list', book, book, book]; // who looks around opens more than one
-  const answer = http.get(url(pages[exec.scenario.iterationInTest % pages.length]));
-  check(answer, { 'a page: 200': (a) => a.status === 200 });
+  const pages = ['/', book, '/book-list', book];
+  const turn = exec.scenario.iterationInTest;
+  const cover = `/book-cover/${books[__ENV.ENVIRONMENT]}.svg`;
+  const paths = [pages[Math.floor(turn / 6) % pages.length], stylesheets[__ENV.ENVIRONMENT], cover, cover, cover, cover];
+  const answer = http.get(url(paths[turn % paths.length]));
+  check(answer, { 'all of it: 200': (a) => a.status === 200 });
 };
 
 export const buy = () => {
