@@ -42,8 +42,8 @@ kubectl kustomize k8s/overlays/single-node
 kubectl kustomize k8s/overlays/cluster
 $(printf "kubernetes-validate --quiet --strict --kubernetes-version 1.%s.0 $manifests\n" 33 34 35 36 37)
 gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf
-pytest -q
-pytest -q -p data_on_postgresql tests/book-shop
+pytest -q -n auto
+pytest -q -n auto -p data_on_postgresql tests/book-shop
 prove -r -j2 --failures --comments --ext .bats --exec bats tests/scripts tests/host tests/cluster tests/workflows
 pytest -q tests/browser"
   rmdir "$TMPDIR" # nothing is left behind
