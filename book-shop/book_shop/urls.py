@@ -20,6 +20,7 @@ urlpatterns = [
     path("sitemap.xml", index, {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
     path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("favicon.ico", views.favicon, name="favicon"),
+    path("static/<path:name>", views.static_of_another_build),
     path("robots.txt", views.robots, name="robots"),
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),

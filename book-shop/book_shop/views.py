@@ -1,9 +1,12 @@
-"""What machines ask: is it alive, is it ready, which build is it, what may be crawled."""
+"""What machines ask: is it alive, is it ready, which build is it, what may be crawled, what belongs to a page."""
+
+import re
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.utils.log import log_response
@@ -74,3 +77,17 @@ def robots(request):
 def favicon(request):
     """Lead browsers to the icon, for the pages that don't name it: those of Django's admin."""
     return redirect(static("book_shop/icon.svg"))
+
+
+@never_cache
+@require_safe
+def static_of_another_build(request, name):
+    """Answer a page of another build with the static file as it is here: that build knows it by another hash.
+
+    While a deploy is on, a page may come from one build and its stylesheet be asked of the other, which would have none
+    for it. What this build has by that very name WhiteNoise has answered already.
+    """
+    plain = re.sub(r"\.[0-9a-f]{12}(?=\.[^./]+$)", "", name)
+    if plain not in staticfiles_storage.hashed_files:
+        raise Http404
+    return FileResponse(staticfiles_storage.open(staticfiles_storage.hashed_files[plain]))

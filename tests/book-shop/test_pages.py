@@ -170,5 +170,19 @@ def test_static_files_have_hashed_names_and_are_cached_for_good(client, db):
     assert client.get(address, headers={"accept-encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
 
 
+def test_a_static_file_of_another_build_is_answered_with_this_one_and_not_kept(client, db):
+    own = re.search(r'href="(/static/book_shop/style\.[0-9a-f]{12}\.css)"', text(client.get("/"))).group(1)
+    other = client.get("/static/book_shop/style.0123456789ab.css")
+    assert other.status_code == 200
+    assert other.getvalue() == client.get(own).getvalue()
+    assert other.headers["Content-Type"] == "text/css"
+    assert "no-store" in other.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", ["no/such.0123456789ab.css", "../settings.0123456789ab.py", "%2e%2e/manage.py"])
+def test_no_such_static_file(client, db, name):
+    assert client.get(f"/static/{name}").status_code == 404
+
+
 def test_the_footer_names_the_build(client, db):
     assert "Book Shop 1.2.3 · 0123456789ab<" in text(client.get("/"))

@@ -4,12 +4,13 @@ load road.bash
 
 teardown() { stop_load; } # one that a failed test has left
 
-@test "a changed template: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
+@test "a changed template and stylesheet: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
   prod=$(revision_at "$HTTP_PORT")
   pods=$(kubectl get pods -o name)
   sed -i 's/<body>/<body><p>changed by a test<\/p>/' "$SHOP"/book-shop/book_shop/templates/base.html
+  echo '/* changed by a test */' >>"$SHOP"/book-shop/book_shop/static/book_shop/style.css
   bump 1.1.0
-  commit "change the template, bump the version"
+  commit "change the template and the stylesheet, bump the version"
   run shop image push deploy-dev
   assert_success
   assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"

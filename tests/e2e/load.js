@@ -19,7 +19,7 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-// As browsers do: a page, its stylesheet, the covers it shows.
+// As browsers do: a page, its stylesheet, the covers it shows. The stylesheet stays that of the beginning, as on a page read before a deploy.
 export const setup = () => {
   const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
   return { prod: stylesheet(__ENV.HTTP_PORT), dev: stylesheet(__ENV.DEV_PORT) };

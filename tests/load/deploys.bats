@@ -10,6 +10,8 @@ STOCK=1000000
 setup_file() {
   shop demo
   bump 1.1.0
+  # The load goes on asking for the stylesheet of before.
+  echo '/* another */' >>"$SHOP"/book-shop/book_shop/static/book_shop/style.css
   commit "another version"
   shop image push promote
 }
