@@ -372,6 +372,14 @@ def on_cluster():
     raise say.WrongCall(f"PROD={prod} is no place for prod", "there is: host, cluster", "unset PROD")
 
 
+def with_data(*environments):
+    """The host, for what is done with the data of these environments there. Raises WrongCall if prod's is elsewhere."""
+    if "prod" in environments and on_cluster():
+        why = "PROD=cluster, and a cluster's database is backed up where it runs"
+        raise say.WrongCall("prod's data is not on the host", why, "scripts/cluster-data dump; or unset PROD")
+    return host()
+
+
 def plan(place, name, image):
     """What a deploy of the image would change, in the host's words. Exits with the host's status when it can't say."""
     status, answer = place.ask("plan", name, image)

@@ -37,6 +37,17 @@ $on_host prod"
   assert_failed 1 "there is no local host to reach" "remedy: make demo"
 }
 
+@test "backup: prod's data is not here when PROD says that it runs on a cluster" {
+  for environment in "" prod; do
+    # shellcheck disable=SC2086 # none or one
+    PROD=cluster verb backup $environment
+    assert_failed 2 "prod's data is not on the host" "PROD=cluster" "scripts/cluster-data dump"
+  done
+  assert_log ""
+  PROD=cluster verb backup dev
+  assert_success
+}
+
 @test "backup: -h and wrong calls" {
   for environment in stage "" "dev;id"; do
     verb backup "$environment"

@@ -53,6 +53,14 @@ Type prod to go on: the path
   assert_failed 1 "not confirmed"
 }
 
+@test "restore: prod's data is not here when PROD says that it runs on a cluster" {
+  PROD=cluster verb restore prod <<<prod
+  assert_failed 2 "prod's data is not on the host" "scripts/cluster-data"
+  assert_log ""
+  PROD=cluster verb restore dev <<<dev
+  assert_restored dev "$older"
+}
+
 @test "restore: no such backup, or none of that environment" {
   verb restore dev "$latest" <<<dev
   assert_failed 1 "dev has no backup $latest" "remedy: make backups"
