@@ -32,7 +32,7 @@ identities() {
 
 # start_load: a steady load on both ports until end_load, which fails if one request failed.
 start_load() {
-  k6 run --quiet --no-usage-report --address "$K6_API" --env DURATION=300s "$E2E/load.js" >"$BATS_TEST_TMPDIR/k6" 2>&1 &
+  k6 run --quiet --no-usage-report --address "$K6_API" --env DURATION=900s "$E2E/load.js" >"$BATS_TEST_TMPDIR/k6" 2>&1 &
   K6=$!
   until curl -fs "$K6_API/v1/status" | grep -q '"running":true'; do kill -0 "$K6" || fail "$(cat "$BATS_TEST_TMPDIR/k6")"; done
 }
