@@ -9,7 +9,7 @@ setup() {
   fake_in_shop scripts/demo/engine
   tools chmod install sha256sum
   local tool
-  for tool in curl ss sysctl bats prove xgettext chromium kubectl terraform; do logged "$tool"; done
+  for tool in curl ss sysctl bats prove xgettext jq openssl chromium kubectl terraform; do logged "$tool"; done
   # shellcheck disable=SC2016 # the fakes themselves expand them
   {
     logged apt-get 'if [ "${!#}" = docker-registry ]; then : >docker-registry_1_amd64.deb; else for package in "$@"; do : >"$TEST_DIR/installed-$package"; done; fi'
