@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# What the catalogue's list bears with 1, 2, 4 and 8 pods; what was seen goes to $REPORT. Twenty visitors ask again as soon as they are answered.
+load ../e2e/road.bash
+load machines.bash
+
+SECONDS_EACH=20
+
+# ticks: of this machine's processors since it started, idle ones and all.
+ticks() { awk '/^cpu / {for (i = 2; i <= 9; i++) all += $i; print $5 + $6, all}' /proc/stat; }
+
+@test "throughput with 1, 2, 4 and 8 pods: every request is answered" {
+  table=$BATS_TEST_TMPDIR/table seen=$BATS_TEST_TMPDIR/seen.json
+  cat >"$table" <<REPORT
+# The catalogue on many pods
+
+Made by \`make test-machines\` on $(date -u +%F): three machines, each a container on one with $(nproc) processors, and what asks beside them.
+Twenty visitors ask for \`/book-list\` again and again, for $SECONDS_EACH s; the processors' share is that of everything on the machine.
+
+| pods | requests a second | median | p99 | processors busy |
+|---|---|---|---|---|
+REPORT
+  kubectl delete hpa book-shop
+  for pods in 1 2 4 8; do
+    kubectl scale deployment/book-shop --replicas="$pods"
+    kubectl rollout status deployment/book-shop --timeout=200s
+    until [ "$(web_nodes | wc -w)" = "$pods" ]; do sleep 0.5; done
+    read -r idle all < <(ticks)
+    k6 run --quiet --no-usage-report --address 127.0.0.1:0 --summary-export "$seen" --env URL="http://localhost:$HTTP_PORT" --env VISITORS=20 \
+      --env PAGES=/book-list --env SECONDS="$SECONDS_EACH" "$BATS_TEST_DIRNAME/../bench/load.js"
+    read -r idle_then all_then < <(ticks)
+    jq -r --arg pods "$pods" --argjson busy $((100 - 100 * (idle_then - idle) / (all_then - all))) '.metrics |
+      "| \($pods) | \(.http_reqs.rate | round) | \(.http_req_duration.med | round) ms | \(.http_req_duration["p(99)"] | round) ms | \($busy) % |"' "$seen" >>"$table"
+    assert_equal "$pods pods: $(jq .metrics.http_req_failed.passes "$seen") failed" "$pods pods: 0 failed"
+  done
+  in_cluster "$SHOP/scripts/deploy" prod 1.1.0 # and the autoscaler has its say again
+  cat "$table" >&3
+  cp "$table" "$REPORT"
+}
