@@ -9,7 +9,7 @@ const books = JSON.parse(__ENV.BOOKS);
 const ports = { prod: __ENV.HTTP_PORT, dev: __ENV.DEV_PORT };
 const arrivals = (name, rate, timeUnit, environment) => ({
   exec: name, executor: 'constant-arrival-rate', rate, timeUnit, duration: __ENV.DURATION, gracefulStop: '40s',
-  preAllocatedVUs: 75, maxVUs: 150, env: { ENVIRONMENT: environment },
+  preAllocatedVUs: 150, maxVUs: 150, env: { ENVIRONMENT: environment },
 });
 
 export const options = {
