@@ -48,6 +48,11 @@ start_run() {
     --console-output "$BATS_TEST_TMPDIR/$1.placed" --summary-export "$BATS_TEST_TMPDIR/$1.json" "$BATS_TEST_DIRNAME/shop.js" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
   eval "K6_$1=$!"
   until curl -fs "127.0.0.1:$2/v1/status" | grep -q '"running":true'; do kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$1")"; done
+  # Ten seconds of requests have been answered: it is steady.
+  until [ "$(curl -fs "127.0.0.1:$2/v1/metrics/http_reqs" | jq '.data.attributes.sample.count')" -ge 500 ]; do
+    kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
+    sleep 0.5
+  done
 }
 # stop_run NAME PORT: $failed says what did not hold.
 stop_run() {
