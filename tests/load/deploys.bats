@@ -113,7 +113,7 @@ print(f"""# Deploys under load
 Made by `make test-load` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), with the host, its Kubernetes and what asks on one machine.
 
 In {seconds} s: {swaps} swaps of the snapshot, {swaps} rollouts of the release, {rollbacks} rollbacks of each, {installs} runs of the install script, at 100 requests a second:
-pages with their stylesheet and covers, and guests who buy.
+of those that read one is a page and five are its stylesheet and covers; and guests who buy.
 
 | connections | requests | failed | median | p99 | longest |
 |---|---|---|---|---|---|""")
