@@ -1,5 +1,6 @@
-// A steady load on both environments until its time ends: pages and what belongs to them, and guests who buy a copy of one book over and over. Each order whose placing was
-// confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the thresholds decide.
+// A steady load on both environments until its time ends: pages and what belongs to them, and guests who buy a copy of one book over and over. Each
+// order whose placing was confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the
+// thresholds decide.
 // BOOKS names the book, {"prod": its key there, "dev": ...}, at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
 import exec from 'k6/execution';
