@@ -20,7 +20,7 @@ from books.pages import Order
 # A column that PostgreSQL fills and Django's model does not know: SQLite has none.
 INDEXED = Func(template='"books_book"."words"', output_field=SearchVectorField())
 # Only so many matches are looked at: nobody reads further, and "the" matches half of the shop.
-MOST = 500
+MOST = 200
 # Words beyond which a search is a text.
 WORDS = 10
 
@@ -54,7 +54,8 @@ def search(books: QuerySet, text: str) -> Found:
         isbn = re.sub(r"[\s-]", "", text)
         isbn_13(isbn)
         return Found(books.filter(isbn=isbn), BY_TITLE)
-    words = re.findall(r"\w+", text.lower())[:WORDS]
+    # A repeated word would have its list of books read again.
+    words = list(dict.fromkeys(re.findall(r"\w+", text.lower())))[:WORDS]
     if not words:
         return Found(books.none(), BY_TITLE)
     if connection.vendor != "postgresql":

@@ -68,7 +68,7 @@ def pages(seed: int):
 
     chance = random.Random(seed)
     greatest = Book.objects.order_by("-pk").values_list("pk", flat=True)[0]
-    picked = [Book.objects.get(pk=chance.randint(1, greatest)) for _ in range(50)]
+    picked = [Book.objects.get(pk=chance.randint(1, greatest)) for _ in range(500)]
     rare = [word for book in picked for word in book.author.lower().split() if word in catalogue.RARE]
     shelves = list(Category.objects.values_list("slug", flat=True))
     deep = {}
