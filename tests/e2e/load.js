@@ -3,6 +3,7 @@
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { check } from 'k6';
+import { part, stylesheet } from '../lib/page.js';
 
 const arrivals = (name) => ({
   exec: name, executor: 'constant-arrival-rate', rate: 50, timeUnit: '1s', duration: __ENV.DURATION, preAllocatedVUs: 20, maxVUs: 100,
@@ -19,18 +20,12 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-// As browsers do: a page, its stylesheet, the covers it shows. The stylesheet stays that of the beginning, as on a page read before a deploy.
-export const setup = () => {
-  const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
-  return { prod: stylesheet(__ENV.HTTP_PORT), dev: stylesheet(__ENV.DEV_PORT) };
-};
+export const setup = () => ({ prod: stylesheet(__ENV.HTTP_PORT), dev: stylesheet(__ENV.DEV_PORT) });
 const pages = ['/', '/book-detail/1/', '/book-list', '/book-detail/2/'];
-const ask = (port, stylesheet) => {
-  const turn = exec.scenario.iterationInTest;
-  const paths = [pages[Math.floor(turn / 6) % pages.length], stylesheet, ...[1, 2, 3, 4].map((book) => `/book-cover/${book}.svg`)];
-  const answer = http.get(`http://localhost:${port}${paths[turn % paths.length]}`);
+const ask = (port, sheet) => {
+  const answer = http.get(`http://localhost:${port}${part(exec.scenario.iterationInTest, pages, sheet, [1, 2, 3, 4])}`);
   check(answer, { 'answered 200': (a) => a.status === 200 });
 };
 
-export const prod = (stylesheets) => ask(__ENV.HTTP_PORT, stylesheets.prod);
-export const dev = (stylesheets) => ask(__ENV.DEV_PORT, stylesheets.dev);
+export const prod = (sheets) => ask(__ENV.HTTP_PORT, sheets.prod);
+export const dev = (sheets) => ask(__ENV.DEV_PORT, sheets.dev);

@@ -5,6 +5,7 @@
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { check } from 'k6';
+import { part, stylesheet } from '../lib/page.js';
 
 const books = JSON.parse(__ENV.BOOKS);
 const ports = { prod: __ENV.HTTP_PORT, dev: __ENV.DEV_PORT };
@@ -35,18 +36,11 @@ const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, 
 const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: 'Amman', country: 'Jordan', payment: 'invoice' };
 let token; // of the guest's forms
 
-// As browsers do: a page, its stylesheet, the covers it shows.
-export const setup = () => {
-  const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
-  return { prod: stylesheet(ports.prod), dev: stylesheet(ports.dev) };
-};
-export const read = (stylesheets) => {
-  const book = `/book-detail/${books[__ENV.ENVIRONMENT]}/`;
-  const pages = ['/', book, '/book-list', book];
-  const turn = exec.scenario.iterationInTest;
-  const cover = `/book-cover/${books[__ENV.ENVIRONMENT]}.svg`;
-  const paths = [pages[Math.floor(turn / 6) % pages.length], stylesheets[__ENV.ENVIRONMENT], cover, cover, cover, cover];
-  const answer = http.get(url(paths[turn % paths.length]));
+export const setup = () => ({ prod: stylesheet(ports.prod), dev: stylesheet(ports.dev) });
+export const read = (sheets) => {
+  const book = books[__ENV.ENVIRONMENT];
+  const pages = ['/', `/book-detail/${book}/`, '/book-list', `/book-detail/${book}/`];
+  const answer = http.get(url(part(exec.scenario.iterationInTest, pages, sheets[__ENV.ENVIRONMENT], [book, book, book, book])));
   check(answer, { 'all of it: 200': (a) => a.status === 200 });
 };
 
