@@ -67,7 +67,7 @@ test-bench: setup ## make bench at its smallest: each part runs, and what is mov
 	@scripts/test bench
 
 .PHONY: bench-shop
-bench-shop: setup ## what the shop's pages take at a million books; a quarter of an hour
+bench-shop: setup ## what the shop's pages take at a million books; twenty minutes
 	@scripts/bench-shop
 
 .PHONY: format
