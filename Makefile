@@ -47,7 +47,7 @@ test: check ## check, then the whole path on a local host of its own
 	@scripts/test
 
 .PHONY: test-faults
-test-faults: setup ## what can go wrong in a deploy, for real; about half an hour
+test-faults: setup ## what can go wrong in a deploy, for real; about an hour
 	@scripts/test faults
 
 .PHONY: test-load
