@@ -112,6 +112,15 @@ def test_a_failure_at_import_ends_the_process():
     assert "no_such_module" in result.stdout + result.stderr
 
 
+def test_what_requests_need_is_loaded_before_them_and_nothing_the_collector_looks_at():
+    result = run(
+        "-c", "import gc, sys, book_shop.wsgi; print(gc.get_freeze_count(), len(gc.get_objects()), *sys.modules)"
+    )
+    frozen, looked_at, *modules = result.stdout.split()
+    assert int(frozen) > 20 * int(looked_at)
+    assert {"books.views", "orders.views"} <= {*modules}
+
+
 def test_settings_the_deployment_relies_on():
     result = run("-m", "gunicorn", "--print-config")
     lines = dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
