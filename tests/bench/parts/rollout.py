@@ -1,4 +1,4 @@
-"""A new release on Kubernetes under 100 requests a second: when it answers, and how many requests fail.
+"""A new release on Kubernetes under 100 requests a second, one of five a page: when it answers, and how many fail.
 
 The manifest of a tutorial runs in a namespace of its own, behind the same NGINX, with the same images and data. Both
 images are there already; only ours migrates.

@@ -1,4 +1,4 @@
-"""A new snapshot on Docker under 100 requests a second: when it answers, and how many requests fail.
+"""A new snapshot on Docker under 100 requests a second, one of five a page: when it answers, and how many fail.
 
 All ways run on the local host, behind its NGINX and on its PostgreSQL, with the same two images in turn, both of them
 there already. The others have a port of their own, which NGINX is led to before a run.
@@ -12,7 +12,7 @@ OURS, COMPOSE, RESTART = "make deploy-dev", "docker compose up -d --wait", "dock
 RUN, SCALE = "docker rm -f, docker run", "compose: scale up, then down"
 MIGRATING = "compose: migrate as ours does, up -d --wait"
 RATE = 100  # requests a second
-PAGES = "/book-detail/1/"
+PAGES = " ".join(["/book-detail/1/", *(f"/book-cover/{book}.svg" for book in (1, 2, 3, 4))])
 CASE = f"{RATE} requests/s"
 # NGINX's upstreams of both slots, led to the others' ports.
 LEAD = """
