@@ -13,7 +13,7 @@ teardown() { stop_shop; }
   assert_success
   assert_output ""
   assert_errors_whole "==> docs/bench/shop.md"
-  assert_log "python3 tests/bench/shop.py docs/bench/shop.md 300 1000 100000 1000000"
+  assert_log "python3 tests/bench/shop.py docs/bench/shop.md 500 1000 100000 1000000"
 }
 
 @test "bench-shop: another file, other sizes" {
