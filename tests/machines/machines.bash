@@ -14,6 +14,7 @@ start_machines() {
   "$SHOP/scripts/demo/machines-up"
   docker tag "$DEMO-database" "$POSTGRES_IMAGE"
   docker push -q "$POSTGRES_IMAGE" >/dev/null
+  docker image rm "$POSTGRES_IMAGE" >/dev/null # the registry has it; demo/down knows no such name
   docker exec "$DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
 
   cp "$BATS_TEST_DIRNAME"/overlay/* "$SHOP/k8s/overlays/cluster/"
