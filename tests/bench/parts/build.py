@@ -86,7 +86,7 @@ def laid(way: str, context: Path, mark: str) -> tuple[str, str]:
     (context / "Dockerfile").write_text(WAYS[way] or own.replace(CACHE, f"{CACHE},id={mark}"))
     lock = (context / "requirements.lock").read_text()
     package = re.search(rf"^{LEFT_OUT}==.*\n(?:[ ]+.*\n)*", lock, re.MULTILINE)[0]
-    lock = lock.replace(package, "")
+    lock = f"# {mark}\n{lock.replace(package, '')}"  # the builder has seen no such lock, in no run before
     (context / "requirements.lock").write_text(lock)
     return lock, package
 
