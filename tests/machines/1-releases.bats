@@ -6,13 +6,14 @@ load machines.bash
 
 setup_file() { start_machines; }
 teardown() { stop_runs; }
+two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; }
 
 @test "the shop's database, its place and its first release: each by one verb; the second time nothing changes" {
   url=$(ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
   DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
   in_cluster "$SHOP/scripts/deploy" prod 1.0.0
   # The first one begins with one pod; the autoscaler makes them two.
-  until [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; do sleep 0.5; done
+  await two_available
   run --separate-stderr in_cluster "$SHOP/scripts/deploy" prod 1.0.0
   assert_success
   # shellcheck disable=SC2154 # bats sets it

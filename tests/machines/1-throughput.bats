@@ -30,7 +30,7 @@ REPORT
       kubectl scale deployment/book-shop --replicas="$pods"
       may_take "$cpu"
       kubectl rollout status deployment/book-shop --timeout=200s
-      until [ "$(web_nodes | wc -w)" = "$pods" ]; do sleep 0.5; done
+      await web_pods "$pods"
       read -r idle all < <(ticks)
       k6 run --quiet --no-usage-report --address 127.0.0.1:0 --summary-export "$seen" --env URL="http://localhost:$HTTP_PORT" --env VISITORS=20 \
         --env PAGES=/book-list --env SECONDS="$SECONDS_EACH" "$BATS_TEST_DIRNAME/../bench/load.js"

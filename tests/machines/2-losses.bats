@@ -19,7 +19,7 @@ teardown() { stop_runs; }
 @test "a worker that is killed: what fails was under way there, and it is over within 40 s; no order is lost or doubled" {
   # One pod each: the drain has left both on one worker, and the one that follows a deleted one comes to the other.
   kubectl delete "$(kubectl get pods -l app.kubernetes.io/component=web -o name | tail -n 1)"
-  until [ "$(web_nodes)" = "worker-1 worker-2" ]; do sleep 0.5; done # those of before have gone
+  await web_on worker-1 worker-2 # those of before have gone
   start_runs
   killed=$(date +%s)
   docker kill "$DEMO-worker-2" >/dev/null

@@ -36,6 +36,16 @@ print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=
 ORDERS='from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'
 # web_nodes: where the shop's pods run.
 web_nodes() { kubectl get pods -l app.kubernetes.io/component=web --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | xargs; }
+web_on() { [ "$(web_nodes)" = "$*" ]; }
+web_pods() { [ "$(web_nodes | wc -w)" = "$1" ]; }
+# await CONDITION...: what has to become true, in 200 s at the most.
+await() {
+  local deadline=$((SECONDS + 200))
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "$* is not true after 200 s; the shop's pods run on: $(web_nodes)"
+    sleep 0.5
+  done
+}
 
 # start_runs: 100 requests a second, half of them over kept connections, until end_runs.
 start_runs() {
