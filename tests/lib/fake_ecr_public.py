@@ -1,60 +1,23 @@
 """A fake of ECR Public's API on a loopback port (AWS JSON 1.1), as far as Terraform and the verbs need it.
 
-It keeps repositories, their catalogue data and tags, and images as digests with tags; `calls` holds (operation,
-request) in their order. AWS_ENDPOINT_URL_ECR_PUBLIC points the AWS provider and boto3 at it. Errors have the names that
-the API model has.
+It keeps repositories, their catalogue data and tags, and images as digests with tags. AWS_ENDPOINT_URL_ECR_PUBLIC
+points the AWS provider and boto3 at it. Errors have the names that the API model has.
 """
 
 import base64
 import hashlib
-import http.server
-import json
-import threading
 import time
+
+from fake_api import Api, Refused
 
 ACCOUNT = "123456789012"
 ALIAS = "a1b2c3d4"  # of the registry: public.ecr.aws/a1b2c3d4
 
 
-class Refused(Exception):
-    """An error of the API, by its name."""
-
-
-class EcrPublic:
+class EcrPublic(Api):
     def __init__(self):
-        self.calls, self.repositories, self.catalog, self.tags, self.images = [], {}, {}, {}, {}
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "{}")
-                operation = self.headers["X-Amz-Target"].partition(".")[2]
-                fake.calls.append((operation, request))
-                try:
-                    method = getattr(fake, f"on_{operation}", None)
-                    if method is None:
-                        raise Refused("UnsupportedCommandException")
-                    status, answer = 200, method(**request)
-                except Refused as refused:
-                    status, answer = 400, {"__type": str(refused), "message": f"{refused} in {operation}"}
-                body = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__()
+        self.repositories, self.catalog, self.tags, self.images = {}, {}, {}, {}
 
     def found(self, name):
         if name not in self.repositories:

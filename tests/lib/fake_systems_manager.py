@@ -3,17 +3,16 @@
 A command is what terraform/ makes of it: the parameters must match the patterns in deploy.tf, and reach the text of
 commands/verb.sh as environment variables. `host` is the directory that stands for the instance's root. As in AWS, a
 command is unknown at first, says nothing before its end, and no more than 24,000 and 8,000 characters then.
-AWS_ENDPOINT_URL points boto3 at it. `calls` holds (operation, request) in their order.
+AWS_ENDPOINT_URL points boto3 at it.
 """
 
-import http.server
-import json
 import os
 import re
 import subprocess
-import threading
 import uuid
 from pathlib import Path
+
+from fake_api import Api, Refused
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 INSTANCE = "i-0123456789abcdef0"
@@ -23,49 +22,22 @@ INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2
 CUT = "\n--output truncated--"
 
 
-class Refused(Exception):
-    """An error of the API, by its name."""
-
-
-class SystemsManager:
+class SystemsManager(Api):
     def __init__(self, host, name="book-shop"):
-        self.host, self.name, self.calls, self.commands = Path(host), name, [], {}
+        super().__init__()
+        self.host, self.name, self.commands = Path(host), name, {}
         text = (TERRAFORM / "deploy.tf").read_text()
         self.verbs = {
             at: re.findall('"([a-z-]+)"', words) for at, words in re.findall(r"(data|dev|prod) += \[(.*)\]", text)
         }
         found = re.findall(r'(\w+) = {\s+description[^}]*?default +=\s+"(.*)"\s+allowedPattern = "(.*)"\n', text)
         self.parameters = {key: (default, pattern.replace("\\\\", "\\")) for key, default, pattern in found}
-        fake = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                operation = self.headers.get("X-Amz-Target", "").partition(".")[2]
-                try:
-                    request = json.loads(body) if operation else {}
-                    fake.calls.append((operation or "DescribeInstances", request))
-                    status, answer = 200, getattr(fake, f"on_{operation}")(**request) if operation else INSTANCES
-                except Refused as refused:
-                    status, answer = 400, {"__type": str(refused), "message": f"{refused} in {operation}"}
-                body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1" if operation else "text/xml")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, operation, body):
+        if operation:
+            return super().answer(operation, body)
+        self.calls.append(("DescribeInstances", {}))  # EC2 is asked by forms, and answers in XML
+        return "text/xml", INSTANCES
 
     def on_DescribeInstanceInformation(self, **_):
         return {"InstanceInformationList": [{"InstanceId": INSTANCE, "PingStatus": "Online"}]}

@@ -95,11 +95,12 @@ host_runs() {
   mkdir -p "$ENGINE/containers"
   echo "${1:-true}" >"$ENGINE/containers/$DEMO-host"
 }
+# cluster_there [CASES]: kubectl knows a cluster; it logs its calls and does what these branches of a case say besides.
+cluster_there() { logged kubectl 'case $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; '"${1:-}"' esac'; }
 # prod_on_cluster BODY: PROD=cluster, whose verbs log their calls and do what BODY says.
 prod_on_cluster() {
   export PROD=cluster
-  # shellcheck disable=SC2016 # the fake itself expands it
-  printf '#!/bin/bash\ncase $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; esac\n' | fake kubectl
+  cluster_there
   local name
   mkdir -p "$SHOP/scripts/cluster/bin"
   for name in deploy-prod rollback-prod plan status history logs url; do fake_in_shop "scripts/cluster/bin/$name" "$1"; done

@@ -6,12 +6,9 @@ setup() {
   unset CLUSTER
   export POSTGRES_IMAGE=postgres.example.org/postgres:16 ADMIN_URL='postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require'
   # shellcheck disable=SC2016 # the fake itself expands it
-  logged kubectl 'case $* in
-    *current-context) echo the-cluster ;;
-    *"config view"*) echo https://10.0.0.1:6443 ;;
+  cluster_there '
     *"apply --filename -") cat >"$ENGINE/pod" ;;
-    *" exec "*) case $* in *pg_dump*) printf "PGDMP\000\377" ;; *) cat >"$ENGINE/stdin" ;; esac; [ ! -f "$ENGINE/fails" ] || { echo "could not connect" >&2; exit 3; } ;;
-  esac'
+    *" exec "*) case $* in *pg_dump*) printf "PGDMP\000\377" ;; *) cat >"$ENGINE/stdin" ;; esac; [ ! -f "$ENGINE/fails" ] || { echo "could not connect" >&2; exit 3; } ;;'
 }
 teardown() { stop_shop; }
 

@@ -7,13 +7,10 @@ setup() {
   export DATABASE_URL=postgresql://shop:the-password@db.example.org/shop
   tools base64
   # shellcheck disable=SC2016 # the fake itself expands it
-  logged kubectl 'case $* in
-    *current-context) echo the-cluster ;;
-    *"config view"*) echo https://10.0.0.1:6443 ;;
+  cluster_there '
     *"get secret"*) [ ! -f "$ENGINE/secret" ] || cat "$ENGINE/secret" ;;
     *api-resources*) [ ! -f "$ENGINE/eks" ] || echo ingressclassparams.eks.amazonaws.com ;;
-    *"apply --filename -") cat >"$ENGINE/applied" ;;
-  esac'
+    *"apply --filename -") cat >"$ENGINE/applied" ;;'
 }
 teardown() { stop_shop; }
 

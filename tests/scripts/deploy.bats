@@ -77,12 +77,12 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
   assert_success
   assert_output "$REPOSITORY@$digest"
   assert_errors_whole $'==> cluster the-cluster, https://10.0.0.1:6443\n==> rolled out in the-cluster'
-  assert_log "scripts/cluster/bin/deploy-prod $REPOSITORY@$digest"
+  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/deploy-prod $REPOSITORY@$digest"
   prod_on_cluster 'echo "image: none"'
   : >"$LOG"
   PLAN=1 verb deploy prod
   assert_output "image: none"
-  assert_log "scripts/cluster/bin/plan prod $REPOSITORY@$digest"
+  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/plan prod $REPOSITORY@$digest"
   CLUSTER=another verb deploy prod
   assert_failed 1 "wrong cluster" "remedy: kubectl config use-context another"
   digest=$(in_registry "$(snapshot_of)")

@@ -59,7 +59,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback-prod $REPOS
   prod_on_cluster 'echo "{\"environments\": [{\"environment\": \"prod\", \"previous\": \"sha256:1\"}]}"'
   verb rollback prod
   assert_success
-  assert_log "scripts/cluster/bin/rollback-prod"
+  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/rollback-prod"
   PLAN=1 verb rollback prod
   assert_equal "$(tail -n 1 "$LOG")" "scripts/cluster/bin/plan prod $REPOSITORY@sha256:1"
 }
