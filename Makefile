@@ -55,7 +55,7 @@ test-load: setup ## swaps, rollouts and rollbacks under load: no request may fai
 	@scripts/test load
 
 .PHONY: bench
-bench: setup ## the road beside what people would use instead, or BENCH=<part> of it; about an hour
+bench: setup ## the road beside what people would use instead, or BENCH=<part> of it; more than half an hour
 	@scripts/bench $(BENCH)
 
 .PHONY: test-machines
