@@ -64,6 +64,24 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(grep -c true <<<"$output")" 2
 }
 
+@test "user-data: run again, it leaves no moment in which a file is not there" {
+  touch "$WORLD/cluster"
+  verb user-data "$REPOSITORY" localhost
+  run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
+  assert_success
+  export LAID=$TEST_DIR/laid
+  find "$HOST_ROOT/opt/book-shop" -type f >"$LAID"
+  # Looks round where install itself would: it has removed the file of before, and not yet written the new one.
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged install '
+    [[ " $* " != *" /dev/stdin "* ]] || { rm -f "${@: -1}" && while read -r file; do [ -e "$file" ] || echo "missing: $file" >>"$LOG"; done <"$LAID"; }
+    exec /usr/bin/install "$@"'
+  run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
+  assert_success
+  assert grep -q '^install .*/dev/stdin' "$LOG"
+  refute grep '^missing' "$LOG"
+}
+
 @test "user-data: without a directory it lays the host under /" {
   verb user-data "$REPOSITORY" localhost
   # shellcheck disable=SC2016 # as it is written there
