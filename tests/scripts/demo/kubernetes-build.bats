@@ -1,48 +1,108 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
+
+# The project's script and modules, over a Go that writes a file for each tool and a compiler that writes "pause".
 setup() {
   start_shop
   real demo/kubernetes-build
-  tools mv
-  fake_in_shop scripts/demo/base-image 'echo base:made'
-  directory=$TEST_DIR/cache/kubernetes
-  mkdir -p "$directory" # BuildKit makes it
+  tools awk cp cut head mv sha256sum tail touch
+  called_by root
+  logged apt-get
+  mkdir scripts/demo/kubernetes
+  cp -r "$ROOT/scripts/demo/kubernetes/modules" scripts/demo/kubernetes/
+  # shellcheck disable=SC2016 # the fakes themselves expand them
+  {
+    logged gcc 'while [ "$1" != -o ]; do shift; done; echo pause >"$2"'
+    logged go 'module=${PWD##*/}
+case $1 in
+  list) sed -n "s,^[a-z]*[[:space:]]*${!#} \(v[^ ]*\).*,\1,p" go.mod ;;
+  build)
+    [ "${GO_FAILS:-}" != "$module" ] || { echo "main.go:1: $module is broken"; exit 1; }
+    while [ "$1" != -o ]; do shift; done
+    for tool in $(grep -oE "[a-z0-9.]+/[^ ]+$" go.mod); do echo "$module" >"$2/${tool##*/}"; done
+    for number in $(seq 501); do echo "package/$number"; done ;;
+esac'
+    fake_in_shop scripts/demo/go 'echo go'
+  }
+  tools grep seq
 }
 teardown() { stop_shop; }
 
-@test "kubernetes-build: builds the servers and the pause image into the directory" {
-  verb demo/kubernetes-build "$directory"
+builds() { grep -c '^go build' "$LOG" || true; }
+
+@test "kubernetes-build: builds every server and tool, the pause image last, and prints their directory" {
+  verb demo/kubernetes-build
   assert_success
-  assert_output ""
-  assert_errors "==> building Kubernetes"
-  assert_log "scripts/demo/base-image host
-docker build --quiet --build-arg BASE_IMAGE=base:made --target servers --output type=local,dest=$directory scripts/demo/kubernetes
-docker build --quiet --build-arg BASE_IMAGE=base:made --target pause --tag localhost/pause:1 scripts/demo/kubernetes
-docker save localhost/pause:1"
+  directory=$output
+  assert_regex "$directory" "^$XDG_CACHE_HOME/book-shop/kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}\$"
+  for name in kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet \
+    containerd containerd-shim-runc-v2 ctr kine pause; do
+    [ -s "$directory/$name" ] || fail "$name is missing"
+  done
   assert_equal "$(cat "$directory/pause.tar")" "saved localhost/pause:1"
 }
 
-@test "kubernetes-build: the second time it does nothing" {
-  verb demo/kubernetes-build "$directory"
+@test "kubernetes-build: shows its progress" {
+  verb demo/kubernetes-build
+  assert_errors "==> building kubernetes from source (once)
+    250 packages compiled
+    500 packages compiled
+==> building containerd"
+  refute_errors package/1
+}
+
+@test "kubernetes-build: the second time it builds nothing, and prints the same directory" {
+  verb demo/kubernetes-build
+  first=$output
   : >"$LOG"
-  verb demo/kubernetes-build "$directory"
-  assert_success
+  verb demo/kubernetes-build
+  assert_output "$first"
   assert_errors_whole ""
   assert_log ""
 }
 
-@test "kubernetes-build: what fails half-way is done again" {
-  for command in build save; do
+@test "kubernetes-build: a build that failed shows why, and continues with the module that failed" {
+  for module in kubernetes containerd kine; do
+    GO_FAILS=$module verb demo/kubernetes-build
+    assert_failed 1 "main.go:1: $module is broken"
+    : >"$LOG"
+  done
+  verb demo/kubernetes-build
+  assert_success
+  assert_equal "$(builds)" 1 # kubernetes and containerd were built before
+}
+
+@test "kubernetes-build: an image that could not be saved is saved the next time, and nothing is built again" {
+  for command in import save; do
     touch "$ENGINE/fails-$command"
-    verb demo/kubernetes-build "$directory"
+    verb demo/kubernetes-build
     assert_failed 1 "the engine fails to $command"
     rm "$ENGINE/fails-$command"
+  done
+  : >"$LOG"
+  verb demo/kubernetes-build
+  assert_success
+  assert_equal "$(builds)" 0
+}
+
+@test "kubernetes-build: another go.sum is another build" {
+  verb demo/kubernetes-build
+  first=$output
+  for module in kubernetes containerd kine; do
     : >"$LOG"
-    verb demo/kubernetes-build "$directory"
+    echo "example.org/module v1.0.0 h1:x=" >>"scripts/demo/kubernetes/modules/$module/go.sum"
+    verb demo/kubernetes-build
     assert_success
-    assert_equal "$(wc -l <"$LOG")" 4
-    rm "$directory/pause.tar"
+    [ "$output" != "$first" ]
+    assert_equal "$(builds)" 3
   done
 }
 
-@test "kubernetes-build: -h and wrong calls" { assert_wrong_calls demo/kubernetes-build relative/directory "/a /b"; }
+@test "kubernetes-build: installs a C compiler where there is none" {
+  rm "$TEST_DIR/bin/gcc"
+  verb demo/kubernetes-build # the fake apt-get installs nothing
+  assert_equal "$(grep '^apt-get' "$LOG")" "$(apt_get update)
+$(apt_get install -y --no-install-recommends gcc libc6-dev)"
+}
+
+@test "kubernetes-build: -h and wrong calls" { assert_wrong_calls demo/kubernetes-build; }

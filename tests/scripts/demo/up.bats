@@ -7,7 +7,7 @@ setup() {
   # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
   fake_in_shop scripts/demo/base-image 'echo base:made'
-  fake_in_shop scripts/demo/kubernetes-build
+  fake_in_shop scripts/demo/kubernetes-build 'echo /cache/kubernetes-1.2.3-abc'
   script_is "first script"
   logged sysctl 'echo "kernel.panic = 0"'
   logged curl 'exit 6'
@@ -24,9 +24,13 @@ esac'
 teardown() { stop_shop; }
 
 script_is() { fake_in_shop scripts/user-data "echo '$1'"; } # what the install script is
+# Each group of calls is one step of up; the two inspections of ports and label are those of a host that is there.
 checked='scripts/demo/check-port HTTP_PORT 80 test-host
 scripts/demo/check-port DEV_PORT 8080 test-host
-scripts/demo/check-port REGISTRY_PORT 5000 test-registry'
+scripts/demo/check-port REGISTRY_PORT 5000 test-registry
+docker container inspect test-host'
+inspected='docker inspect -f {{index .Config.Labels "kubernetes"}} test-host
+docker inspect -f {{range .HostConfig.PortBindings}}{{(index . 0).HostPort}} {{end}} test-host'
 rendered() { echo "scripts/user-data $REPOSITORY localhost,127.0.0.1"; }
 saved='sysctl kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes vm.overcommit_memory'
 waited='docker exec test-host sh -c until [ -f /run/cloud-init/result.json ]; do sleep 0.5; done; cloud-init status >/dev/null'
@@ -37,22 +41,22 @@ docker network rm test-probe
 docker network create --subnet 172.30.0.0/16 test
 docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test'
 registry='docker container inspect test-registry
+scripts/demo/base-image host
 docker build --quiet --build-arg BASE_IMAGE=base:made --tag test-registry scripts/demo/registry
 docker run -d --name test-registry --init --stop-signal SIGTERM --restart unless-stopped --network test --network-alias registry -p 127.0.0.1:5000:5000 -v test-registry:/var/lib/registry test-registry'
-host() { # TARGET...: its build and run
-  echo "docker build --quiet --build-arg BASE_IMAGE=base:made $* --tag test-host --file scripts/demo/host/Dockerfile scripts/demo
-docker run -d --name test-host --hostname test-host --network test --ip 172.30.0.10 --privileged --cgroupns private --stop-timeout 60 \
+host() { # KUBERNETES TARGET...: its build and run
+  echo "docker build --quiet --build-arg BASE_IMAGE=base:made ${*:2} --tag test-host --file scripts/demo/host/Dockerfile scripts/demo
+docker volume inspect test-host
+docker run -d --name test-host --hostname test-host --label kubernetes=$1 --network test --ip 172.30.0.10 --privileged --cgroupns private --stop-timeout 60 \
 --tmpfs /run --tmpfs /run/lock -v test-host:/var -v $seed:/var/lib/cloud/seed/nocloud:ro -p 127.0.0.1:80:80 -p 127.0.0.1:8080:8080 test-host"
 }
 up_already="$checked
+$inspected
 $(REPOSITORY=localhost:1/book-shop rendered)
 docker network inspect test
 docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test
-docker container inspect test-host
-scripts/demo/base-image host
+scripts/demo/kubernetes-build
 docker container inspect test-registry
-docker container inspect test-host
-docker inspect -f {{range .HostConfig.PortBindings}}{{(index . 0).HostPort}} {{end}} test-host
 docker start test-host test-registry
 $waited"
 files() { (cd "$seed" && sha256sum -- *); }
@@ -62,18 +66,14 @@ files() { (cd "$seed" && sha256sum -- *); }
   assert_success
   assert_output ""
   assert_errors_whole $'==> registry on localhost:5000\n==> machine in a container\n==> cloud-init'
-  kubernetes=$XDG_CACHE_HOME/book-shop/kubernetes-1.20.2
   assert_log "$checked
 $(rendered)
 $saved
 $network
-docker container inspect test-host
 curl -fsSL -m 10 -o /dev/null -I https://github.com/k3s-io/k3s/releases
-scripts/demo/base-image host
+scripts/demo/kubernetes-build
 $registry
-docker container inspect test-host
-scripts/demo/kubernetes-build $kubernetes
-$(host --target host-with-kubernetes --build-context "kubernetes=$kubernetes")
+$(host kubernetes-1.2.3-abc --target host-with-kubernetes --build-context kubernetes=/cache/kubernetes-1.2.3-abc)
 $waited"
   assert_equal "$(cat "$seed/user-data")" "first script"
   assert_equal "$(cat "$seed/vendor-data")" "listen on 5000"
@@ -89,8 +89,8 @@ $waited"
   assert_success
   assert_equal "$(grep -E '^docker (build|run)' "$LOG")" "$(
     {
-      sed '1d; s/127.0.0.1:5000:/127.0.0.1:5001:/' <<<"$registry"
-      host --target host | sed 's/127.0.0.1:80:80 -p 127.0.0.1:8080:/127.0.0.1:81:80 -p 127.0.0.1:8081:/'
+      sed '1,2d; s/127.0.0.1:5000:/127.0.0.1:5001:/' <<<"$registry"
+      host k3s --target host | sed -e /inspect/d -e 's/127.0.0.1:80:80 -p 127.0.0.1:8080:/127.0.0.1:81:80 -p 127.0.0.1:8081:/'
     } | sed 's/--build-arg BASE_IMAGE=base:made //'
   )"
   refute grep kubernetes-build "$LOG"
@@ -102,7 +102,7 @@ $waited"
   CLOSED_NETWORK=1 verb demo/up
   assert_success
   refute grep curl "$LOG"
-  assert grep -F "scripts/demo/kubernetes-build $XDG_CACHE_HOME/book-shop/kubernetes-1.20.2" "$LOG"
+  assert grep -xF "scripts/demo/kubernetes-build" "$LOG"
   assert grep -F -- "--target host-with-kubernetes" "$LOG"
 }
 
@@ -118,6 +118,48 @@ $waited"
   [ ! -e "$ENGINE/ran" ]
 }
 
+@test "up: a host with k3s keeps it, and nothing is asked or built" {
+  fake_in_shop scripts/demo/base-image
+  logged curl
+  verb demo/up
+  : >"$LOG"
+  logged curl 'exit 6' # GitHub is out of reach now
+  verb demo/up
+  assert_success
+  refute grep -E 'curl|kubernetes-build|docker (build|run|stop)' "$LOG"
+}
+
+@test "up: a host whose container was removed is rebuilt on its volume, which is renewed first" {
+  echo renew >scripts/demo/host/renew-var
+  verb demo/up
+  rm "$ENGINE/containers/test-host"
+  : >"$LOG"
+  verb demo/up
+  assert_success
+  assert_errors "==> keeping the data in the volume test-host"
+  assert_equal "$(grep -oE '^docker (run --rm|run -d|stop|rm)' "$LOG")" $'docker run --rm\ndocker run -d'
+  assert_equal "$(cat "$ENGINE/given")" renew
+}
+
+@test "up: a host that was made with another Kubernetes is rebuilt, with the secrets that are not in its volume" {
+  echo renew >scripts/demo/host/renew-var
+  verb demo/up
+  for made_with in "" kubernetes-1.2.2-abc; do # none: before hosts had the label
+    echo "$made_with" >"$ENGINE/labels/test-host"
+    : >"$LOG"
+    : >"$ENGINE/given"
+    verb demo/up
+    assert_success
+    assert_errors "rebuilding it with kubernetes-1.2.3-abc and its data"
+    assert_equal "$(grep -oE '^docker (stop|rm|run -d)' "$LOG")" $'docker stop\ndocker rm\ndocker run -d'
+    case $made_with in
+      "") assert_equal "$(cat "$ENGINE/given")" $'files of - test-host:/etc/book-shop\nrenew' ;;
+      *) assert_equal "$(cat "$ENGINE/given")" renew ;;
+    esac
+    assert_equal "$(cat "$ENGINE/labels/test-host")" kubernetes-1.2.3-abc
+  done
+}
+
 @test "up: a host that is there on other ports is named with them" {
   verb demo/up
   HTTP_PORT=81 verb demo/up
@@ -130,7 +172,7 @@ $waited"
   : >"$LOG"
   verb demo/up
   assert_success
-  assert_equal "$(grep -E '^docker (build|run|start)' "$LOG")" "$(sed 1d <<<"$registry")
+  assert_equal "$(grep -E '^docker (build|run|start)' "$LOG")" "$(sed 1,2d <<<"$registry")
 docker start test-host test-registry"
 }
 
@@ -213,7 +255,7 @@ docker exec -i test-host bash"
   fake_in_shop scripts/user-data 'echo "not a repository" >&2; exit 2'
   verb demo/up
   assert_failure 2
-  assert_equal "$(grep -v '^scripts/' "$LOG" || true)" ""
+  assert_equal "$(grep -vE '^scripts/|^docker container inspect' "$LOG" || true)" ""
 }
 
 @test "up: -h and wrong calls" { assert_wrong_calls demo/up; }
