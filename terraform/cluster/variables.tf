@@ -23,11 +23,11 @@ variable "region" {
 variable "kubernetes_version" {
   type        = string
   description = "Kubernetes of the control plane; nodes follow it."
-  default     = "1.33"
+  default     = "1.36"
 
   validation {
-    condition     = can(regex("^1\\.(3[3-7])$", var.kubernetes_version))
-    error_message = "kubernetes_version must be 1.33 to 1.37: those are what scripts/check validates the manifests against."
+    condition     = can(regex("^1\\.(3[3-9]|[4-9][0-9])$", var.kubernetes_version))
+    error_message = "kubernetes_version must be 1.33 or newer, as in 1.36: the manifests need that."
   }
 }
 

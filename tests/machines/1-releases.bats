@@ -40,7 +40,7 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
 @test "a release that never gets ready is taken back, and says why" {
   bump 1.2.0
   sed -i 's/^wsgi_app = .*/wsgi_app = "book_shop.none"/' "$SHOP/book-shop/gunicorn.conf.py"
-  sed -i 's/progressDeadlineSeconds: 300/progressDeadlineSeconds: 40/' "$SHOP/k8s/overlays/cluster/nodes.yaml"
+  sed -i 's/progressDeadlineSeconds: 300/progressDeadlineSeconds: 40/' "$SHOP/k8s/overlays/original/nodes.yaml"
   commit "a shop that does not start"
   shop image push promote
   run in_cluster "$SHOP/scripts/deploy" prod

@@ -7,8 +7,6 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/book-shop
 export KUBECONFIG=$CACHE/demo/$DEMO/kubeconfig CLUSTER=$DEMO CLUSTER_URL=http://localhost:$HTTP_PORT POSTGRES_IMAGE=localhost:$REGISTRY_PORT/postgres:15
 WORK=${SHOP%/*}/machines
 mkdir -p "$WORK"
-ln -sf "$CACHE/kubernetes-1.20.2/kubectl" "$WORK/kubectl" # of the cluster's own version
-PATH=$WORK:$PATH
 
 start_machines() {
   "$SHOP/scripts/demo/machines-up"
@@ -17,7 +15,8 @@ start_machines() {
   docker image rm "$POSTGRES_IMAGE" >/dev/null # the registry has it; demo/down knows no such name
   docker exec "$DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
 
-  cp "$BATS_TEST_DIRNAME"/overlay/* "$SHOP/k8s/overlays/cluster/"
+  mv "$SHOP"/k8s/overlays/{cluster,original}
+  cp -r "$BATS_TEST_DIRNAME/overlay" "$SHOP/k8s/overlays/cluster"
   commit "manifests for the test cluster"
   shop image push promote
   bump 1.1.0

@@ -149,13 +149,14 @@ def test_pods_are_spread_over_nodes_and_zones_and_a_drain_takes_one_at_a_time(cl
     assert budget["maxUnavailable"] < least
 
 
-def test_a_pod_that_goes_has_the_time_that_its_steps_take(cluster):
-    pod = cluster["Deployment", "book-shop"]["spec"]["template"]["spec"]
+@pytest.mark.parametrize("overlay", ["single-node", "cluster"])
+def test_the_grace_period_is_longer_than_pre_stop_and_graceful_timeout(overlay):
+    pod = pods(render(overlay))["Deployment"]
     (web,) = pod["containers"]
-    _, wait = web["lifecycle"]["preStop"]["exec"]["command"]
+    wait = web["lifecycle"]["preStop"]["sleep"]["seconds"]
     settings = (ROOT / "book-shop/gunicorn.conf.py").read_text()
     graceful = int(settings.partition("graceful_timeout = ")[2].split()[0])
-    assert int(wait) + graceful < pod["terminationGracePeriodSeconds"]
+    assert wait + graceful < pod["terminationGracePeriodSeconds"]
 
 
 def test_the_shop_knows_its_own_address_besides_the_names_of_the_secret(cluster):

@@ -12,7 +12,7 @@ manifests() {
   docker create --name book-shop-manifests "$1" >/dev/null
   docker cp "book-shop-manifests:/app/k8s" "$work/k8s" >/dev/null || die "$1 carries no manifests: build it by 'make image'"
   cat >"$work/kustomization.yaml" <<YAML
-bases: [k8s/overlays/$overlay]
+resources: [k8s/overlays/$overlay]
 images: [{name: book-shop, newName: "$REPOSITORY", digest: "${1#*@}"}]
 YAML
   kubectl kustomize "$work" >"$work/manifests.yaml" || die "the manifests in $1 do not build"
