@@ -8,34 +8,50 @@ setup() {
   local step
   # shellcheck disable=SC2016 # the fake itself expands it
   for step in "${STEPS[@]}" scripts/status; do fake_in_shop "${step% *}" 'echo "answer of ${0##*/}"; call=${0#"$SHOP/"}${*:+ $*}; [ "$call" != "${FAILS:-}" ]'; done
-  fake_in_shop scripts/demo/up
+  tools cut grep sort
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/demo/up '[ "${FAILS:-}" != scripts/demo/up ]'
   fake_in_shop scripts/demo/sample-books
   export SHOP
 }
 teardown() { stop_shop; }
 
-@test "demo: the road step by step, each with the seconds so far; the answer is the table" {
+@test "demo: the path step by step, each with the seconds so far; the answer is the table" {
   verb demo/run
   assert_success
   assert_output "answer of status"
-  assert_log "$(printf '%s\n' "${STEPS[@]}" scripts/status)"
-  assert_equal "$(sed 's/\[ *[0-9]* s\]/[N s]/' "$TEST_DIR/stderr")" "\
-==> [N s] local host
-==> [N s] image
-==> [N s] push
-==> [N s] deploy dev
-==> [N s] promote
-==> [N s] deploy prod
-==> [N s] sample books
-==> [N s] done"
+  assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" scripts/status | sort)"
+  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' "$TEST_DIR/stderr")" "\
+local host and image
+push
+deploy dev and prod
+sample books
+done"
 }
 
-@test "demo: a step that fails is the last one, and there is no table" {
-  for failing in "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod"; do
+@test "demo: nothing is pushed before host and image are there, nothing is promoted before the push" {
+  verb demo/run
+  before() { [ "$(grep -nxF "$1" "$LOG" | cut -d: -f1)" -lt "$(grep -nxF "$2" "$LOG" | cut -d: -f1)" ]; }
+  for first in scripts/demo/up scripts/image; do before "$first" scripts/push; done
+  before scripts/push "scripts/deploy dev"
+  before scripts/push scripts/promote
+  before scripts/promote "scripts/deploy prod"
+  for first in "scripts/deploy dev" "scripts/deploy prod"; do before "$first" scripts/demo/sample-books; done
+}
+
+@test "demo: what a deploy reports is labelled with its environment" {
+  fake_in_shop scripts/deploy 'echo "==> migrate" >&2'
+  verb demo/run
+  assert_success
+  assert_errors "dev: ==> migrate" "prod: ==> migrate"
+}
+
+@test "demo: a step that fails ends it, and there is no table" {
+  for failing in "scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod"; do
     : >"$LOG"
     FAILS=$failing verb demo/run
     assert_failed 1 "==> "
-    assert_equal "$(sed -n '$p' "$LOG")" "$failing"
+    refute grep -E 'sample-books|status' "$LOG"
   done
 }
 
