@@ -54,6 +54,34 @@ host book_shop_prod,book_shop_prod_restored book_shop_prod 172.17.0.0/16 scram-s
 host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
 }
 
+@test "bootstrap-postgresql: data of an earlier host, without a configuration, gets a new cluster's, also when that was interrupted" {
+  data=$HOST_ROOT/var/lib/postgresql/15/main
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged pg_createcluster '[ ! -e "$WORLD/fails" ] || exit 1
+mkdir -p "$HOST_ROOT/etc/postgresql/$1/main/conf.d" "$HOST_ROOT/var/lib/postgresql/$1/main"
+: >"$HOST_ROOT/etc/postgresql/$1/main/pg_hba.conf"
+echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
+  for interrupted in no yes; do
+    rm -rf "$HOST_ROOT/etc/postgresql" "$data"
+    mkdir -p "$data"
+    echo kept >"$data/PG_VERSION"
+    if [ "$interrupted" = yes ]; then
+      touch "$WORLD/fails"
+      verb bootstrap-postgresql
+      assert_failure
+      rm "$WORLD/fails"
+    fi
+    verb bootstrap-postgresql
+    assert_success
+    assert_equal "$(cat "$data/PG_VERSION")" kept
+    refute [ -e "$data.kept" ]
+    assert grep -xF "systemctl start postgresql@15-main" "$LOG"
+  done
+  : >"$LOG"
+  verb bootstrap-postgresql
+  refute grep -E 'pg_createcluster|systemctl start' "$LOG"
+}
+
 @test "bootstrap-postgresql: the second run changes nothing: no restart, the same secrets" {
   verb bootstrap-postgresql
   before=$(tree "$HOST_ROOT" "$WORLD/passwords")

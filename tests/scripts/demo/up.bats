@@ -209,7 +209,7 @@ docker exec -i test-host bash"
 @test "up: a first boot that fails shows its last lines" {
   touch "$ENGINE/cloud-init-fails"
   verb demo/up
-  assert_failed 1 "E: no such package" "the install script failed on the local host; its last lines are above" "make demo-down demo"
+  assert_failed 1 "E: no such package" "the install script failed on the local host; its last lines are above" "docker rm -f test-host && make demo" "make demo-down demo"
   assert grep -xF "docker exec test-host tail -n 30 /var/log/cloud-init-output.log" "$LOG"
   verb demo/up # again: the failure is not forgotten
   assert_failed 1 "E: no such package"
