@@ -10,18 +10,42 @@ teardown() { stop_shop; }
 
 compiled() { echo "uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.10 --custom-compile-command make lock $*"; }
 
-@test "lock: the application first, then the tests within the application's versions" {
+OF_SHOP=(book-shop/pyproject.toml --output-file book-shop/requirements.lock)
+OF_VERBS=(scripts/requirements.in --constraints book-shop/requirements.lock --output-file scripts/requirements.lock)
+OF_TESTS=(tests/requirements.in --constraints book-shop/requirements.lock --constraints scripts/requirements.lock --output-file tests/requirements.lock)
+
+@test "lock: the application first, then the verbs, then the tests, each within the versions before it" {
   verb lock
   assert_success
   assert_output ""
-  assert_log "$(compiled book-shop/pyproject.toml --output-file book-shop/requirements.lock)
-$(compiled tests/requirements.in --constraints book-shop/requirements.lock --output-file tests/requirements.lock)"
+  assert_log "$(compiled "${OF_SHOP[@]}")
+$(compiled "${OF_VERBS[@]}")
+$(compiled "${OF_TESTS[@]}")"
 }
 
 @test "lock: what can't be resolved stops it" {
-  FAILS=book-shop/pyproject.toml verb lock
+  FAILS=scripts/requirements.in verb lock
   assert_failure 1
-  assert_log "$(compiled book-shop/pyproject.toml --output-file book-shop/requirements.lock)"
+  assert_log "$(compiled "${OF_SHOP[@]}")
+$(compiled "${OF_VERBS[@]}")"
+}
+
+pins() { grep -oE '^[a-z0-9.-]+==[^ ]+' "$ROOT/$1/requirements.lock" | sort; } # LOCK
+patterns() { pins "$1" | sed "s/==.*/==/; s/^/^/"; }
+@test "the lock files can be installed into one environment: a package has the same version in each" {
+  local one other
+  for one in book-shop scripts tests; do
+    [ "$(pins "$one" | grep -c '')" -gt 5 ]
+    for other in book-shop scripts tests; do
+      run comm -3 <(pins "$one" | grep -f <(patterns "$other")) <(pins "$other" | grep -f <(patterns "$one"))
+      assert_output ""
+    done
+  done
+}
+
+@test "the lock files name no package index" {
+  run grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,tests}/requirements.lock
+  assert_failure 1
 }
 
 @test "lock: -h and wrong calls" { assert_wrong_calls lock; }
