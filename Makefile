@@ -24,158 +24,194 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
-setup: ## install what the other targets need: a virtual environment, test tools, a Docker engine
+setup: ## install everything for development; the other targets install what they need by themselves
 	@scripts/setup
+
+.PHONY: setup-run
+setup-run: ## install what run needs: the book shop's Python packages
+	@scripts/setup run
+
+.PHONY: setup-deploy
+setup-deploy: ## install what the verbs of a deploy need: their Python packages, kubectl
+	@scripts/setup deploy
+
+.PHONY: setup-image
+setup-image: ## the same and a Docker engine
+	@scripts/setup image
+
+.PHONY: setup-demo
+setup-demo: ## the same and the tools that start the local host
+	@scripts/setup demo
+
+.PHONY: setup-infra
+setup-infra: ## install what infra needs: the packages of a deploy, Terraform
+	@scripts/setup infra
+
+.PHONY: setup-tools
+setup-tools: ## install formatters, linters and test libraries
+	@scripts/setup tools
+
+.PHONY: setup-check
+setup-check: ## install what check needs: all of the tests' tools, no Docker engine
+	@scripts/setup check
+
+.PHONY: setup-test
+setup-test: ## install everything, as setup does
+	@scripts/setup test
 
 .PHONY: doctor
 doctor: ## say what this machine has and what it lacks
 	@scripts/doctor
 
 .PHONY: run
-run: setup ## run the book shop here, on SQLite, without containers
+run: setup-run ## run the book shop here, on SQLite, without containers
 	@scripts/run
 
 .PHONY: check
-check: setup ## format and lint check, unit tests; no Docker engine
+check: setup-check ## format and lint check, unit tests; no Docker engine
 	@scripts/check
 
 .PHONY: test
-test: check ## check, then the whole path on a local host of its own
+test: check setup-test ## check, then the whole path on a local host of its own
 	@scripts/test
 
+.PHONY: test-e2e
+test-e2e: setup-test ## the whole path alone, without check
+	@scripts/test e2e
+
 .PHONY: test-faults
-test-faults: setup ## what can go wrong in a deploy, for real; about an hour
+test-faults: setup-test ## what can go wrong in a deploy, for real; about an hour
 	@scripts/test faults
 
 .PHONY: test-load
-test-load: setup ## swaps, rollouts and rollbacks under load: no request may fail
+test-load: setup-test ## swaps, rollouts and rollbacks under load: no request may fail
 	@scripts/test load
 
 .PHONY: bench
-bench: setup ## the road beside what people would use instead, or BENCH=<part> of it; more than half an hour
+bench: setup-test ## the road beside what people would use instead, or BENCH=<part> of it; more than half an hour
 	@scripts/bench $(BENCH)
 
 .PHONY: test-machines
-test-machines: setup ## the release on a cluster of three machines: rollouts, a drain, a machine lost
+test-machines: setup-test ## the release on a cluster of three machines: rollouts, a drain, a machine lost
 	@scripts/test machines
 
 .PHONY: test-bench
-test-bench: setup ## make bench at its smallest: each part runs, and what is moved or lost is counted
+test-bench: setup-test ## make bench at its smallest: each part runs, and what is moved or lost is counted
 	@scripts/test bench
 
 .PHONY: bench-shop
-bench-shop: setup ## what the shop's pages take at a million books; twenty minutes
+bench-shop: setup-run setup-tools ## what the shop's pages take at a million books; twenty minutes
 	@scripts/bench-shop
 
 .PHONY: format
-format: setup ## format the sources
+format: setup-tools ## format the sources
 	@scripts/format
 
 .PHONY: lock
-lock: setup ## resolve the Python dependencies anew and lock them with hashes
+lock: setup-tools ## resolve the Python dependencies anew and lock them with hashes
 	@scripts/lock
 
 .PHONY: version
-version: ## print the version
+version: setup-deploy ## print the version
 	@scripts/version
 
 .PHONY: image
-image: ## build the image of HEAD
+image: setup-image ## build the image of HEAD
 	@scripts/image
 
 .PHONY: push
-push: ## push it under its snapshot tag
+push: setup-deploy ## push it under its snapshot tag
 	@scripts/push
 
 .PHONY: promote
-promote: ## give HEAD's snapshot the release tag
+promote: setup-deploy ## give HEAD's snapshot the release tag
 	@scripts/promote
 
 .PHONY: deploy-dev
-deploy-dev: ## serve HEAD's snapshot: Docker, :8080
+deploy-dev: setup-deploy ## serve HEAD's snapshot: Docker, :8080
 	@scripts/deploy dev
 
 .PHONY: deploy-prod
-deploy-prod: ## serve HEAD's release: Kubernetes, :80
+deploy-prod: setup-deploy ## serve HEAD's release: Kubernetes, :80
 	@scripts/deploy prod
 
 .PHONY: smoke-dev
-smoke-dev: ## ask :8080 at its public address whether HEAD's snapshot answers
+smoke-dev: setup-deploy ## ask :8080 at its public address whether HEAD's snapshot answers
 	@scripts/smoke dev
 
 .PHONY: smoke-prod
-smoke-prod: ## ask :80 at its public address whether HEAD's release answers
+smoke-prod: setup-deploy ## ask :80 at its public address whether HEAD's release answers
 	@scripts/smoke prod
 
 .PHONY: release-check
-release-check: ## refuse a version that is released already, before anything is done for it
+release-check: setup-deploy ## refuse a version that is released already, before anything is done for it
 	@scripts/release check
 
 .PHONY: release
-release: ## tag HEAD and release it on GitHub, once prod serves it
+release: setup-deploy ## tag HEAD and release it on GitHub, once prod serves it
 	@scripts/release
 
 .PHONY: rollback-dev
-rollback-dev: ## serve the snapshot before, or TO=<tag>
+rollback-dev: setup-deploy ## serve the snapshot before, or TO=<tag>
 	@scripts/rollback dev $(TO)
 
 .PHONY: rollback-prod
-rollback-prod: ## serve the release before, or TO=<version>
+rollback-prod: setup-deploy ## serve the release before, or TO=<version>
 	@scripts/rollback prod $(TO)
 
 .PHONY: status
-status: ## what the host serves
+status: setup-deploy ## what the host serves
 	@scripts/status
 
 .PHONY: history-dev
-history-dev: ## the last deploys of dev: who, what, how they ended
+history-dev: setup-deploy ## the last deploys of dev: who, what, how they ended
 	@scripts/history dev
 
 .PHONY: history-prod
-history-prod: ## the last deploys of prod
+history-prod: setup-deploy ## the last deploys of prod
 	@scripts/history prod
 
 .PHONY: summary
-summary: ## what the host serves and how long each step took, as Markdown
+summary: setup-deploy ## what the host serves and how long each step took, as Markdown
 	@scripts/summary
 
 .PHONY: logs-dev
-logs-dev: ## the snapshot's last log lines
+logs-dev: setup-deploy ## the snapshot's last log lines
 	@scripts/logs dev
 
 .PHONY: logs-prod
-logs-prod: ## the release's last log lines
+logs-prod: setup-deploy ## the release's last log lines
 	@scripts/logs prod
 
 .PHONY: backup
-backup: ## back up the data of both, as each night
+backup: setup-deploy ## back up the data of both, as each night
 	@scripts/backup
 
 .PHONY: backups
-backups: ## list the backups
+backups: setup-deploy ## list the backups
 	@scripts/backups
 
 .PHONY: restore-dev
-restore-dev: ## give the snapshot the data of its latest backup; asks
+restore-dev: setup-deploy ## give the snapshot the data of its latest backup; asks
 	@scripts/restore dev
 
 .PHONY: restore-prod
-restore-prod: ## give the release the data of its latest backup; asks
+restore-prod: setup-deploy ## give the release the data of its latest backup; asks
 	@scripts/restore prod
 
 .PHONY: prune
-prune: ## say which old snapshots the registry can do without
+prune: setup-deploy ## say which old snapshots the registry can do without
 	@scripts/prune
 
 .PHONY: prune-now
-prune-now: ## delete them
+prune-now: setup-deploy ## delete them
 	@scripts/prune -y
 
 .PHONY: infra-bootstrap
-infra-bootstrap: ## make the bucket of Terraform's state, once
+infra-bootstrap: setup-infra ## make the bucket of Terraform's state, once
 	@scripts/infra bootstrap
 
 .PHONY: infra
@@ -183,15 +219,15 @@ infra: infra-bootstrap ## the host on AWS: show the plan, ask, apply
 	@scripts/infra apply
 
 .PHONY: infra-plan
-infra-plan: ## show what infra would change
+infra-plan: setup-infra ## show what infra would change
 	@scripts/infra plan
 
 .PHONY: infra-output
-infra-output: ## print what the other verbs need of it, as JSON
+infra-output: setup-infra ## print what the other verbs need of it, as JSON
 	@scripts/infra output
 
 .PHONY: infra-destroy
-infra-destroy: ## delete all of it; asks for the name
+infra-destroy: setup-infra ## delete all of it; asks for the name
 	@scripts/infra destroy
 
 .PHONY: infra-cluster
@@ -199,39 +235,39 @@ infra-cluster: infra-bootstrap ## a Kubernetes cluster on AWS and its database: 
 	@scripts/infra cluster apply
 
 .PHONY: infra-cluster-plan
-infra-cluster-plan: ## show what infra-cluster would change
+infra-cluster-plan: setup-infra ## show what infra-cluster would change
 	@scripts/infra cluster plan
 
 .PHONY: infra-cluster-output
-infra-cluster-output: ## print what the runbook needs of it, as JSON
+infra-cluster-output: setup-infra ## print what the runbook needs of it, as JSON
 	@scripts/infra cluster output
 
 .PHONY: infra-cluster-destroy
-infra-cluster-destroy: ## delete all of it; asks for the name
+infra-cluster-destroy: setup-infra ## delete all of it; asks for the name
 	@scripts/infra cluster destroy
 
 .PHONY: cluster-setup
-cluster-setup: ## give the shop its place in kubectl's current cluster; shows it, asks
+cluster-setup: setup-deploy ## give the shop its place in kubectl's current cluster; shows it, asks
 	@scripts/cluster-setup
 
 .PHONY: cluster-data-create
-cluster-data-create: ## the shop's role and database on a server; prints its DATABASE_URL
+cluster-data-create: setup-deploy ## the shop's role and database on a server; prints its DATABASE_URL
 	@scripts/cluster-data create
 
 .PHONY: cluster-data-dump
-cluster-data-dump: ## print the cluster's data as a dump
+cluster-data-dump: setup-deploy ## print the cluster's data as a dump
 	@scripts/cluster-data dump
 
 .PHONY: cluster-data-load
-cluster-data-load: ## give the cluster the data of a dump (stdin); asks
+cluster-data-load: setup-deploy ## give the cluster the data of a dump (stdin); asks
 	@scripts/cluster-data load
 
 .PHONY: github
-github: ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
+github: setup-infra ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
 	@scripts/github-setup
 
 .PHONY: demo
-demo: setup ## the whole road on this machine: registry, host, image, both environments
+demo: setup-demo ## the whole road on this machine: registry, host, image, both environments
 	@scripts/demo/run
 
 .PHONY: demo-down

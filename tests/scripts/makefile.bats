@@ -29,9 +29,9 @@ make_it() {
   [ "${#TARGETS[@]}" -gt 15 ]
   for target in "${TARGETS[@]}"; do
     run grep -B1 "^$target:" Makefile
-    assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z -]+)? ## .+\$"
+    assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z0-9 -]+)? ## .+\$"
     run recipe "$target"
-    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z-]+)*( \$\((TO|BENCH)\))?$'
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((TO|BENCH)\))?$'
   done
 }
 
@@ -60,30 +60,61 @@ make_it() {
     assert_success
     [ "$target" = help ] || assert_equal "$(sed -n '$p' <<<"$output")" "$(recipe "$target" | tr -d '$' | sed 's/([A-Z]*)$//')"
   done
+  make_it rollback-prod TO=1.2.3
+  assert_log $'scripts/setup deploy\nscripts/rollback prod 1.2.3'
+  make_it bench BENCH=promotion
+  assert_log $'scripts/setup test\nscripts/bench promotion'
+}
+
+@test "make: each target installs what it needs first, once a run" {
+  local purpose targets
   make_it image push deploy-dev promote deploy-prod
   assert_success
-  assert_log "scripts/image
+  assert_log "scripts/setup image
+scripts/image
+scripts/setup deploy
 scripts/push
 scripts/deploy dev
 scripts/promote
 scripts/deploy prod"
-  make_it rollback-prod TO=1.2.3
-  assert_log "scripts/rollback prod 1.2.3"
-  make_it bench BENCH=promotion
-  assert_log $'scripts/setup\nscripts/bench promotion'
-  make_it demo
-  assert_log $'scripts/setup\nscripts/demo/run'
   make_it test
-  assert_log $'scripts/setup\nscripts/check\nscripts/test'
+  assert_log $'scripts/setup check\nscripts/check\nscripts/setup test\nscripts/test'
+  make_it test-e2e
+  assert_log $'scripts/setup test\nscripts/test e2e'
+  while read -r purpose targets; do
+    for target in $targets; do
+      make_it "$target"
+      assert_equal "$(sed '/^scripts\/setup/!Q' "$LOG")" "scripts/setup ${purpose//,/$'\nscripts/setup '}" "$target"
+      CHECKED+=" $target "
+    done
+  done <<'PURPOSES'
+run run
+check check test
+tools format lock
+run,tools bench-shop
+test test-e2e test-faults test-load test-machines test-bench bench
+demo demo
+image image
+infra infra infra-bootstrap infra-plan infra-output infra-destroy infra-cluster infra-cluster-plan infra-cluster-output infra-cluster-destroy github
+deploy version push promote deploy-dev deploy-prod smoke-dev smoke-prod release-check release rollback-dev rollback-prod status history-dev history-prod
+deploy summary logs-dev logs-prod backup backups restore-dev restore-prod prune prune-now cluster-setup cluster-data-create cluster-data-dump cluster-data-load
+PURPOSES
+  for target in "${TARGETS[@]}"; do
+    case $target in
+      help | doctor | demo-down | setup*) make_it "$target" && refute grep -q "scripts/setup" <(sed 1d "$LOG") ;;
+      *) [[ $CHECKED == *" $target "* ]] || fail "$target: of which purpose is it?" ;;
+    esac
+  done
 }
 
+in_order() { printf '%s\n' "scripts/setup image" scripts/image "scripts/setup deploy" scripts/push "$@"; }
 @test "make: with -j the order stays, and after a failure nothing is run" {
   make_it -j8 image push deploy-dev
-  assert_log $'scripts/image\nscripts/push\nscripts/deploy dev'
+  assert_log "$(in_order 'scripts/deploy dev')"
   assert grep -x .NOTPARALLEL: Makefile
   FAILS=scripts/push make_it image push deploy-dev
   assert_failure 2
-  assert_log $'scripts/image\nscripts/push'
+  assert_log "$(in_order)"
 }
 
 @test "make: what varies per place has a default and can be set, before or behind the word make" {

@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
 
-# A machine that has everything but what setup itself makes.
+# A machine that has every tool and no environment. Each lock file of the shop has one package.
 setup() {
   start_shop
   real setup
   called_by root
   fake_in_shop scripts/demo/engine
-  tools chmod install sha256sum
+  tools chmod cp find flock install sha256sum sort touch
   local tool
-  for tool in curl ss sysctl bats prove xgettext jq openssl chromium kubectl terraform; do logged "$tool"; done
+  for tool in curl update-ca-certificates ss sysctl bats prove xgettext jq openssl chromium terraform; do logged "$tool"; done
   # shellcheck disable=SC2016 # the fakes themselves expand them
   {
     logged apt-get 'if [ "${!#}" = docker-registry ]; then : >docker-registry_1_amd64.deb; else for package in "$@"; do : >"$TEST_DIR/installed-$package"; done; fi'
@@ -20,156 +20,273 @@ case "$*" in
     echo "python3 $*" >>"$LOG"
     mkdir -p "$3/bin"
     cp "$TEST_DIR/bin/pip" "$3/bin/pip"
+    : >"$3/bin/python3"
+    chmod +x "$3/bin/python3"
     ;;
   "-c import ensurepip") [ ! -f "$TEST_DIR/no-ensurepip" ] || [ -f "$TEST_DIR/installed-python3-venv" ] ;;
   *) exec "$PYTHON" "$@" ;;
 esac'
-    logged pip '[ ! -f "$TEST_DIR/pip-fails" ]'
+    logged pip 'echo "what pip says"; [ ! -f "$TEST_DIR/pip-fails" ] || { touch .venv/half-installed; exit 1; }'
   }
-  tools cp
   export PYTHON TEST_DIR
+  unset PROD
   mkdir tests
-  echo 'django==5.2 --hash=sha256:aa' >book-shop/requirements.lock
-  echo 'pytest==9 --hash=sha256:bb' >tests/requirements.lock
+  for directory in book-shop scripts tests; do
+    rm -f "$directory/requirements.lock"
+    echo "package==1 --hash=sha256:aa # of $directory" >"$directory/requirements.lock"
+  done
 }
 teardown() { stop_shop; }
 
-locked_packages() { printf 'python3 -m venv .venv\npip --quiet --disable-pip-version-check install --no-deps --require-hashes --requirement=book-shop/requirements.lock --requirement=tests/requirements.lock'; }
+venv="python3 -m venv .venv"
+pip() { # DIRECTORY...
+  echo "pip --quiet --disable-pip-version-check install --no-compile --no-deps --require-hashes --only-binary :all: $(printf -- '--requirement=%s/requirements.lock\n' "$@" | paste -sd' ')"
+}
 registry() { printf '%s\n' "$(apt_get update)" "apt-get -qq -o APT::Sandbox::User=root download docker-registry" "dpkg-deb -x docker-registry_1_amd64.deb ."; }
-
-@test "setup: makes the virtual environment and the tests' registry, then sees to the engine" {
-  verb setup
-  assert_success
+# set_up PURPOSE...: with an empty log. Nothing may come to stdout.
+set_up() {
+  : >"$LOG"
+  verb setup "$@"
   assert_output ""
-  assert_errors_whole $'==> installing the locked Python packages\n==> fetching a registry for the tests'
-  assert_log "$(locked_packages)
+}
+
+@test "setup: installs for each purpose what it needs and nothing else, and the second time nothing" {
+  local purpose
+  for purpose in run deploy image demo infra tools check test; do
+    rm -rf .venv
+    set_up "$purpose"
+    assert_success
+    case $purpose in
+      run) expected="$venv"$'\n'$(pip book-shop) ;;
+      deploy | infra) expected="$venv"$'\n'$(pip scripts) ;;
+      image | demo) expected="$venv"$'\n'$(pip scripts)$'\nscripts/demo/engine' ;;
+      tools) expected="$venv"$'\n'$(pip tests) ;;
+      check) expected="$venv"$'\n'$(pip book-shop scripts tests)$'\n'$(registry) ;;
+      test) expected="$venv"$'\n'$(pip book-shop scripts tests)$'\n'$(registry)$'\nscripts/demo/engine' ;;
+    esac
+    assert_log "$expected"
+    set_up "$purpose"
+    assert_success
+    assert_errors_whole ""
+    refute grep -vx scripts/demo/engine "$LOG" # it finds its own engine running
+  done
+  rmdir "$TMPDIR" # nothing is left behind
+}
+
+@test "setup: without a purpose it installs everything" {
+  set_up
+  assert_success
+  assert_errors_whole $'==> installing the Python packages of book-shop scripts tests\nwhat pip says\n==> fetching a registry for the tests'
+  assert_log "$venv
+$(pip book-shop scripts tests)
 $(registry)
 scripts/demo/engine"
   assert_equal "$(cat .venv/bin/docker-registry)" "the registry"
   [ -x .venv/bin/docker-registry ]
-  rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "setup: the second time it only sees to the engine" {
-  verb setup
-  : >"$LOG"
-  verb setup
+@test "setup: each tool that a purpose needs and the machine lacks comes from the distribution" {
+  local purpose tool
+  while read -r purpose tool package; do
+    mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
+    set_up "$purpose"
+    assert_success
+    assert_errors "==> installing $package"
+    assert_equal "$(sed 2q "$LOG")" "$(apt_get update)"$'\n'"$(apt_get install -y --no-install-recommends "$package")"
+    mv "$TEST_DIR/away" "$TEST_DIR/bin/$tool"
+  done <<'TOOLS'
+image curl curl
+image update-ca-certificates ca-certificates
+demo ss iproute2
+demo sysctl procps
+infra curl curl
+check bats bats
+check prove perl
+check xgettext gettext
+check jq jq
+check openssl openssl
+check ss iproute2
+TOOLS
+}
+
+@test "setup: a tool that the purpose does not need is not installed" {
+  for tool in curl update-ca-certificates ss sysctl bats prove xgettext jq openssl chromium terraform; do rm "$TEST_DIR/bin/$tool"; done
+  for purpose in run deploy tools; do
+    set_up "$purpose"
+    assert_success
+    refute grep apt-get "$LOG"
+  done
+}
+
+@test "setup: the verbs on a cluster need jq, those on a host do not" {
+  rm "$TEST_DIR/bin/jq"
+  PROD=host set_up deploy
+  refute grep apt-get "$LOG"
+  PROD=cluster set_up deploy
   assert_success
-  assert_errors_whole ""
-  assert_log "scripts/demo/engine"
+  assert_log "$(apt_get update)"$'\n'"$(apt_get install -y --no-install-recommends jq)"
 }
 
-@test "setup: a changed lock file is installed, and only that" {
-  verb setup
-  echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
-  : >"$LOG"
-  verb setup
-  assert_success
-  assert_log "$(locked_packages)
-scripts/demo/engine"
-}
-
-@test "setup: tools that are missing come from the distribution, with one update" {
-  rm "$TEST_DIR/bin/bats" "$TEST_DIR/bin/prove"
+@test "setup: several missing tools are one installation, with one update" {
+  rm "$TEST_DIR/bin/bats" "$TEST_DIR/bin/prove" "$TEST_DIR/bin/ss"
   touch "$TEST_DIR/no-ensurepip"
-  verb setup
+  set_up test
   assert_success
-  assert_errors "==> installing bats perl python3-venv"
+  assert_errors "==> installing bats iproute2 perl python3-venv"
   assert_log "$(apt_get update)
-$(apt_get install -y --no-install-recommends bats perl python3-venv)
-$(locked_packages)
+$(apt_get install -y --no-install-recommends bats iproute2 perl python3-venv)
+$venv
+$(pip book-shop scripts tests)
 $(registry | sed 1d)
 scripts/demo/engine"
 }
 
+@test "setup: purposes add up in any order, and each lock file is installed once" {
+  set_up tools
+  set_up deploy
+  assert_log "$(pip scripts)"
+  set_up run tools
+  assert_log "$(pip book-shop)"
+  set_up check
+  assert_log "$(registry)"
+  rm -rf .venv
+  set_up run deploy
+  assert_log "$venv"$'\n'"$(pip book-shop scripts)"
+  set_up tools
+  assert_log "$(pip tests)"
+}
+
+@test "setup: a changed lock file is installed, and only that" {
+  set_up check
+  echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
+  set_up check
+  assert_success
+  assert_log "$(pip tests)"
+  set_up check
+  assert_log ""
+}
+
+@test "setup: what another version's lock file replaced is installed again" {
+  cp tests/requirements.lock "$TEST_DIR/tests.lock"
+  cp scripts/requirements.lock "$TEST_DIR/scripts.lock"
+  set_up deploy tools
+  echo 'shared==2 --hash=sha256:cc' | tee -a tests/requirements.lock >>scripts/requirements.lock
+  set_up deploy # brings version 2
+  cp "$TEST_DIR/tests.lock" tests/requirements.lock
+  cp "$TEST_DIR/scripts.lock" scripts/requirements.lock
+  set_up tools
+  assert_log "$(pip tests)"
+}
+
+@test "setup: an interrupted installation is begun again, in an empty environment" {
+  set_up tools
+  touch "$TEST_DIR/pip-fails"
+  set_up run
+  assert_failure 1
+  assert_log "$(pip book-shop)"
+  rm "$TEST_DIR/pip-fails"
+  set_up run
+  assert_success
+  assert_log "$venv"$'\n'"$(pip book-shop)"
+  [ ! -e .venv/half-installed ]
+  set_up run
+  assert_log ""
+  set_up tools # was in the environment of before
+  assert_log "$(pip tests)"
+}
+
+@test "setup: an environment whose Python is gone is made again" {
+  set_up run
+  rm .venv/bin/python3
+  ln -s /nowhere/python3 .venv/bin/python3
+  # shellcheck disable=SC2016 # the fake itself expands it
+  sed -i 's|: >"$3/bin/python3"|rm "$3/bin/python3"; &|' "$TEST_DIR/bin/python3"
+  set_up run
+  assert_success
+  assert_log "$venv"$'\n'"$(pip book-shop)"
+}
+
+@test "setup: a second setup waits for the first" {
+  mkfifo "$TEST_DIR/go-on"
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged pip ': >"$TEST_DIR/pip-runs"; read -r <"$TEST_DIR/go-on"'
+  PATH=$TEST_DIR/bin scripts/setup run 3>&- &
+  until [ -e "$TEST_DIR/pip-runs" ]; do kill -0 $!; done
+  assert_equal "$(flock -n scripts/setup echo free || echo taken)" taken
+  echo >"$TEST_DIR/go-on"
+  wait $!
+  assert_equal "$(flock -n scripts/setup echo free || echo taken)" free
+}
+
+@test "setup: the engine does not inherit the lock of the installation" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/demo/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
+  set_up image
+  assert_success
+}
+
+@test "setup: leaves the target's stdin alone" {
+  logged pip cat
+  left=$({ PATH=$TEST_DIR/bin scripts/setup run 2>/dev/null && cat; } <<<"a dump")
+  assert_equal "$left" "a dump"
+}
+
 @test "setup: the browser of the tests is the distribution's, or Playwright's where that is a snap" {
-  verb setup
+  set_up check
   rm "$TEST_DIR/bin/chromium"
-  : >"$LOG"
-  verb setup
+  set_up check
   assert_success
   assert_errors_whole "==> installing Chromium"
   assert_log "$(apt_get update)
-$(apt_get install -y --no-install-recommends chromium fonts-noto-core)
-scripts/demo/engine"
+$(apt_get install -y --no-install-recommends chromium fonts-noto-core)"
   logged snap
   # shellcheck disable=SC2016 # the fake itself expands it
   logged playwright 'mkdir "$PLAYWRIGHT_BROWSERS_PATH"'
   mv "$TEST_DIR/bin/playwright" .venv/bin/
-  : >"$LOG"
-  verb setup
-  verb setup
+  set_up check
   assert_success
-  assert_log "playwright install --with-deps chromium
-scripts/demo/engine
-scripts/demo/engine"
-}
-
-@test "setup: kubectl is the distribution's, or the snap where there are snaps" {
-  verb setup
-  rm "$TEST_DIR/bin/kubectl"
-  : >"$LOG"
-  verb setup
-  assert_success
-  assert_errors_whole "==> installing kubectl"
-  assert_log "$(apt_get update)
-$(apt_get install -y --no-install-recommends kubernetes-client)
-scripts/demo/engine"
-  logged snap
-  : >"$LOG"
-  verb setup
-  assert_success
-  assert_log "snap install kubectl --classic
-scripts/demo/engine"
+  assert_log "playwright install --with-deps chromium"
+  set_up check
+  assert_log ""
 }
 
 @test "setup: root is asked for by sudo, and only for what needs it" {
   rm "$TEST_DIR/bin/bats"
   called_by someone
-  verb setup
+  set_up check
   assert_success
   assert_equal "$(grep '^sudo ' "$LOG")" "\
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get update)
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recommends bats)"
 }
 
-@test "setup: packages that could not be installed are tried again" {
-  touch "$TEST_DIR/pip-fails"
-  verb setup
-  assert_failure 1
-  assert_log "$(locked_packages)"
-  rm "$TEST_DIR/pip-fails"
-  : >"$LOG"
-  verb setup
-  assert_success
-  assert_equal "$(sed 2q "$LOG")" "$(locked_packages)"
-}
-
 @test "setup: an engine that can't be had is a failure" {
   fake_in_shop scripts/demo/engine 'echo "no engine" >&2; exit 1'
-  verb setup
+  verb setup image
   assert_failed 1 "no engine"
 }
 
 @test "setup: a Python that is too old is named before anything is done" {
   # shellcheck disable=SC2016 # the fake itself expands it
   logged python3 'case $1 in -c) exit 1 ;; esac; echo Python 3.9.2'
-  verb setup
+  verb setup run
   assert_failed 1 "Python 3.10 or newer is needed, this is Python 3.9.2"
   refute [ -e .venv ]
   refute grep -v python3 "$LOG"
 }
 
-@test "setup: -h and wrong calls" { assert_wrong_calls setup; }
+@test "setup: -h and wrong calls" { assert_wrong_calls setup nothing "run nothing"; }
 
 @test "setup: Terraform is fetched where there is none, and only the archive that was pinned is unpacked" {
   rm "$TEST_DIR/bin/terraform"
   # shellcheck disable=SC2016 # the fake itself expands it
   logged curl '[[ "$*" =~ -o\ ([^ ]+) ]] && echo "not Terraform" >"${BASH_REMATCH[1]}"'
-  verb setup
+  verb setup infra
   assert_failed 1 "the Terraform archive is not the one that was pinned"
   [ ! -e .venv/bin/terraform ]
   logged curl 'exit 6'
-  verb setup
+  verb setup infra
   assert_failed 1 "Terraform can't be downloaded"
+  verb setup deploy
+  assert_success
 }

@@ -24,10 +24,11 @@ teardown() { stop_shop; }
 timed="
 | step | time | result |
 | --- | --- | --- |
-| scripts/setup | 0.1 s | ok |
+| scripts/setup deploy | 1.0 s | ok |
+| scripts/setup infra | 0.2 s | **failed (1)** |
 | scripts/deploy dev | 12.3 s | **failed (1)** |
 | echo a \\| b | 0.0 s | ok |"
-steps() { printf '%s\n' "0.1 0 scripts/setup" "12.3 1 scripts/deploy dev" "0.0 0 echo a | b" >"$TEST_DIR/steps"; }
+steps() { printf '%s\n' "1.0 0 scripts/setup deploy" "0.9 0 scripts/setup image" "0.2 1 scripts/setup infra" "12.3 1 scripts/deploy dev" "0.0 0 echo a | b" >"$TEST_DIR/steps"; }
 
 @test "summary: on a terminal, what is served" {
   verb summary
@@ -86,13 +87,14 @@ $timed"
   assert_output --partial "Error 3"
   awk 'NR == 1 {exit !($1 >= 0.2)}' "$STEPS" # at least what it slept
   assert_equal "$(sed -E 's/^[0-9]+\.[0-9] /SECONDS /' "$STEPS")" "SECONDS 0 scripts/setup
+SECONDS 0 scripts/setup deploy
 SECONDS 3 scripts/push"
   run make setup
   assert_success
   assert_output "said 0"
   STEPS='' run make setup
   assert_output "said 0"
-  assert_equal "$(grep -c '' "$TEST_DIR/steps")" 3
+  assert_equal "$(grep -c '' "$TEST_DIR/steps")" 4
 }
 
 @test "summary: -h and wrong calls" { assert_wrong_calls summary dev; }
