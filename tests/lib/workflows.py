@@ -54,6 +54,8 @@ def starts(workflow, branch):
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["push", branch]:
-            print("\n".join(name for name, workflow in workflows().items() if starts(workflow, branch)))
+            for name, workflow in workflows().items():
+                if starts(workflow, branch):
+                    print(name)
         case _:
             sys.exit(__doc__)
