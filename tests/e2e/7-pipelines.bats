@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # The workflow files themselves, run by act on this machine: a push starts what GitHub would start, by each file's own `on:`, and the jobs
-# meet the local host, its registry and a small GitHub. Not as on GitHub: the runner is this machine, where `make setup` has nothing to do;
-# AWS credentials are a stand-in that says what it was asked for; `make check` and `make test` (which this is a part of) pass or fail as the
+# meet the local host, its registry and a small GitHub. Not as on GitHub: the runner is this machine, where setup has nothing to do;
+# AWS credentials are a stand-in that says what it was asked for; `make check` and `make test-e2e` (which this is a part of) pass or fail as the
 # commit says.
 load road.bash
 load ../lib/github.bash
@@ -107,7 +107,6 @@ everything() {
   on_dev 7.1.0
   assert_equal "$status" 0
   assert_equal "$(steps_run)" "make check
-make setup
 make image
 make push
 make deploy-dev
@@ -133,12 +132,10 @@ make summary"
   assert_equal "$status" 0
   assert_equal "$(steps_run)" "make check
 make release-check
-make setup
 make promote
 make deploy-prod
 make smoke-prod
 make summary
-make setup
 make release
 make summary"
   assert_equal "$(digest_of 7.2.0)" "$snapshot"
@@ -157,14 +154,17 @@ make summary"
   assert_equal "$(everything)" "$before"
 }
 
-@test "a push to another branch deploys nothing" {
+@test "a push to another branch starts nothing; its pull request is checked once and deploys nothing" {
   before=$(everything)
   git -C "$SHOP" switch -q -C feature/dev
   bump 7.3.0
   commit "not yet"
   push feature/dev
   assert_equal "$status" 0
-  assert_equal "$(steps_run)" $'make check\nmake test\nmake test'
+  assert_equal "$(steps_run)" ""
+  event 'pull_request {"number": 1, "pull_request": {"head": {"ref": "feature/dev"}, "base": {"ref": "dev"}}}' check.yml
+  assert_equal "$status" 0
+  assert_equal "$(steps_run)" $'make check\nmake test-e2e\nmake test-e2e'
   assert_equal "$(everything)" "$before"
 }
 
@@ -222,7 +222,7 @@ make summary"
   new=$(git -C "$SHOP" rev-parse dev)
   by_hand rollback-dev
   assert_equal "$status" 0
-  assert_equal "$(steps_run)" $'make setup\nmake rollback-dev\nmake summary'
+  assert_equal "$(steps_run)" $'make rollback-dev\nmake summary'
   assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$dev $new"
   by_hand rollback-prod
   assert_equal "$status" 0
@@ -233,7 +233,7 @@ make summary"
   assert_output --regexp "prod +http://localhost:$HTTP_PORT +7.2.0"
   by_hand prune
   assert_equal "$status" 0
-  assert_equal "$(steps_run)" $'make setup\nmake prune-now\nmake summary'
+  assert_equal "$(steps_run)" $'make prune-now\nmake summary'
   assert_equal "$(identities && tags | grep -v SNAPSHOT)" "$before"
   for version in 7.2.0 7.5.0; do assert_regex "$(digest_of "$version")" '^sha256:'; done
 }
