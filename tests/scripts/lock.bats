@@ -12,15 +12,17 @@ compiled() { echo "uv pip compile --quiet --upgrade --universal --generate-hashe
 
 OF_SHOP=(book-shop/pyproject.toml --output-file book-shop/requirements.lock)
 OF_VERBS=(scripts/requirements.in --constraints book-shop/requirements.lock --output-file scripts/requirements.lock)
+OF_GO=(scripts/demo/kubernetes/go.in --output-file scripts/demo/kubernetes/go.lock)
 OF_TESTS=(tests/requirements.in --constraints book-shop/requirements.lock --constraints scripts/requirements.lock --output-file tests/requirements.lock)
 
-@test "lock: the application first, then the verbs, then the tests, each within the versions before it" {
+@test "lock: the application first, then the verbs, then the tests, each within the versions before it; Go by itself" {
   verb lock
   assert_success
   assert_output ""
   assert_log "$(compiled "${OF_SHOP[@]}")
 $(compiled "${OF_VERBS[@]}")
-$(compiled "${OF_TESTS[@]}")"
+$(compiled "${OF_TESTS[@]}")
+$(compiled "${OF_GO[@]}")"
 }
 
 @test "lock: what can't be resolved stops it" {
@@ -44,7 +46,8 @@ patterns() { pins "$1" | sed "s/==.*/==/; s/^/^/"; }
 }
 
 @test "the lock files name no package index" {
-  run grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,tests}/requirements.lock
+  run grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,tests}/requirements.lock \
+    "$ROOT/scripts/demo/kubernetes/go.lock"
   assert_failure 1
 }
 
