@@ -4,7 +4,7 @@ setup() {
   start_shop
   real demo/base-image
   called_by root
-  tools chmod cp mv
+  tools chmod cp flock mv
   registry_answers 000
   # shellcheck disable=SC2016 # the fake itself expands it
   logged mmdebstrap '[ ! -f "$ENGINE/../archive-fails" ] || { echo half >"${!#}"; exit 1; }; echo "a root" >"${!#}"'
@@ -96,6 +96,7 @@ sudo rm -rf"
   verb demo/base-image app
   assert_failed 1 "making the base image"
   refute grep import "$LOG"
+  rm "$XDG_CACHE_HOME/book-shop/"*.lock
   rmdir "$XDG_CACHE_HOME/book-shop" "$TMPDIR"
   mkdir "$TMPDIR"
   rm "$TEST_DIR/archive-fails"

@@ -5,7 +5,7 @@ load ../../lib/shop.bash
 setup() {
   start_shop
   real demo/kubernetes-build
-  tools awk cp cut head mv sha256sum tail touch
+  tools awk cp cut flock head mv sha256sum tail touch
   called_by root
   logged apt-get
   mkdir scripts/demo/kubernetes
@@ -44,7 +44,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
 
 @test "kubernetes-build: shows its progress" {
   verb demo/kubernetes-build
-  assert_errors "==> building kubernetes from source (once)
+  assert_errors "==> building kubernetes
     250 packages compiled
     500 packages compiled
 ==> building containerd"
