@@ -31,11 +31,13 @@ verb() {
   CLUSTER_STATE=$(mktemp -d)
   host_verb "$@" 3>&-
   rm -rf "$CLUSTER_STATE"
-  local file
-  for file in current previous manifests.yaml; do
-    jq -je --arg file "$file" '.data[$file]' "$WORLD/memory.json" >"$STATE/prod/$file" || rm "$STATE/prod/$file"
-  done
-  jq -j '.data["deploys.jsonl"] // ""' "$WORLD/memory.json" >"$STATE/deploys.jsonl"
+  local file text
+  rm -f "$STATE"/prod/{current,previous,manifests.yaml}
+  : >"$STATE/deploys.jsonl"
+  while IFS= read -r -d $'\1' file && IFS= read -r -d $'\1' text; do
+    [ "$file" = deploys.jsonl ] || file=prod/$file
+    printf %s "$text" >"$STATE/$file"
+  done < <(jq -j '.data // {} | to_entries[] | .key, "\u0001", .value, "\u0001"' "$WORLD/memory.json")
 }
 eval "host_$(declare -f killed_at)"
 killed_at() {
