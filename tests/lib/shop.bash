@@ -6,7 +6,10 @@ load /usr/lib/bats/bats-assert/load
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 OCI=$ROOT/tests/lib/oci.py
-PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+# Asked once a file: each of its tests loads this again.
+SHOP_PYTHON=${SHOP_PYTHON:-$(python3 -c 'import sys; print(sys.executable)')}
+export SHOP_PYTHON
+PYTHON=$SHOP_PYTHON
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR PLAN PROD CLUSTER
@@ -141,8 +144,8 @@ verb() {
   status=0
   PATH=$TEST_DIR/bin "${VERBS:-$SHOP/scripts}/$1" "${@:2}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
   # shellcheck disable=SC2034 # bats-assert reads it
-  output=$(cat "$TEST_DIR/stdout")
-  errors=$(cat "$TEST_DIR/stderr")
+  output=$(<"$TEST_DIR/stdout")
+  errors=$(<"$TEST_DIR/stderr")
 }
 assert_errors() { # TEXT...: each is in stderr
   local text
