@@ -1,6 +1,7 @@
 """The shop's own settings, imported in an environment that is the same everywhere.
 
-TEST_DATABASE_URL=postgresql://... runs the tests on that server (in a database of their own, test_NAME).
+The tests that use Django's database run on a PostgreSQL that shop_fixtures.py starts. TEST_DATABASE_URL names another
+database: sqlite://:memory:, or postgresql://... for a server (they make a database of their own there, test_NAME).
 """
 
 import os

@@ -4,7 +4,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 PASSWORD = "a long pass phrase"
 NEW = {"username": "lina", "password1": PASSWORD, "password2": PASSWORD, "email": ""}
 PLACES = [

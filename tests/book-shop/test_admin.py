@@ -6,6 +6,8 @@ from books.admin import BookAdmin
 from books.models import Book, Category
 from django.conf import settings
 
+pytestmark = pytest.mark.sqlite
+
 BOOK = {
     "title": "Dune",
     "author": "Frank Herbert",

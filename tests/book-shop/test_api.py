@@ -8,6 +8,8 @@ from books.models import Book, Category
 from hypothesis import given, settings
 from schemathesis import GenerationMode
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def dune(make_books):

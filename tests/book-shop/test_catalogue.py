@@ -8,6 +8,8 @@ from books.catalogue import SORTS
 from books.models import Book, Category
 from books.pages import SIZE
 
+pytestmark = pytest.mark.sqlite
+
 DEALT = [
     (title, 1900 + 7 * place % 90, place % 6, 500 + 37 * place % 900) for place, title in enumerate("abcdefghij" * 6)
 ]

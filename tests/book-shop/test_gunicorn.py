@@ -170,9 +170,8 @@ def test_invented_methods_make_no_metrics_of_their_own(serve, database_url):
     assert b"AAA" not in metrics and b"BBB" not in metrics
 
 
-def test_a_restarted_postgresql_costs_no_failed_request(serve, database):
-    assert run("manage.py", "migrate", DATABASE_URL=database).returncode == 0
-    server = serve(DATABASE_URL=database)
+def test_a_restarted_postgresql_costs_no_failed_request(serve, migrated_database):
+    server = serve(DATABASE_URL=migrated_database)
 
     def ask(count):
         """Ask so many times at once, so that every thread has a connection of its own."""
@@ -180,7 +179,7 @@ def test_a_restarted_postgresql_costs_no_failed_request(serve, database):
             return {answer[0] for answer in pool.map(lambda _: get(server, "/readyz"), range(count))}
 
     others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
         for _ in range(5):
             assert ask(40) == {200}
         held = connection.execute(f"SELECT count(*) {others}").fetchone()[0]

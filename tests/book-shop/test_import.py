@@ -12,6 +12,8 @@ from books.models import Book, Category
 from django.core.management import CommandError, call_command
 from shop_program import LIMIT, PROJECT, environment
 
+pytestmark = pytest.mark.sqlite
+
 DUNE = {
     "isbn": "978-0-441-01359-3",
     "title": "Dune",

@@ -1,11 +1,13 @@
 """manage.py migrate on a real PostgreSQL, and the rule that old code works on the new schema."""
 
+import re
 import shutil
 import subprocess
 import sys
 
 import psycopg
 import pytest
+from shop_fixtures import create_database
 from shop_program import LIMIT, PROJECT, environment, run
 
 HERE = PROJECT.parent / "tests/book-shop"
@@ -75,12 +77,13 @@ def test_a_second_migration_waits_for_the_first(database):
     assert "Applying books.0001_initial... OK" in said
 
 
-def test_a_migration_that_waits_is_in_no_index_s_way(database):
-    migrate(database)
-    with psycopg.connect(database, autocommit=True) as first:
+def test_a_migration_that_waits_is_in_no_index_s_way(migrated_database):
+    with psycopg.connect(migrated_database, autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(%s)", [0x626F6F6B73])
         command = [sys.executable, "manage.py", "migrate", "--noinput"]
-        second = subprocess.Popen(command, cwd=PROJECT, env=environment(DATABASE_URL=database), stdout=subprocess.PIPE)
+        second = subprocess.Popen(
+            command, cwd=PROJECT, env=environment(DATABASE_URL=migrated_database), stdout=subprocess.PIPE
+        )
         while not waiting(first):
             assert second.poll() is None
         first.execute("CREATE INDEX CONCURRENTLY one_more ON books_book (reviewer)")
@@ -89,14 +92,13 @@ def test_a_migration_that_waits_is_in_no_index_s_way(database):
     assert second.returncode == 0
 
 
-def test_a_migration_that_was_broken_off_is_done_again_over_its_remains(database):
-    migrate(database)
-    with psycopg.connect(database, autocommit=True) as remains:
+def test_a_migration_that_was_broken_off_is_done_again_over_its_remains(migrated_database):
+    with psycopg.connect(migrated_database, autocommit=True) as remains:
         remains.execute("DELETE FROM django_migrations WHERE app = 'books' AND name > '0003'")
         remains.execute(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('book_words'::regclass, 'book_year'::regclass)"
         )
-        assert "Applying books.0003_indexes... OK" in migrate(database)
+        assert "Applying books.0003_indexes... OK" in migrate(migrated_database)
         assert remains.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
 
 
@@ -116,6 +118,16 @@ def test_a_table_in_use_fails_the_migration_instead_of_stopping_the_shop(databas
 
 # Expand, then contract
 
+OPERATIONS = {
+    'migrations.RemoveField("book", "reviewer")': "DROPPING columns",
+    'migrations.RenameField("book", "author", "writer")': "RENAMING columns",
+    'migrations.RenameModel("Book", "Work")': "RENAMING tables",
+    'migrations.DeleteModel("Book")': "DROPPING table",
+    'migrations.AddField("book", "isbn", models.TextField(default=""))': "NOT NULL constraint on columns",
+    'migrations.AddField("book", "isbn", models.TextField(null=True))': None,
+    'migrations.AddField("book", "isbn", models.TextField(db_default=""))': None,
+}
+
 
 def lint(database, project=PROJECT):
     """The linter's exit status and what it says of the shop's migrations, by the SQL that PostgreSQL would run."""
@@ -132,21 +144,24 @@ def test_the_code_of_before_works_on_the_schema_of_each_migration(database):
     assert status == 0, said
 
 
-@pytest.mark.parametrize(
-    ("operation", "fault"),
-    [
-        ('migrations.RemoveField("book", "reviewer")', "DROPPING columns"),
-        ('migrations.RenameField("book", "author", "writer")', "RENAMING columns"),
-        ('migrations.RenameModel("Book", "Work")', "RENAMING tables"),
-        ('migrations.DeleteModel("Book")', "DROPPING table"),
-        ('migrations.AddField("book", "isbn", models.TextField(default=""))', "NOT NULL constraint on columns"),
-        ('migrations.AddField("book", "isbn", models.TextField(null=True))', None),
-        ('migrations.AddField("book", "isbn", models.TextField(db_default=""))', None),
-    ],
-)
-def test_a_migration_that_would_break_the_code_of_before_is_found(database, tmp_path, operation, fault):
-    project = shutil.copytree(PROJECT, tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
+@pytest.fixture(scope="module")
+def linted(postgresql, tmp_path_factory):
+    """Return what the linter prints of a migration for each operation, all linted by one process."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.sqlite3")
+    project = shutil.copytree(PROJECT, tmp_path_factory.mktemp("lint") / "app", ignore=ignored)
     last = sorted(path.stem for path in (project / "books/migrations").glob("0*.py"))[-1]
-    (project / "books/migrations/9999_new.py").write_text(MIGRATION.format(last=last, operation=operation))
-    status, said = lint(database, project)
-    assert (status, fault is None or fault in said) == (int(fault is not None), True), said
+    for number, operation in enumerate(OPERATIONS):
+        (project / f"books/migrations/99{number:02}_new.py").write_text(
+            MIGRATION.format(last=last, operation=operation)
+        )
+    status, said = lint(create_database(postgresql), project)
+    assert status == 1, said
+    return dict(re.findall(r"^\(books, 99(\d\d)_new\)\.\.\. (.*(?:\n\t.*)*)", said, re.MULTILINE)), said
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_migration_that_would_break_the_code_of_before_is_found(linted, operation):
+    by_number, said = linted
+    verdict = by_number[f"{list(OPERATIONS).index(operation):02}"]
+    fault = OPERATIONS[operation]
+    assert (verdict.startswith("ERR"), fault is None or fault in verdict) == (fault is not None, True), said

@@ -6,6 +6,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
+pytestmark = pytest.mark.sqlite
+
 FIELDS = {"title": "T", "author": "A", "publishing_year": 2001, "rating": 3, "reviewer": "R"}
 
 

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from orders import checkout, payments
 from orders.models import Order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ADDRESS = {
     "name": "Lina Haddad",

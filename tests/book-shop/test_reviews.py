@@ -7,7 +7,7 @@ from books.models import Book, Review
 from books.reviews import write_review
 from django.contrib.auth.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def text(response) -> str:

@@ -6,7 +6,7 @@ import pytest
 from books.models import Book
 from django.core.management import call_command
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 
 def load() -> str:

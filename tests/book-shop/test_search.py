@@ -2,15 +2,17 @@
 
 import json
 
+import psycopg
 import pytest
 from books.catalogue import SORTS
 from books.models import Book, Category
 from books.pages import SIZE
 from books.pages import _cursor as pages_cursor
 from books.search import MOST, WORDS
-from django.db import connection
+from django.db import connection, transaction
+from shop_fixtures import create_database, create_template, using
 
-pytestmark = pytest.mark.usefixtures("on_postgresql")
+pytestmark = pytest.mark.usefixtures("db")
 
 
 def book(title, author="Someone", **fields):
@@ -113,10 +115,23 @@ ANALYZE books_book, books_word
 """
 
 
+@pytest.fixture(scope="module")
+def catalogue(postgresql, migrated):
+    """Return the address of a database with those books, which is filled once for all workers."""
+
+    def fill(address):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(MANY)
+
+    return create_database(postgresql, create_template(postgresql, "catalogue", fill, migrated))
+
+
 @pytest.fixture
-def many(on_postgresql):
-    with connection.cursor() as cursor:
-        cursor.execute(MANY)
+def many(catalogue, django_db_blocker):
+    """Let the shop use that database, and undo what the test does to it."""
+    with django_db_blocker.unblock(), using(catalogue), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def read_rows(plan) -> int:
@@ -183,7 +198,7 @@ def test_a_word_that_all_have_reads_the_first_of_them_in_any_order(client, many,
     assert rows_read_for(client, q="unheard", sort=sort) < 20
 
 
-def test_a_scan_begins_at_the_beginning(on_postgresql):
+def test_a_scan_begins_at_the_beginning():
     with connection.cursor() as cursor:
         cursor.execute("SHOW synchronize_seqscans")
         assert cursor.fetchone() == ("off",)
