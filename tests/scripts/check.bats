@@ -27,13 +27,16 @@ setup() {
 }
 teardown() { stop_shop; }
 
-@test "check: every source is given to its checkers, those git doesn't know yet as well; then the tests" {
+# The linters, pytest and prove run side by side: their calls are in the log in any order.
+calls_of() { grep -E "^($1) " "$LOG" | sed "s|$TMPDIR/[^/]*|TMP|g"; }
+
+@test "check: every source is given to its checkers, those git doesn't know yet as well; and the tests run" {
   verb check
   assert_success
   shell="k8s/untracked book-shop/a tool book-shop/shop.bats book-shop/sourced.bash"
   python="book-shop/verb book-shop/x.py"
   manifests="TMP/cluster.yaml TMP/single-node.yaml scripts/host/k8s/*.yaml scripts/cluster/k8s/deploys.yaml"
-  assert_equal "$(sed "s|$TMPDIR/[^/]*|TMP|g" "$LOG")" "\
+  assert_equal "$(calls_of 'shfmt|ruff|shellcheck|hadolint|kubectl|kubernetes-validate|gixy')" "\
 shfmt -d -i 2 -ci -bn $shell
 ruff format --quiet --check $python
 shellcheck $shell
@@ -42,22 +45,31 @@ hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
 kubectl kustomize k8s/overlays/single-node
 kubectl kustomize k8s/overlays/cluster
 kubernetes-validate --quiet --strict --kubernetes-version 1.99.0 $manifests
-gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf
-pytest -q -n auto
-pytest -q -n auto -p data_on_postgresql tests/book-shop
-prove -r -j2 --failures --comments --ext .bats --exec bats tests/scripts tests/host tests/cluster tests/workflows
+gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf"
+  assert_equal "$(calls_of pytest)" "\
+pytest -q -n auto --dist loadfile
+pytest -q -m sqlite tests/book-shop
 pytest -q tests/browser"
+  assert_equal "$(calls_of prove)" "\
+prove -r -j2 --failures --comments --ext .bats --exec bats tests/host tests/cluster tests/workflows tests/scripts"
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "check: each checker's complaint is shown and makes it fail, at once" {
-  for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubectl kubernetes-validate gixy pytest prove; do
+@test "check: each checker's complaint is shown and makes it fail, with the part that it belongs to" {
+  for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubectl kubernetes-validate gixy \
+    "pytest -q -n" "pytest -q -m" "pytest -q tests/browser" prove; do
     export FAILS
     : >"$LOG"
     verb check
     assert_failure 1
-    assert_equal "$(grep -ho '[a-z-]* complains' "$TEST_DIR"/std*)" "${FAILS% *} complains"
-    assert_equal "$(sed -n '$p' "$LOG" | grep -o "^$FAILS ")" "$FAILS "
+    assert_equal "$(grep -ho '[a-z-]* complains' "$TEST_DIR"/std*)" "${FAILS%% *} complains"
+    case $FAILS in
+      pytest*) part=python_tests others=pytest ;;
+      prove) part=shell_tests others=prove ;;
+      *) part=lint others='shfmt|ruff|shellcheck|hadolint|kubectl|kubernetes-validate|gixy' ;;
+    esac
+    assert_equal "$(sed -n '$p' "$TEST_DIR/stderr")" "check: failed, see above: $part"
+    assert_equal "$(calls_of "$others" | sed -n '$p' | grep -o -- "^$FAILS")" "$FAILS" # the part ends there
   done
 }
 
