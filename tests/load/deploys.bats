@@ -104,9 +104,10 @@ installs() {
   lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
   doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
   copies="$(copies dev), $(copies prod)"
+  on_host tail -n "$((2 * (SWAPS + ROLLBACKS)))" /var/lib/book-shop/deploys.jsonl >"$BATS_TEST_TMPDIR/history"
 
   python3 - "$BATS_TEST_TMPDIR" "$lost" "$doubled" "$(wc -l <"$BATS_TEST_TMPDIR/told")" "$copies" "$STOCK, $STOCK" "$SWAPS" "$ROLLBACKS" "$INSTALLS" "$took" >"$BATS_TEST_TMPDIR/report" <<'PYTHON'
-import datetime, json, os, platform, sys
+import datetime, json, os, platform, statistics, sys
 place, lost, doubled, told, copies, stock, swaps, rollbacks, installs, seconds = sys.argv[1:]
 print(f"""# Deploys under load
 
@@ -122,6 +123,13 @@ for name, words in ("kept", "kept open"), ("new", "one a request"):
     times = metrics["http_req_duration"]
     print(f"| {words} | {metrics['http_reqs']['count']:,} | {metrics['http_req_failed']['passes']} | {times['med']:.0f} ms | {times['p(99)']:.0f} ms | {times['max']:.0f} ms |")
 print(f"\nOrders that somebody was told are placed: {told}; lost: {lost}; there twice: {doubled}. Copies in stock and in orders: {copies}; there were {stock}.")
+print("\n| deploys, as the history has them | median | longest |\n|---|---|---|")
+with open(f"{place}/history") as history:
+    deploys = [json.loads(line) for line in history]
+for environment in ("dev", "prod"):
+    for verb in ("deploy", "rollback"):
+        took = [entry["seconds"] for entry in deploys if (entry["environment"], entry["verb"]) == (environment, verb)]
+        print(f"| {environment}: {verb}, {len(took)} times | {statistics.median(took):.0f} s | {max(took)} s |")
 PYTHON
   cat "$BATS_TEST_TMPDIR/report" >&3
   [ -z "$failed" ] || fail "$failed"
