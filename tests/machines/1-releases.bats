@@ -11,10 +11,10 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
 @test "the shop's database, its place and its first release: each by one verb; the second time nothing changes" {
   url=$(ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
   DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
-  in_cluster "$SHOP/scripts/deploy" prod 1.0.0
+  in_cluster "$SHOP/scripts/deploy" prod 1.0.1
   # The first one begins with one pod; the autoscaler makes them two.
   await two_available
-  run --separate-stderr in_cluster "$SHOP/scripts/deploy" prod 1.0.0
+  run --separate-stderr in_cluster "$SHOP/scripts/deploy" prod 1.0.1
   assert_success
   # shellcheck disable=SC2154 # bats sets it
   [[ $stderr == *"cluster $DEMO, https://127.0.0.1:$API_PORT"*"prod serves $output already" ]] || fail "$stderr"
