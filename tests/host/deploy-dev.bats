@@ -27,14 +27,14 @@ started() {
   printf 'docker ps -aq --filter name=^book-shop-%s$\nss -Hltn sport = :%s\n' "$1" "$2"
   printf 'docker run -d --name book-shop-%s -p 127.0.0.1:%s:8000 %s --restart unless-stopped --stop-timeout 25 %s' "$1" "$2" "$IN_DEV" "$(image "$3")"
 }
-# watched SLOT: for the time of the drain
+# watched SLOT OLD_PORT: for the time of the watch; then the old slot has no connection.
 watched() {
-  local second
-  for second in 1 2 3 4 5 6 7 8 9 10; do
-    [ "$second" = 1 ] || echo
-    printf 'sleep 1\ndocker inspect -f {{.RestartCount}} {{.State.Running}} book-shop-%s' "$1"
+  for _ in 1 2 3 4 5 6 7 8; do
+    printf 'sleep 1\ndocker inspect -f {{.RestartCount}} {{.State.Running}} book-shop-%s\n' "$1"
   done
+  asked_for_connections "$2"
 }
+asked_for_connections() { printf 'ss -Htn state established dport = :%s' "$1"; }
 tidied="docker image ls --digests --format {{.Repository}}@{{.Digest}} localhost:5000/book-shop"
 ready() { printf 'curl -fsS -o /dev/null -m 3 http://localhost:%s/readyz' "$1"; }
 version="curl -fsS -m 5 http://localhost:8080/version"
@@ -60,7 +60,7 @@ $(started b 4002 1)
 $(ready 4002)
 touch $flag
 $version
-$(watched b)
+$(watched b 4001)
 docker ps -q --filter name=^book-shop-a\$
 docker ps -aq --filter name=^book-shop-a\$
 $tidied"
@@ -83,7 +83,7 @@ $(started a 4001 2)
 $(ready 4001)
 rm -f $flag
 $version
-$(watched a)
+$(watched a 4002)
 docker ps -q --filter name=^book-shop-b\$
 docker stop id-of-book-shop-b
 docker ps -aq --filter name=^book-shop-b\$
@@ -97,6 +97,31 @@ $tidied"
   deployed dev 3
   assert_equal "$(served_in dev)" "3 book-shop-b"
   assert_equal "$(remembered dev)" "3 2"
+}
+
+# looks_at_connections NUMBER: image 2 is deployed over image 1, to whose slot NGINX has so many connections, one less at each look.
+# Prints how often the deploy looks before it stops that slot.
+looks_at_connections() {
+  deployed dev 1
+  in_registry 2
+  seq 0 "$1" >"$WORLD/connections-4002"
+  verb deploy-dev "$(image 2)"
+  assert_success
+  assert_equal "$(served_in dev)" "2 book-shop-a"
+  sed -n '/^ss -Htn/p; /^docker stop/q' "$LOG" | grep -c ''
+}
+
+@test "deploy-dev: the drain goes on while NGINX has a connection to the old slot" {
+  run looks_at_connections 1
+  assert_success
+  assert_output 2
+}
+
+@test "deploy-dev: a connection that stays ends the drain after 10 s" {
+  run looks_at_connections 100
+  assert_success
+  assert_output 3
+  assert_equal "$(grep -c '^sleep 1$' "$LOG")" 10
 }
 
 @test "deploy-dev: the same image again changes nothing" {
