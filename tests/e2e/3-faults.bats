@@ -3,6 +3,7 @@ bats_require_minimum_version 1.5.0
 # An image that can't serve never does: the deploy fails, says why in the container's own words, and the old version serves on.
 load road.bash
 
+setup_file() { start_demo; }
 setup() {
   good=$(head_of_shop)
   dev=$(revision_at "$DEV_PORT")

@@ -2,6 +2,8 @@
 bats_require_minimum_version 1.5.0
 load road.bash
 
+setup_file() { start_demo; }
+
 add_book="from books.models import Book
 print(Book.objects.create(title='Kept', author='A', publishing_year=2000, rating=5, reviewer='R').pk)"
 

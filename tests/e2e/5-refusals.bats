@@ -3,6 +3,7 @@ bats_require_minimum_version 1.5.0
 # What must not happen does not: a clear error, the right exit status, nothing touched.
 load road.bash
 
+setup_file() { start_demo; }
 setup() { good=$(head_of_shop); }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
@@ -58,11 +59,12 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 }
 
 @test "demo: a taken port is named with its owner before anything starts" {
-  before=$(docker ps --all --quiet)
+  made() { docker ps --all --format '{{.ID}} {{.Names}}' | grep -E " ($DEMO|book-shop-other)-"; }
+  before=$(made)
   HTTP_PORT=$DEV_PORT DEMO=book-shop-other run shop demo
   assert_failure
   assert_output --partial "port $DEV_PORT is taken by container $DEMO-host"
-  assert_equal "$(docker ps --all --quiet)" "$before"
+  assert_equal "$(made)" "$before"
 }
 
 @test "deploy-dev: no host to reach" {

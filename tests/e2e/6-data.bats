@@ -3,6 +3,8 @@ bats_require_minimum_version 1.5.0
 # What the shop was told to keep: backed up, lost, brought back, in both environments.
 load road.bash
 
+setup_file() { start_demo; }
+
 # in_shop ENVIRONMENT PYTHON: in what serves there.
 in_shop() {
   local shell=(python3 manage.py shell --verbosity 0 -c "from books.models import Book; $2")

@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 load road.bash
 
 setup_file() {
-  "$SHOP/scripts/demo/up"
+  start_demo
   export GOOD DEV_REVISION PROD_REVISION SLOW
   GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV_REVISION=$(revision_at "$DEV_PORT") PROD_REVISION=$(revision_at "$HTTP_PORT")
   # A shop that says what has reached it and takes its time, and that has an opinion of its own on status and headers.

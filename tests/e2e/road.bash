@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Loaded by the end-to-end tests. scripts/test gives them a clone to commit in ($SHOP) and a local host of their own.
+# A file finds the host as the file before it on that host left it. Each begins with start_demo and can be the first one.
 load /usr/lib/bats/bats-support/load
 load /usr/lib/bats/bats-assert/load
 : "${SHOP:?run these by make test}" "${DEMO:?}" "${HTTP_PORT:?}" "${DEV_PORT:?}" "${REPOSITORY:?}" "${K6_API:?}"
@@ -9,6 +10,8 @@ E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # shop TARGET...: make, in the clone.
 shop() { make --no-print-directory -C "$SHOP" "$@"; }
+# For setup_file: the demo, if there is none yet.
+start_demo() { docker container inspect "$DEMO-host" >/dev/null 2>&1 || shop demo; }
 on_host() { docker exec "$DEMO-host" "$@"; }
 kubectl() { on_host kubectl --namespace book-shop "$@"; }
 

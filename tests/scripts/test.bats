@@ -3,8 +3,23 @@ load ../lib/shop.bash
 setup() {
   start_shop
   real test
+  tools grep sleep sort tail tee touch mkfifo ln
+  mkdir -p tests/e2e tests/load
+  FILES=$(cd "$ROOT" && echo tests/e2e/*.bats)
+  # shellcheck disable=SC2086 # a list of words
+  touch $FILES tests/load/deploys.bats
+  commit "tests"
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/demo/down 'echo "down $DEMO" >>"$LOG.hosts"'
+  logged pytest 'echo "3 passed"'
+  logged docker
+  # Does for a host what a test says.
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged bats 'echo "$DEMO $HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
 }
 teardown() { stop_shop; }
+
+removed() { grep -c "^down $1$" "$LOG.hosts"; } # HOST
 
 @test "test: -h prints the header, another option is a wrong call, and neither touches anything" {
   verb test -h
@@ -15,4 +30,65 @@ teardown() { stop_shop; }
   verb test -x
   assert_failed 2 "Usage: scripts/test"
   assert_log ""
+}
+
+@test "test: each file runs once, on one of two hosts, and both hosts are removed" {
+  verb test
+  assert_success
+  assert_output --partial "1: tests/e2e/1-demo.bats: "
+  assert_output --partial "3 passed"
+  assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
+  assert_equal "$(cut -d' ' -f1,2 "$LOG.files" | sort -u)" "book-shop-test-1 10080
+book-shop-test-2 10280"
+  assert_equal "$(tail -n 1 "$LOG.files")" "book-shop-test-1 10080 tests/e2e/9-down.bats"
+  for host in book-shop-test-1 book-shop-test-2; do assert_equal "$(removed "$host")" 2; done # before and after
+}
+
+@test "test: a kind with one host uses one" {
+  verb test load
+  assert_success
+  assert_equal "$(cat "$LOG.files")" "book-shop-test-1 10080 tests/load/deploys.bats"
+  refute grep -q book-shop-test-2 "$LOG.hosts"
+  refute grep -q pytest "$LOG"
+}
+
+@test "test: a case that fails on either host fails the run, is named at the end, and the other host's files run" {
+  for host in 1 2; do
+    : >"$LOG.files"
+    # shellcheck disable=SC2016 # the fake expands it
+    echo '[ "$DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
+    verb test
+    assert_failure 1
+    assert_output --partial "$host: not ok 3 it broke"
+    assert_errors "$host: not ok 3 it broke"
+    assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
+  done
+  assert_equal "$(removed book-shop-test-1) $(removed book-shop-test-2)" "4 4"
+}
+
+@test "test: the infrastructure's test fails the run, with its output" {
+  logged pytest 'echo "the plan differs"; exit 1'
+  verb test
+  assert_failure 1
+  assert_errors "the plan differs"
+}
+
+@test "test: an interrupt ends the tests and removes both hosts" {
+  mkfifo "$TEST_DIR/running"
+  exec 7<>"$TEST_DIR/running"
+  # shellcheck disable=SC2016 # the fake expands it
+  echo "echo \$\$ >'$TEST_DIR/running'; exec sleep 1000" >"$LOG.does"
+  PATH=$TEST_DIR/bin "$SHOP/scripts/test" >"$TEST_DIR/stdout" 2>&1 3>&- 7>&- &
+  test=$!
+  read -r one <&7
+  read -r two <&7
+  kill -TERM "$test"
+  status=0
+  wait "$test" || status=$?
+  assert_equal "$status" 143
+  for tests in "$one" "$two"; do
+    for _ in {1..100}; do kill -0 "$tests" 2>/dev/null && sleep 0.1 || continue 2; done # until it is reaped
+    fail "process $tests is still there"
+  done
+  assert_equal "$(removed book-shop-test-1) $(removed book-shop-test-2)" "2 2"
 }
