@@ -3,7 +3,7 @@ bats_require_minimum_version 1.5.0
 # The workflow files themselves, run by act on this machine: a push starts what GitHub would start, by each file's own `on:`, and the jobs
 # meet the local host, its registry and a small GitHub. Not as on GitHub: the runner is this machine, where setup has nothing to do;
 # AWS credentials are a stand-in that says what it was asked for; `make check` and `make test-e2e` (which this is a part of) pass or fail as the
-# commit says.
+# commit says. An image takes time to build and to deploy: the cases share those of versions 7.1.0 and 7.4.0.
 load road.bash
 load ../lib/github.bash
 
@@ -11,7 +11,7 @@ load ../lib/github.bash
 ACT_VARIABLES=(--var HOST=local --var NAME=book-shop --var AWS_REGION=eu-central-1 --var "REPOSITORY=$REPOSITORY" --var AWS_ROLE=the-role --var URL=http://shop)
 
 setup_file() {
-  "$SHOP/scripts/demo/up"
+  start_demo
   git -C "$SHOP" switch -q -C main
   for verb in setup check test; do
     printf '#!/usr/bin/env bash\n# Usage: scripts/%s\n! grep -q "%s fails" broken\n' "$verb" "$verb" >"$SHOP/scripts/$verb"
@@ -19,11 +19,13 @@ setup_file() {
   touch "$SHOP/broken"
   bump 7.0.0
   commit "checks as the tests want them"
-  git -C "$SHOP" switch -q -C dev
+  git -C "$SHOP" branch -f dev
+  export DEV_BEFORE PROD_BEFORE
+  DEV_BEFORE=$(revision_at "$DEV_PORT") PROD_BEFORE=$(revision_at "$HTTP_PORT")
 }
 setup() {
   start_github "$BATS_FILE_TMPDIR/github"
-  git -C "$SHOP" switch -q -C dev main
+  git -C "$SHOP" switch -q dev
 }
 teardown() {
   stop_github
@@ -76,9 +78,8 @@ push() {
 }
 by_hand() { event "workflow_dispatch {\"inputs\": {\"verb\": \"$1\"}, \"ref\": \"refs/heads/main\"}" operate.yml; } # VERB
 
-# on_dev VERSION: a change on dev, pushed.
+# on_dev VERSION: a change, pushed to dev. HEAD is dev, or a branch that a test has made of it and leaves behind.
 on_dev() {
-  git -C "$SHOP" switch -q dev
   echo "# $1" >>"$SHOP/book-shop/manage.py"
   bump "$1"
   commit "version $1"
@@ -125,9 +126,9 @@ make summary"
   assert_equal "$(on_host tail -n 1 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["actor"])')" somebody
 }
 
-@test "a push to main: that very digest is promoted, served on :80 and released, dev stays" {
-  on_dev 7.2.0
-  snapshot=$(digest_of "7.2.0-SNAPSHOT-$(head_of_shop)") built=$(head_of_shop)
+@test "a push to main: the digest that dev serves is promoted, served on :80 and released, dev stays" {
+  snapshot=$(digest_of "7.1.0-SNAPSHOT-$(head_of_shop)") built=$(head_of_shop)
+  assert_regex "$snapshot" '^sha256:'
   to_main
   assert_equal "$status" 0
   assert_equal "$(steps_run)" "make check
@@ -138,14 +139,14 @@ make smoke-prod
 make summary
 make release
 make summary"
-  assert_equal "$(digest_of 7.2.0)" "$snapshot"
+  assert_equal "$(digest_of 7.1.0)" "$snapshot"
   assert_equal "$(revision_at "$HTTP_PORT")" "$built"
   assert_equal "$(revision_at "$DEV_PORT")" "$built"
-  assert_equal "$(releases)" "[[\"v7.2.0\", \"$(head_of_shop)\"]]"
+  assert_equal "$(releases)" "[[\"v7.1.0\", \"$(head_of_shop)\"]]"
   body=$(github 's["releases"][-1]["body"]')
   assert_regex "$body" "Image: .$REPOSITORY@$snapshot"
-  assert_regex "$body" "- version 7.2.0 "
-  assert_output --regexp "\\| prod \\| http://localhost:$HTTP_PORT \\| 7.2.0 \\| $built \\| $snapshot \\| yes \\|"
+  assert_regex "$body" "- version 7.1.0 "
+  assert_output --regexp "\\| prod \\| http://localhost:$HTTP_PORT \\| 7.1.0 \\| $built \\| $snapshot \\| yes \\|"
 
   # The same run once more changes nothing.
   before=$(everything)
@@ -157,7 +158,7 @@ make summary"
 @test "a push to another branch starts nothing; its pull request is checked once and deploys nothing" {
   before=$(everything)
   git -C "$SHOP" switch -q -C feature/dev
-  bump 7.3.0
+  bump 7.2.0
   commit "not yet"
   push feature/dev
   assert_equal "$status" 0
@@ -170,12 +171,13 @@ make summary"
 
 @test "a failing make check deploys nothing, on either branch" {
   before=$(everything)
+  git -C "$SHOP" switch -q -C dev-broken
   echo "check fails" >"$SHOP/broken"
   on_dev 7.3.0
   assert_equal "$status" 1
   assert_equal "$(steps_run)" "make check"
   git -C "$SHOP" switch -q -C main-broken main
-  git -C "$SHOP" merge -q --no-ff -m "Merge dev" dev
+  git -C "$SHOP" merge -q --no-ff -m "Merge dev" dev-broken
   push main
   assert_equal "$status" 1
   assert_equal "$(steps_run)" "make check"
@@ -190,21 +192,21 @@ make summary"
   push main
   assert_equal "$status" 1
   assert_equal "$(steps_run)" $'make check\nmake release-check\nmake summary'
-  assert_output --partial "7.2.0 is released already"
+  assert_output --partial "7.1.0 is released already"
   assert_output --partial "bump the version in book-shop/pyproject.toml"
   assert_equal "$(everything)" "$before"
 }
 
 @test "a deploy to prod that fails makes no release, and the old one serves on" {
   served=$(revision_at "$HTTP_PORT") released=$(releases)
-  git -C "$SHOP" switch -q dev
+  git -C "$SHOP" switch -q -C dev-failing
   echo 'raise SystemExit("broken on purpose")' >>"$SHOP/book-shop/book_shop/wsgi.py"
   on_dev 7.4.0
   assert_equal "$status" 1
   assert_equal "$(steps_run | tail -n 2)" $'make deploy-dev\nmake summary'
   assert_output --regexp '\| scripts/deploy dev \| [0-9.]+ s \| \*\*failed \(1\)\*\* \|'
   git -C "$SHOP" switch -q -C main-failing main
-  git -C "$SHOP" merge -q --no-ff -m "Merge dev" dev
+  git -C "$SHOP" merge -q --no-ff -m "Merge dev" dev-failing
   push main
   assert_equal "$status" 1
   assert_equal "$(steps_run | tail -n 3)" $'make promote\nmake deploy-prod\nmake summary'
@@ -214,39 +216,33 @@ make summary"
   assert_equal "$(github '"v7.4.0" in s["tags"]')" false
 }
 
-@test "by hand: back to what was served before and forth again, status, prune" {
-  dev=$(revision_at "$DEV_PORT") prod=$(revision_at "$HTTP_PORT")
-  on_dev 7.5.0
-  to_main
-  assert_equal "$status" 0
-  new=$(git -C "$SHOP" rev-parse dev)
+@test "by hand: back to what was served before, status, prune" {
+  new=$(revision_at "$HTTP_PORT") before_release=$(git -C "$SHOP" show "$PROD_BEFORE:book-shop/pyproject.toml" | sed -n 's/^version = "\(.*\)"/\1/p')
+  refute [ "$new" = "$PROD_BEFORE" ]
+  git -C "$SHOP" switch -q main
   by_hand rollback-dev
   assert_equal "$status" 0
   assert_equal "$(steps_run)" $'make rollback-dev\nmake summary'
-  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$dev $new"
+  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $new"
   by_hand rollback-prod
   assert_equal "$status" 0
-  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$dev $prod"
+  assert_equal "$(steps_run)" $'make rollback-prod\nmake summary'
+  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $PROD_BEFORE"
   before=$(identities && tags | grep -v SNAPSHOT)
   by_hand status
   assert_equal "$status" 0
-  assert_output --regexp "prod +http://localhost:$HTTP_PORT +7.2.0"
+  assert_output --regexp "prod +http://localhost:$HTTP_PORT +$before_release"
   by_hand prune
   assert_equal "$status" 0
   assert_equal "$(steps_run)" $'make prune-now\nmake summary'
   assert_equal "$(identities && tags | grep -v SNAPSHOT)" "$before"
-  for version in 7.2.0 7.5.0; do assert_regex "$(digest_of "$version")" '^sha256:'; done
+  for version in 7.1.0 "$before_release"; do assert_regex "$(digest_of "$version")" '^sha256:'; done
 }
 
 @test "two pushes in quick succession: the second waits, both are deployed in order, the last one wins" {
-  git -C "$SHOP" switch -q dev
-  for number in 7.6.0 7.6.1; do
-    echo "# $number" >>"$SHOP/book-shop/manage.py"
-    bump "$number"
-    commit "version $number"
-    shop image push 2>/dev/null >"$BATS_TEST_TMPDIR/$number"
-  done
-  first=$(tail -n 1 "$BATS_TEST_TMPDIR/7.6.0") second=$(tail -n 1 "$BATS_TEST_TMPDIR/7.6.1")
+  # The releases of 7.1.0 and of before; dev serves the second one, and serves it again after the first.
+  first=$REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
+  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
   "$SHOP/scripts/deploy" dev "$first" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   until on_host grep -q "deploy-dev $first" /run/lock/book-shop-dev; do kill -0 $!; done
   run --separate-stderr "$SHOP/scripts/deploy" dev "$second"
@@ -255,5 +251,5 @@ make summary"
   wait $!
   assert_equal "$(on_host tail -n 2 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; [print(told["digest"], told["result"]) for told in map(json.loads, sys.stdin)]')" "${first#*@} ok
 ${second#*@} ok"
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
 }
