@@ -2,6 +2,7 @@
 bats_require_minimum_version 1.5.0
 load road.bash
 
+setup_file() { start_demo; }
 teardown() { stop_load; } # one that a failed test has left
 
 @test "a changed template and stylesheet: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
@@ -30,10 +31,24 @@ teardown() { stop_load; } # one that a failed test has left
 \"PUT /v2/book-shop/manifests/1.1.0"
 }
 
+# Kubernetes and kustomize print a warning for each field that a later version removes.
+refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
+
+@test "PLAN=1 make deploy-prod prints what would change, and changes nothing" {
+  shop promote
+  before=$(identities)
+  PLAN=1 run shop deploy-prod
+  assert_success
+  assert_output --partial "$(head_of_shop)"
+  refute_deprecated
+  assert_equal "$(identities)" "$before"
+}
+
 @test "make promote deploy-prod under load moves :80 to it with no failed request" {
   start_load
   run shop promote deploy-prod
   assert_success
+  refute_deprecated
   end_load
   assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
 }
@@ -42,6 +57,7 @@ teardown() { stop_load; } # one that a failed test has left
   start_load
   run shop rollback-dev rollback-prod
   assert_success
+  refute_deprecated
   assert_equal "$(revision_at "$DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
   assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
   run shop rollback-dev rollback-prod
