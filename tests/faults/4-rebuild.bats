@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+bats_require_minimum_version 1.5.0
+# The local host's container is gone, its volume is there (as after `docker container prune`).
+load faults.bash
+setup_file() { start_faults; }
+setup() { start_case; }
+teardown() { end_case; }
+
+# in_shop ENVIRONMENT PYTHON: in what serves there.
+in_shop() {
+  local shell=(python3 manage.py shell --verbosity 0 -c "$2")
+  case $1 in
+    dev) on_host docker exec "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
+    prod) kubectl exec deployment/book-shop -- "${shell[@]}" ;;
+  esac
+}
+# A reader with an order of one copy, who is also an administrator.
+buy="from books.models import Book
+from django.contrib.auth.models import User
+from orders.models import Order
+reader = User.objects.create_superuser('kept', password='kept-in-a-volume')
+book = Book.objects.create(title='Kept', author='A', publishing_year=2000, rating=5, reviewer='R', price=1250, currency='EUR', stock=6)
+order = Order.objects.create(reader=reader, name='N', email='n@example.org', street='S', city='C', country='J', payment='invoice',
+    currency='EUR', total=1250)
+order.lines.create(book=book, title=book.title, price=book.price, quantity=1)"
+bought="from orders.models import OrderLine
+print(*OrderLine.objects.filter(title='Kept').values_list('order__reader__username', 'book__title', 'book__stock', 'price', 'quantity', 'order__key'))"
+
+# sign_in PORT COOKIES: into the administration; the cookies are kept. signed_in PORT COOKIES: by those cookies.
+sign_in() {
+  local url=http://localhost:$1/admin/login/ token
+  token=$(curl -fsS -c "$2" "$url" | sed -n 's/.*csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' | head -n 1)
+  curl -fsS -o /dev/null -b "$2" -c "$2" --data-urlencode "csrfmiddlewaretoken=$token" -d username=kept -d password=kept-in-a-volume "$url"
+}
+signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin/logout'; }
+
+@test "the host's container is removed and its volume is not: make demo rebuilds it with orders, sessions, secrets, history and backups" {
+  for environment in dev prod; do
+    in_shop "$environment" "$buy"
+    in_shop "$environment" "$bought" >"$BATS_TEST_TMPDIR/$environment.bought"
+    sign_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
+    signed_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
+  done
+  grep -q "'kept', 'Kept', 6, 1250, 1" "$BATS_TEST_TMPDIR/dev.bought"
+  shop backup
+  kept() {
+    on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env
+    on_host sh -c 'cd /var/backups/book-shop && find . -type f -exec sha256sum {} + | sort'
+  }
+  before=$(kept)
+  on_host cat /var/lib/book-shop/deploys.jsonl >"$BATS_TEST_TMPDIR/history"
+
+  docker rm -f "$DEMO-host" >/dev/null
+  run shop demo
+  assert_success
+
+  for environment in dev prod; do
+    assert_equal "$(revision_at "$(port_of "$environment")")" "$(head_of_shop)"
+    assert_equal "$(in_shop "$environment" "$bought")" "$(cat "$BATS_TEST_TMPDIR/$environment.bought")"
+    signed_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
+  done
+  assert_equal "$(kept)" "$before"
+  assert_equal "$(on_host head -n "$(wc -l <"$BATS_TEST_TMPDIR/history")" /var/lib/book-shop/deploys.jsonl)" "$(cat "$BATS_TEST_TMPDIR/history")"
+  for environment in dev prod; do assert_heals "$environment"; done
+}
