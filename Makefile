@@ -75,7 +75,7 @@ check: setup-check ## format and lint check, unit tests; no Docker engine
 	@scripts/check
 
 .PHONY: test
-test: check setup-test ## check, then the whole path on a local host of its own
+test: check setup-test ## check, then the whole path on local hosts of its own
 	@scripts/test
 
 .PHONY: test-e2e
