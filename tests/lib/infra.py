@@ -1,6 +1,8 @@
 """A copy of what scripts/infra works on: a test runs the real script and leaves nothing behind in the work tree."""
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +41,23 @@ class Infra:
         script = f". scripts/lib/say.sh; . scripts/lib/terraform.sh; terraform_init {root} -backend=false"
         self.run("bash", "-euc", script)
         self.write_install_script()
+
+    @contextlib.contextmanager
+    def one_provider(self):
+        """Inside, all of Terraform's commands share one process of the provider: it takes seconds to start, and
+        `terraform test` starts several for each run. It may not be configured there: all of its calls are mocked."""
+        (program,) = (self.directory / "terraform/.terraform/providers").glob("*/*/*/*/*/terraform-provider-*")
+        command, quiet = [program, "-debug"], subprocess.DEVNULL
+        with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=quiet, text=True) as provider:
+            while not (found := re.search("TF_REATTACH_PROVIDERS='(.*)'", line := provider.stdout.readline())):
+                assert line, "the provider does not start"
+            usual = self.environment
+            self.environment = usual | {"TF_REATTACH_PROVIDERS": found[1]}
+            try:
+                yield
+            finally:
+                self.environment = usual
+                provider.terminate()
 
     def write_install_script(self):
         text, _ = self.run("scripts/user-data", "@REPOSITORY@", "@ALLOWED_HOSTS@")

@@ -20,7 +20,8 @@ def shop(tmp_path_factory):
     made = infra.Infra(tmp_path_factory.mktemp("infra"))
     for root in ROOTS:
         made.init(root)
-    return made
+    with made.one_provider():
+        yield made
 
 
 def test_the_format_is_terraforms_own(shop):
