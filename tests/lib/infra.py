@@ -48,7 +48,9 @@ class Infra:
         `terraform test` starts several for each run. It may not be configured there: all of its calls are mocked."""
         (program,) = (self.directory / "terraform/.terraform/providers").glob("*/*/*/*/*/terraform-provider-*")
         command, quiet = [program, "-debug"], subprocess.DEVNULL
-        with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=quiet, text=True) as provider:
+        with subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=quiet, text=True
+        ) as provider:
             while not (found := re.search("TF_REATTACH_PROVIDERS='(.*)'", line := provider.stdout.readline())):
                 assert line, "the provider does not start"
             usual = self.environment

@@ -55,6 +55,43 @@ prove -r -j2 --failures --comments --ext .bats --exec bats tests/host tests/clus
   rmdir "$TMPDIR" # nothing is left behind
 }
 
+@test "check: only the shop's tests marked sqlite get SQLite" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged pytest 'echo "database ${TEST_DATABASE_URL-PostgreSQL}" >>"$LOG"'
+  verb check
+  assert_success
+  assert_equal "$(calls_of 'pytest|database')" "\
+pytest -q -n auto --dist loadfile
+database PostgreSQL
+pytest -q -m sqlite tests/book-shop
+database sqlite:///:memory:
+pytest -q tests/browser
+database PostgreSQL"
+}
+
+@test "check: an interrupt ends every part" {
+  mkfifo "$TEST_DIR/started"
+  # shellcheck disable=SC2016 # the fakes themselves expand it
+  for tool in shfmt pytest prove; do logged "$tool" 'echo $$ >"${LOG%/*}/started"; exec sleep 600'; done
+  tools sleep
+  # As in a terminal: a process group of its own.
+  set -m
+  verb check 3>&- &
+  set +m
+  exec 8<>"$TEST_DIR/started"
+  local parts=() pid
+  for part in 1 2 3; do read -r pid <&8 && parts+=("$pid"); done
+  kill -INT -- "-$!"
+  wait $! || true
+  # They end a moment after the signal; a poll with a limit.
+  local tries=500
+  for pid in "${parts[@]}"; do
+    while kill -0 "$pid" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do read -rt 0.02 <&8 || true; done
+  done
+  refute kill "${parts[@]}" # of none of them
+  refute [ -d "$TMPDIR"/tmp.* ]
+}
+
 @test "check: each checker's complaint is shown and makes it fail, with the part that it belongs to" {
   for FAILS in shfmt "ruff format" shellcheck "ruff check" hadolint kubectl kubernetes-validate gixy \
     "pytest -q -n" "pytest -q -m" "pytest -q tests/browser" prove; do
