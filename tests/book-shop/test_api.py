@@ -117,6 +117,7 @@ def test_the_queries_of_an_answer_don_t_grow_with_its_books(client, make_books, 
 
 # What the description allows and what it forbids, made up by schemathesis
 
+# Slow: fewer examples leave kinds of wrong parameters out.
 BOUNDED = settings(max_examples=60, derandomize=True, deadline=None, database=None)
 OPERATIONS = ["/books", "/books/{key}", "/categories"]
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (?P<page>[^|]+) \| [\d.]+ / [\d.]+ \| [\d.]+ / [\d.]+ \| [\d.]+ \| (?P<queries>\d+) \|$", re.M)
 
 
+# Slow: it runs the whole program, which starts and fills a PostgreSQL of its own.
 def test_it_asks_for_every_page_and_no_page_needs_many_queries(tmp_path):
     report = tmp_path / "shop.md"
     command = [sys.executable, "tests/bench/shop.py", report, "2", "60", "600"]

@@ -170,6 +170,7 @@ def test_invented_methods_make_no_metrics_of_their_own(serve, database_url):
     assert b"AAA" not in metrics and b"BBB" not in metrics
 
 
+# Slow: hundreds of requests, so that each thread of both workers has a connection that breaks.
 def test_a_restarted_postgresql_costs_no_failed_request(serve, migrated_database):
     server = serve(DATABASE_URL=migrated_database)
 

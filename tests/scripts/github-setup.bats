@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
+# Slow: each request is a process of the real gh, whose words and exit statuses the verbs depend on.
 load ../lib/github.bash
 setup() {
   start_shop
