@@ -33,6 +33,14 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   assert_equal "$(ls "$XDG_CACHE_HOME/book-shop" "$XDG_CACHE_HOME/book-shop/demo")" "$(printf '%s:\ndemo\ntrixie.tar\n\n%s:\nother' "$XDG_CACHE_HOME/book-shop" "$XDG_CACHE_HOME/book-shop/demo")"
 }
 
+@test "down: removes an image that has lost its tag by its digest" {
+  is_up test 5000
+  touch "$ENGINE/images/localhost:5000_book-shop@digest"
+  verb demo/down
+  assert_success
+  assert_equal "$(ls "$ENGINE/images")" ""
+}
+
 @test "down: the second time there is nothing to remove" {
   is_up test 5000
   verb demo/down
