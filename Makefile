@@ -83,7 +83,7 @@ test-e2e: setup-test ## the whole path alone, without check
 	@scripts/test e2e
 
 .PHONY: test-faults
-test-faults: setup-test ## what can go wrong in a deploy, for real; about an hour
+test-faults: setup-test ## what can go wrong in a deploy, for real; about 25 minutes
 	@scripts/test faults
 
 .PHONY: test-load
