@@ -12,9 +12,12 @@ start_host() {
   errors=
   unset ACTOR VERB KEEP LOCK_WAIT READY_LIMIT MIGRATION_LIMIT ANSWER_LIMIT
   VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop BACKUPS=$HOST_ROOT/var/backups/book-shop
-  mkdir -p "$TEST_DIR/bin" "$WORLD/registry" "$WORLD/here" "$WORLD/containers" "$WORLD/passwords" "$WORLD/installed" "$WORLD/databases"
-  mkdir -p "$HOST_ROOT"/{tmp,run/lock,root,etc/systemd/system,usr/local/bin}
-  touch "$LOG"
+  copy_of host
+}
+make_host() {
+  mkdir -p "$TEST_DIR/bin" "$TEST_DIR/world/"{registry,here,containers,passwords,installed,databases}
+  mkdir -p "$TEST_DIR/root/"{tmp,run/lock,root,etc/systemd/system,usr/local/bin}
+  touch "$TEST_DIR/log"
 
   # shellcheck disable=SC2046 # a list of paths without blanks
   ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl sed sha256sum sort tail tr true xargs) "$TEST_DIR/bin"

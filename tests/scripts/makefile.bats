@@ -6,12 +6,15 @@ setup() {
   start_shop
   cp "$ROOT/Makefile" .
   mapfile -t TARGETS < <(sed -n 's/^\([a-z][a-z0-9-]*\):.*/\1/p' Makefile)
-  local target words
   rm -r scripts # links to the project's own
+  copy_of targets
+}
+make_targets() {
+  local target words SHOP=$TEST_DIR/shop
   for target in "${TARGETS[@]}"; do
     read -ra words < <(recipe "$target")
     [[ ${words[0]} == scripts/* ]] || continue
-    mkdir -p "${words[0]%/*}"
+    mkdir -p "$SHOP/${words[0]%/*}"
     # shellcheck disable=SC2016 # the fake itself expands it
     fake_in_shop "${words[0]}" '[[ "$0" != *"${FAILS:-nothing}" ]]'
   done
