@@ -16,6 +16,7 @@ DEALT = [
 NUMBERS = {"title": 0, "newest": 1, "best": 2, "cheapest": 3, "dearest": 3}
 
 
+# Slow for the first test only: the database is started and migrated then.
 @pytest.fixture
 def shelf(db):
     """Sixty books; many share a title, a year, a rating."""

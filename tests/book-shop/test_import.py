@@ -267,6 +267,7 @@ def program(*arguments, database, stdin=b""):
     return subprocess.run(command, cwd=PROJECT, env=made, input=stdin, capture_output=True, timeout=LIMIT)
 
 
+# Slow: each call is a start of the real program, on a migrated PostgreSQL.
 def test_from_standard_input_into_postgresql(on_postgresql, tmp_path):
     arguments = ["-", "--format", "csv", "--rejects", str(tmp_path / "rejects")]
     done = program(*arguments, database=on_postgresql, stdin=as_csv(DUNE, OTHER))

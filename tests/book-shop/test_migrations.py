@@ -49,6 +49,7 @@ def waiting(connection):
     return connection.execute(others, ["%pg_try_advisory_lock%"]).fetchone()[0]
 
 
+# Slow here: each migration is a start of manage.py, as at a deploy, on an empty database.
 def test_it_migrates_once_and_the_second_run_has_nothing_to_do(database):
     assert "Applying books.0001_initial... OK" in migrate(database)
     assert "No migrations to apply." in migrate(database)
@@ -144,6 +145,7 @@ def test_the_code_of_before_works_on_the_schema_of_each_migration(database):
     assert status == 0, said
 
 
+# Slow: the linter is a start of manage.py, and asks PostgreSQL for the SQL of each migration.
 @pytest.fixture(scope="module")
 def linted(postgresql, tmp_path_factory):
     """Return what the linter prints of a migration for each operation, all linted by one process."""

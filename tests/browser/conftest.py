@@ -44,6 +44,7 @@ class Shop:
         return self.manage("shell", "--verbosity", "0", "-c", script)
 
 
+# Slow: PostgreSQL, the migrations, the sample books and gunicorn are started once for all tests.
 @pytest.fixture(scope="session")
 def shop(project, postgresql, migrated):  # noqa: F811
     """Return a shop with the sample books, nine copies of each, and an owner."""

@@ -147,6 +147,7 @@ def test_change_the_language_and_stay(visit, locale):
     assert (brand["x"] < search["x"]) == (other == "en")
 
 
+# Slow: every page is drawn and its layout measured in each language and width.
 @pytest.mark.parametrize("locale", LANGUAGES)
 @pytest.mark.parametrize("width", [320, 1280])
 def test_no_page_is_wider_than_its_window(visit, look, locale, width):

@@ -15,6 +15,7 @@ COMMANDS = infra.ROOT / "terraform/commands"
 ROOTS = {"terraform": 9, "terraform/cluster": 7}  # and how many tests each has
 
 
+# Slow: Terraform prepares both roots, and the AWS provider takes seconds to start.
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     made = infra.Infra(tmp_path_factory.mktemp("infra"))
