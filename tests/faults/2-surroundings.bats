@@ -132,7 +132,7 @@ SH
       watch prod
       during prod "$(good prod)" "$step" on_host systemctl restart "$unit"
       back_within_a_minute prod
-      # A kubelet that starts takes each pod for not ready until it has asked it once (kubernetes/kubernetes#100277): nobody serves meanwhile.
+      # A starting kubelet may mark pods as not ready until their first probe (kubernetes/kubernetes#100277).
       case $unit in
         kubelet) lost "kubelet restarted at $step" ;;
         *) assert_served_throughout ;;
