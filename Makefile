@@ -27,40 +27,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
-setup: ## install everything for development; the other targets install what they need by themselves
+setup: ## install everything for development; each other target installs what it needs
 	@scripts/setup
 
-.PHONY: setup-run
-setup-run: ## install what run needs: the book shop's Python packages
-	@scripts/setup run
-
-.PHONY: setup-deploy
-setup-deploy: ## install what the verbs of a deploy need: their Python packages, kubectl
-	@scripts/setup deploy
-
-.PHONY: setup-image
-setup-image: ## the same and a Docker engine
-	@scripts/setup image
-
-.PHONY: setup-demo
-setup-demo: ## the same and the tools that start the local host
-	@scripts/setup demo
-
-.PHONY: setup-infra
-setup-infra: ## install what infra needs: the packages of a deploy, Terraform
-	@scripts/setup infra
-
-.PHONY: setup-tools
-setup-tools: ## install formatters, linters and test libraries
-	@scripts/setup tools
-
-.PHONY: setup-check
-setup-check: ## install what check needs: all of the tests' tools, no Docker engine
-	@scripts/setup check
-
-.PHONY: setup-test
-setup-test: ## install everything, as setup does
-	@scripts/setup test
+# What one purpose needs. The targets below name theirs.
+purposes := run deploy image demo infra tools check test
+.PHONY: $(purposes:%=setup-%)
+$(purposes:%=setup-%): setup-%:
+	@scripts/setup $*
 
 .PHONY: doctor
 doctor: ## say what this machine has and what it lacks
@@ -83,7 +57,7 @@ test-e2e: setup-test ## the whole path alone, without check
 	@scripts/test e2e
 
 .PHONY: test-faults
-test-faults: setup-test ## what can go wrong in a deploy, for real; about 25 minutes
+test-faults: setup-test ## faults in deploys, on a real local host; about 25 minutes
 	@scripts/test faults
 
 .PHONY: test-load
@@ -91,7 +65,7 @@ test-load: setup-test ## swaps, rollouts and rollbacks under load: no request ma
 	@scripts/test load
 
 .PHONY: bench
-bench: setup-test ## the road beside what people would use instead, or BENCH=<part> of it; more than half an hour
+bench: setup-test ## compare with other tools, or only BENCH=<part>; more than half an hour
 	@scripts/bench $(BENCH)
 
 .PHONY: test-machines
@@ -111,7 +85,7 @@ format: setup-tools ## format the sources
 	@scripts/format
 
 .PHONY: lock
-lock: setup-tools ## resolve the Python dependencies anew and lock them with hashes
+lock: setup-tools ## resolve the Python dependencies and lock them with hashes
 	@scripts/lock
 
 .PHONY: version
@@ -155,11 +129,11 @@ release: setup-deploy ## tag HEAD and release it on GitHub, once prod serves it
 	@scripts/release
 
 .PHONY: rollback-dev
-rollback-dev: setup-deploy ## serve the snapshot before, or TO=<tag>
+rollback-dev: setup-deploy ## return to the previous snapshot, or to TO=<tag>
 	@scripts/rollback dev $(TO)
 
 .PHONY: rollback-prod
-rollback-prod: setup-deploy ## serve the release before, or TO=<version>
+rollback-prod: setup-deploy ## return to the previous release, or to TO=<version>
 	@scripts/rollback prod $(TO)
 
 .PHONY: status
@@ -203,7 +177,7 @@ restore-prod: setup-deploy ## give the release the data of its latest backup; as
 	@scripts/restore prod
 
 .PHONY: prune
-prune: setup-deploy ## say which old snapshots the registry can do without
+prune: setup-deploy ## list the old snapshots that can be deleted from the registry
 	@scripts/prune
 
 .PHONY: prune-now

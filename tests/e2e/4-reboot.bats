@@ -8,9 +8,8 @@ add_book="from books.models import Book
 print(Book.objects.create(title='Kept', author='A', publishing_year=2000, rating=5, reviewer='R').pk)"
 
 @test "the host rebooted: both environments come back by themselves, and what was added before is there" {
-  slot=$(on_host docker ps --quiet)
-  in_dev=$(on_host docker exec "$slot" python3 manage.py shell --verbosity 0 -c "$add_book")
-  in_prod=$(kubectl exec deployment/book-shop -- python3 manage.py shell --verbosity 0 -c "$add_book")
+  in_dev=$(django dev "$add_book")
+  in_prod=$(django prod "$add_book")
   docker restart "$DEMO-host" >/dev/null
   for port in "$DEV_PORT" "$HTTP_PORT"; do
     curl --fail --silent --output /dev/null --retry 120 --retry-delay 1 --retry-all-errors "http://localhost:$port/readyz"

@@ -5,25 +5,18 @@ load road.bash
 
 setup_file() { start_demo; }
 
-# in_shop ENVIRONMENT PYTHON: in what serves there.
-in_shop() {
-  local shell=(python3 manage.py shell --verbosity 0 -c "from books.models import Book; $2")
-  case $1 in
-    dev) on_host docker exec "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
-    prod) kubectl exec deployment/book-shop -- "${shell[@]}" ;;
-  esac
-}
-add() { in_shop "$1" "Book.objects.create(title='Data: $2', author='A', publishing_year=2000, rating=5, reviewer='R')"; }
+# books_of ENVIRONMENT PYTHON: runs it there, with Book.
+books_of() { django "$1" "from books.models import Book; $2"; }
+add() { books_of "$1" "Book.objects.create(title='Data: $2', author='A', publishing_year=2000, rating=5, reviewer='R')"; }
 # only ENVIRONMENT BOOK: of the books of this file, that one is there.
 only() {
-  in_shop "$1" "Book.objects.filter(title__startswith='Data: ').delete()"
+  books_of "$1" "Book.objects.filter(title__startswith='Data: ').delete()"
   add "$1" "$2"
 }
-books() { in_shop "$1" "print(*(book.title for book in Book.objects.filter(title__startswith='Data: ')), sep='\n')"; }
+books() { books_of "$1" "print(*(book.title for book in Book.objects.filter(title__startswith='Data: ')), sep='\n')"; }
 assert_serves() { # ENVIRONMENT BOOK
   assert_equal "$(books "$1")" "Data: $2"
-  case $1 in dev) port=$DEV_PORT ;; prod) port=$HTTP_PORT ;; esac
-  assert_equal "$(curl -fsS "http://localhost:$port/readyz")" '{"ready": true}'
+  assert_equal "$(curl -fsS "http://localhost:$(port_of "$1")/readyz")" '{"ready": true}'
 }
 
 backups() { on_host /opt/book-shop/bin/backups; }
@@ -88,7 +81,7 @@ PYTHON
     assert_success
     assert_output --partial "Applying books.0900_added_by_a_test... OK"
     assert_serves $environment older
-    assert_equal "$(in_shop $environment "print(Book.objects.get(title='Data: older').added_by_a_test)")" None
+    assert_equal "$(books_of $environment "print(Book.objects.get(title='Data: older').added_by_a_test)")" None
   done
 }
 

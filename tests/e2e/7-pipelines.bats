@@ -2,7 +2,7 @@
 bats_require_minimum_version 1.5.0
 # The workflow files themselves, run by act on this machine: a push starts what GitHub would start, by each file's own `on:`, and the jobs
 # meet the local host, its registry and a small GitHub. Not as on GitHub: the runner is this machine, where setup has nothing to do;
-# AWS credentials are a stand-in that says what it was asked for; `make check` and `make test-e2e` (which this is a part of) pass or fail as the
+# AWS credentials are a stand-in that prints its inputs; `make check` and `make test-e2e` (which runs this) pass or fail as the
 # commit says. An image takes time to build and to deploy: the cases share those of versions 7.1.0 and 7.4.0.
 load road.bash
 load ../lib/github.bash
@@ -240,7 +240,7 @@ make summary"
 }
 
 @test "two pushes in quick succession: the second waits, both are deployed in order, the last one wins" {
-  # The releases of 7.1.0 and of before; dev serves the second one, and serves it again after the first.
+  # Release 7.1.0 and the previous one, which is live in dev before and after this.
   first=$REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
   assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
   "$SHOP/scripts/deploy" dev "$first" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &

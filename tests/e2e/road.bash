@@ -14,6 +14,15 @@ shop() { make --no-print-directory -C "$SHOP" "$@"; }
 start_demo() { docker container inspect "$DEMO-host" >/dev/null 2>&1 || shop demo; }
 on_host() { docker exec "$DEMO-host" "$@"; }
 kubectl() { on_host kubectl --namespace book-shop "$@"; }
+port_of() { case $1 in dev) echo "$DEV_PORT" ;; prod) echo "$HTTP_PORT" ;; esac }
+# django ENVIRONMENT PYTHON: runs it in the shop's own shell, in the live slot or in a pod.
+django() {
+  local shell=(python3 manage.py shell --verbosity 0)
+  case $1 in
+    dev) docker exec -i "$DEMO-host" docker exec -i "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
+    prod) docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${shell[@]}" ;;
+  esac <<<"$2"
+}
 
 revision_at() { curl -fsS "http://localhost:$1/version" | python3 -c 'import json, sys; print(json.load(sys.stdin)["revision"])'; }
 head_of_shop() { git -C "$SHOP" rev-parse HEAD; }

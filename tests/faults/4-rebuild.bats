@@ -1,19 +1,11 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# The local host's container is gone, its volume is there (as after `docker container prune`).
+# The local host's container was removed, and its volume was not (as by `docker container prune`).
 load faults.bash
 setup_file() { start_faults; }
 setup() { start_case; }
 teardown() { end_case; }
 
-# in_shop ENVIRONMENT PYTHON: in what serves there.
-in_shop() {
-  local shell=(python3 manage.py shell --verbosity 0 -c "$2")
-  case $1 in
-    dev) on_host docker exec "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
-    prod) kubectl exec deployment/book-shop -- "${shell[@]}" ;;
-  esac
-}
 # A reader with an order of one copy, who is also an administrator.
 buy="from books.models import Book
 from django.contrib.auth.models import User
@@ -36,8 +28,8 @@ signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin
 
 @test "the host's container is removed and its volume is not: make demo rebuilds it with orders, sessions, secrets, history and backups" {
   for environment in dev prod; do
-    in_shop "$environment" "$buy"
-    in_shop "$environment" "$bought" >"$BATS_TEST_TMPDIR/$environment.bought"
+    django "$environment" "$buy"
+    django "$environment" "$bought" >"$BATS_TEST_TMPDIR/$environment.bought"
     sign_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
     signed_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
   done
@@ -56,7 +48,7 @@ signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin
 
   for environment in dev prod; do
     assert_equal "$(revision_at "$(port_of "$environment")")" "$(head_of_shop)"
-    assert_equal "$(in_shop "$environment" "$bought")" "$(cat "$BATS_TEST_TMPDIR/$environment.bought")"
+    assert_equal "$(django "$environment" "$bought")" "$(cat "$BATS_TEST_TMPDIR/$environment.bought")"
     signed_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
   done
   assert_equal "$(kept)" "$before"

@@ -23,7 +23,6 @@ end_case() {
   git -C "$SHOP" reset -q --hard "$CLEAN"
 }
 
-port_of() { case $1 in dev) echo "$DEV_PORT" ;; prod) echo "$HTTP_PORT" ;; esac }
 # serving ENVIRONMENT: the image; good ENVIRONMENT: the good one of the two that it does not serve.
 serving() { "$SHOP/scripts/status" json | python3 -c 'import json, sys; print(*(sys.argv[2] + "@" + e["digest"] for e in json.load(sys.stdin)["environments"] if e["environment"] == sys.argv[1]))' "$1" "$REPOSITORY"; }
 good() { if [ "$(serving "$1")" = "${IMAGES[0]}" ]; then echo "${IMAGES[1]}"; else echo "${IMAGES[0]}"; fi; }

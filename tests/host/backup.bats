@@ -105,7 +105,7 @@ $BACKUPS/prod/20261125T031501Z.dump"
   assert_success
 }
 
-@test "backup: killed before any change, what is there is whole, and the next one is as good as the first" {
+@test "backup: killed before any change, the existing dumps are whole, and the next backup succeeds" {
   local change=1
   count_as_changes mv
   while killed_at "$change" backup dev 2>/dev/null; do

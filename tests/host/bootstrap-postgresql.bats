@@ -68,7 +68,7 @@ echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
     if [ "$interrupted" = yes ]; then
       touch "$WORLD/fails"
       verb bootstrap-postgresql
-      assert_failure
+      assert_failed 1 "no PostgreSQL 15 for the data in $data.kept" "Install postgresql-15"
       rm "$WORLD/fails"
     fi
     verb bootstrap-postgresql

@@ -111,7 +111,7 @@ looks_at_connections() {
   sed -n '/^ss -Htn/p; /^docker stop/q' "$LOG" | grep -c ''
 }
 
-@test "deploy-dev: the drain goes on while NGINX has a connection to the old slot" {
+@test "deploy-dev: drains while NGINX has a connection to the old slot" {
   run looks_at_connections 1
   assert_success
   assert_output 2

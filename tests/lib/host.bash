@@ -26,7 +26,7 @@ make_host() {
   # One file for all that has little to say.
   for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep ss sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
-# A verb asks for the directory of each file that it sources: a function is no process more.
+# A verb calls dirname for each file that it sources: a function starts no process.
 dirname() { case $1 in */*) echo "${1%/*}" ;; *) echo . ;; esac }
 export -f dirname
 stop_host() { rm -rf "$TEST_DIR"; }
@@ -111,8 +111,8 @@ killed_at() {
 }
 
 # assert_healed_after_any_kill ENVIRONMENT CHANGES: image 1 serves there. The deploy of image 2 is killed before its first change, before
-# its second and so on: each time one of the two serves, and the same deploy once more ends in the state of a deploy that was never killed. Between
-# two changes it is the same where a deploy is killed: calls that only read are no steps. There are so many CHANGES.
+# its second and so on: each time one of the two serves, and the same deploy once more ends in the state of a deploy that was never killed.
+# A kill before a call that only reads has the effect of a kill before the next change. CHANGES is their number.
 assert_healed_after_any_kill() {
   local change=1
   in_registry 2

@@ -6,7 +6,7 @@ load /usr/lib/bats/bats-assert/load
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 OCI=$ROOT/tests/lib/oci.py
-# Asked once a file: each of its tests loads this again.
+# Once for each file: all of its tests load this again.
 SHOP_PYTHON=${SHOP_PYTHON:-$(python3 -c 'import sys; print(sys.executable)')}
 export SHOP_PYTHON
 PYTHON=$SHOP_PYTHON
@@ -39,7 +39,7 @@ start_shop() {
   cd "$SHOP" || return
   next_commit
 }
-# copy_of NAME: $TEST_DIR gets what make_NAME makes. It is made once for the file and then copied, which takes a tenth of the time.
+# copy_of NAME: copies into $TEST_DIR what make_NAME makes, once for each test file: copying takes a tenth of the time.
 copy_of() {
   local made=$BATS_FILE_TMPDIR/$1
   if [ ! -e "$made" ]; then

@@ -16,30 +16,19 @@ setup_file() {
   shop image push promote
 }
 
-# in_shop ENVIRONMENT COMMAND...: in a container of the shop there; standard input is passed on.
-in_shop() {
-  case $1 in
-    dev) docker exec -i "$DEMO-host" sh -c 'docker exec -i "$(docker ps --quiet --filter name=^book-shop-)" "$@"' - "${@:2}" ;;
-    prod) docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${@:2}" ;;
-  esac
-}
 # What shop.js buys; prints its key.
 make_book() {
-  in_shop "$1" python3 manage.py shell --verbosity 0 <<PYTHON
-from books.models import Book
-print(Book.objects.create(title="k6", author="k6", publishing_year=2026, rating=5, reviewer="k6", price=1250, currency="EUR", stock=$STOCK).pk)
-PYTHON
+  django "$1" "from books.models import Book
+print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=5, reviewer='k6', price=1250, currency='EUR', stock=$STOCK).pk)"
 }
 # Each order's key as often as the order has lines: once.
-orders() { in_shop "$1" python3 manage.py shell --verbosity 0 <<<'from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'; }
+orders() { django "$1" 'from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'; }
 # The copies in stock and those in orders, together.
 copies() {
-  in_shop "$1" python3 manage.py shell --verbosity 0 <<'PYTHON'
-from django.db.models import Sum
+  django "$1" 'from django.db.models import Sum
 from books.models import Book
 book = Book.objects.get(author="k6")
-print(book.stock + book.order_lines.aggregate(sold=Sum("quantity"))["sold"])
-PYTHON
+print(book.stock + book.order_lines.aggregate(sold=Sum("quantity"))["sold"])'
 }
 
 # start_run NAME PORT KEEP-ALIVE

@@ -115,7 +115,7 @@ database PostgreSQL"
   verb check
   assert_failure 1
   assert_output --partial "Warning: bases is deprecated
-check: k8s/overlays/single-node does not build without a warning"
+check: a warning or error in k8s/overlays/single-node, see above"
 }
 
 @test "check: a tool that is not there is a failure" {

@@ -38,6 +38,19 @@ make_it() {
   done
 }
 
+@test "make: every purpose of setup has a target, and no other has" {
+  mapfile -t purposes < <(sed -n 's/^#   \([a-z]*\)  .*/\1/p' "$ROOT/scripts/setup")
+  [ "${#purposes[@]}" -gt 3 ]
+  for purpose in "${purposes[@]}"; do
+    touch "setup-$purpose" # a file of that name changes nothing
+    make_it "setup-$purpose"
+    assert_log "scripts/setup $purpose"
+  done
+  make_it setup-anything
+  assert_failure
+  assert_log ""
+}
+
 @test "make: each recipe's script is there, can be executed and has help" {
   for target in "${TARGETS[@]}"; do
     [ "$target" != help ] || continue

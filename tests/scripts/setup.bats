@@ -191,11 +191,11 @@ scripts/demo/engine"
   [ ! -e .venv/half-installed ]
   set_up run
   assert_log ""
-  set_up tools # was in the environment of before
+  set_up tools # was removed with the incomplete environment
   assert_log "$(pip tests)"
 }
 
-@test "setup: an environment whose Python is gone is made again" {
+@test "setup: makes an environment without Python again" {
   set_up run
   rm .venv/bin/python3
   ln -s /nowhere/python3 .venv/bin/python3

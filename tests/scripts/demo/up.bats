@@ -45,7 +45,8 @@ scripts/demo/base-image host
 docker build --quiet --build-arg BASE_IMAGE=base:made --tag test-registry scripts/demo/registry
 docker run -d --name test-registry --init --stop-signal SIGTERM --restart unless-stopped --network test --network-alias registry -p 127.0.0.1:5000:5000 -v test-registry:/var/lib/registry test-registry'
 host() { # KUBERNETES TARGET...: its build and run
-  echo "docker build --quiet --build-arg BASE_IMAGE=base:made ${*:2} --tag test-host --file scripts/demo/host/Dockerfile scripts/demo
+  echo "scripts/demo/base-image host
+docker build --quiet --build-arg BASE_IMAGE=base:made ${*:2} --tag test-host --file scripts/demo/host/Dockerfile scripts/demo
 docker volume inspect test-host
 docker run -d --name test-host --hostname test-host --label kubernetes=$1 --network test --ip 172.30.0.10 --privileged --cgroupns private --stop-timeout 60 \
 --tmpfs /run --tmpfs /run/lock -v test-host:/var -v $seed:/var/lib/cloud/seed/nocloud:ro -p 127.0.0.1:80:80 -p 127.0.0.1:8080:8080 test-host"
@@ -90,7 +91,7 @@ $waited"
   assert_equal "$(grep -E '^docker (build|run)' "$LOG")" "$(
     {
       sed '1,2d; s/127.0.0.1:5000:/127.0.0.1:5001:/' <<<"$registry"
-      host k3s --target host | sed -e /inspect/d -e 's/127.0.0.1:80:80 -p 127.0.0.1:8080:/127.0.0.1:81:80 -p 127.0.0.1:8081:/'
+      host k3s --target host | sed -e '/inspect\|base-image/d' -e 's/127.0.0.1:80:80 -p 127.0.0.1:8080:/127.0.0.1:81:80 -p 127.0.0.1:8081:/'
     } | sed 's/--build-arg BASE_IMAGE=base:made //'
   )"
   refute grep kubernetes-build "$LOG"
