@@ -1,0 +1,1 @@
+"""Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster."""
