@@ -68,8 +68,8 @@ def run(operation, parser=None):
 
     Ends the process. A CommandError is printed on stderr and becomes its exit status.
     """
-    arguments = vars((parser or Parser()).parse_args())
     try:
+        arguments = vars((parser or Parser()).parse_args())
         answer = operation(**arguments)
         if answer is not None:
             print(answer)
@@ -81,6 +81,13 @@ def run(operation, parser=None):
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit()
+
+
+def line_count(text):
+    """The text, if it is a number of lines, 1 to 99999. Raises UsageError for everything else."""
+    if text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= 5:
+        return text
+    raise UsageError(f"invalid number of lines {text[:200]!r}", "expected 1 to 99999", f"{verb()} -h")
 
 
 def required_variable(name):

@@ -40,7 +40,7 @@ def repository(text):
     if found := REPOSITORY.fullmatch(text):
         return Repository(found["host"], found["name"])
     raise BadReference(
-        f"invalid repository '{text[:200]}'",
+        f"invalid repository {text[:200]!r}",
         "expected host[:port]/name in lower case, without tag or digest",
         "set REPOSITORY, for example to localhost:5000/book-shop",
     )
@@ -52,7 +52,7 @@ def image(text):
     if DIGEST.fullmatch(digest):
         return repository(name), digest
     raise BadReference(
-        f"invalid image '{text[:200]}'", "expected repository@sha256:<64 hex digits>", "make push prints one"
+        f"invalid image {text[:200]!r}", "expected repository@sha256:<64 hex digits>", "make push prints one"
     )
 
 
@@ -60,13 +60,11 @@ def tag(text):
     """The text, if it is a tag. Raises BadReference for everything else."""
     if TAG.fullmatch(text):
         return text
-    raise BadReference(
-        f"invalid tag '{text[:200]}'", "expected at most 128 letters, digits and _ . -", "make version"
-    )
+    raise BadReference(f"invalid tag {text[:200]!r}", "expected at most 128 letters, digits and _ . -", "make version")
 
 
 def environment(name):
     """The text, if it names an environment. Raises UsageError for everything else."""
     if name in ENVIRONMENTS:
         return name
-    raise UsageError(f"invalid environment '{name[:200]}'", f"expected {' or '.join(ENVIRONMENTS)}", "make help")
+    raise UsageError(f"invalid environment {name[:200]!r}", f"expected {' or '.join(ENVIRONMENTS)}", "make help")

@@ -1,0 +1,121 @@
+"""The two compositions of the parts: the environments of a host, and prod on a cluster."""
+
+import dataclasses
+import os
+
+from delivery import image_cleanup
+from delivery.containerd import Containerd
+from delivery.docker import Docker
+from delivery.environments.docker_slots import DockerSlots
+from delivery.environments.kubernetes_rollout import KubernetesRollout
+from delivery.kubernetes import Kubernetes
+from delivery.lock import FileLock, LeaseLock
+from delivery.paths import Paths, seconds
+from delivery.state import ConfigMapState, FileState
+from delivery.switch import Switch
+
+DATABASE_ADDRESS = "169.254.77.1"  # db.internal; systemd/book-shop-db-address.service
+HARDENED = (
+    *("--read-only", "--tmpfs", "/tmp:size=64m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),  # noqa: S108
+    *("--memory", "384m", "--pids-limit", "200", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
+    *("--add-host", f"db.internal:{DATABASE_ADDRESS}"),
+)
+HOST_KINDS = ("deployments", "services")
+CLUSTER_KINDS = (
+    *HOST_KINDS, "horizontalpodautoscalers", "poddisruptionbudgets", "ingresses", "networkpolicies",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Time limits of a deploy in seconds. The manifests' own limits end before `migration` and `rollout`."""
+
+    migration: int
+    drain: int
+    ready: int = 0
+    watch: int = 0
+    rollout: int = 0
+    answer: int = 0
+
+
+def actor():
+    """Who deploys, for the history and the lock."""
+    return os.environ.get("ACTOR") or "unknown"
+
+
+def host_environments(paths=None):
+    """{"dev": …, "prod": …} of the host that this runs on."""
+    paths = paths or Paths()
+    repository, docker = paths.repository(), Docker(*HARDENED)
+    environments = {}
+
+    def clean_images():
+        kept = image_cleanup.needed(environments.values(), repository)
+        image_cleanup.clean_docker(docker, repository, kept)
+
+    def clean_all_images():
+        clean_images()
+        kept = image_cleanup.needed([environments["prod"]], repository)
+        image_cleanup.clean_containerd(Containerd(), repository, kept)
+
+    def parts(name):
+        wait = seconds("LOCK_WAIT", 300)
+        lock = FileLock(name, paths.locks / f"book-shop-{name}", actor(), wait)
+        return {"lock": lock, "state": FileState(name, paths.state), "docker": docker}
+
+    environments["dev"] = DockerSlots(
+        **parts("dev"),
+        traffic=Switch(),
+        repository=repository,
+        paths=paths,
+        limits=Limits(ready=seconds("READY_LIMIT", 45), migration=seconds("MIGRATION_LIMIT", 300), watch=8, drain=10),
+        clean_images=clean_images,
+    )
+    kubeconfig = paths.settings / "deployer.kubeconfig"
+    environments["prod"] = KubernetesRollout(
+        **parts("prod"),
+        kubernetes=Kubernetes("--kubeconfig", str(kubeconfig), remedy="systemctl status k3s"),
+        repository=repository,
+        overlay="single-node",
+        kinds=HOST_KINDS,
+        platform=docker.platform,
+        address=lambda: "http://localhost:80",
+        directory=paths.state,
+        limits=Limits(
+            migration=seconds("MIGRATION_LIMIT", 330), rollout=150, answer=seconds("ANSWER_LIMIT", 15), drain=60
+        ),
+        clean_images=clean_all_images,
+    )
+    return environments
+
+
+def cluster_environments(context, repository, url=None):
+    """{"prod": …} of a cluster, a context of kubectl. `url` overrides the address of its Ingress."""
+    kubernetes = Kubernetes("--context", context, remedy=f"kubectl --context {context} get --raw /readyz")
+
+    def address():
+        if url:
+            return url
+        ingress = kubernetes.get("ingress", "book-shop") or {}
+        points = ingress.get("status", {}).get("loadBalancer", {}).get("ingress", [])
+        name = points and (points[0].get("hostname") or points[0].get("ip"))
+        return f"http://{name}" if name else ""
+
+    prod = KubernetesRollout(
+        kubernetes=kubernetes,
+        docker=Docker(),
+        lock=LeaseLock("prod", kubernetes, actor(), seconds("LOCK_WAIT", 300), seconds("LEASE_LIMIT", 30)),
+        state=ConfigMapState("prod", kubernetes),
+        repository=repository,
+        overlay="cluster",
+        kinds=CLUSTER_KINDS,
+        platform=lambda: "linux/amd64",  # the nodes that the overlay asks for
+        address=address,
+        directory="/",
+        # A new node may have to start first, and the first time a load balancer.
+        limits=Limits(
+            migration=seconds("MIGRATION_LIMIT", 330), rollout=600, answer=seconds("ANSWER_LIMIT", 300), drain=90
+        ),
+        clean_images=lambda: None,  # the kubelets do that
+    )
+    return {"prod": prod}

@@ -1,0 +1,137 @@
+"""dev: two slots, each a container. NGINX :8080 sends to the live one."""
+
+import os
+import sys
+
+from delivery import http_client, images, sockets
+from delivery.cli import CommandError, log
+from delivery.clock import Clock
+from delivery.environments.base import Candidate
+from delivery.process import ProgramFailed, TimedOut
+
+URL = "http://localhost:8080"
+PORTS = {"a": 4001, "b": 4002}  # of the slots, on loopback
+APPLICATION_PORT = 8000  # in a container
+MIGRATION = "book-shop-migration"
+MIGRATE = ("python3", "manage.py", "migrate", "--noinput")
+
+
+def container(slot):
+    """The name of a slot's container."""
+    return f"book-shop-{slot}"
+
+
+class DockerSlots:
+    """The environment dev on a host. `limits` are seconds."""
+
+    name = "dev"
+
+    def __init__(
+        self, *, docker, traffic, lock, state, repository, paths, limits, clean_images, web=http_client, clock=None
+    ):  # fmt: skip
+        self.docker, self.traffic, self.lock, self.state = docker, traffic, lock, state
+        self.repository, self.paths, self.limits, self.clean_images = repository, paths, limits, clean_images
+        self.web, self.clock = web, clock or Clock()
+
+    def url(self):
+        return URL
+
+    def live(self):
+        found = self.docker.container(container(self.traffic.live()))
+        return found.image if found and found.running else None
+
+    def prepare(self, image, returns=False):
+        self.live_slot = self.traffic.live()
+        self.idle_slot = "b" if self.live_slot == "a" else "a"
+        revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
+        return Candidate(image, revision, returns=returns)
+
+    def is_live(self, candidate):
+        return self.live() == candidate.image and self.web.answers(URL, candidate.revision)
+
+    def plan(self, candidate):
+        name = f"book-shop-plan-{os.getpid()}"
+        command = ("python3", "manage.py", "migrate", "--plan")
+        return self.docker.run(name, candidate.image, command, self._settings(), self.limits.migration, show=False)
+
+    def migrate(self, candidate):
+        log("migrate")
+        try:
+            self.docker.run(MIGRATION, candidate.image, MIGRATE, self._settings(), self.limits.migration)
+        except TimedOut as error:
+            raise CommandError("the migration failed", error.why, "make logs-dev") from None
+        except ProgramFailed:
+            why = "its last lines are above"
+            raise CommandError("the migration failed", why, "fix it, commit, and deploy again") from None
+
+    def start(self, candidate):
+        name, port = container(self.idle_slot), PORTS[self.idle_slot]
+        log(f"start slot {self.idle_slot}")
+        self.docker.remove(name)
+        # A restart of Docker during such a start leaves the port bound; another restart frees it, and
+        # containers outlive that.
+        if sockets.is_listening(port):
+            self.docker.restart_engine()
+        self.docker.start(name, candidate.image, port, self._settings())
+        self.started = self.clock.now()
+
+    def prove(self, candidate):
+        url = f"http://localhost:{PORTS[self.idle_slot]}"
+        for _ in self.clock.poll(self.limits.ready, 0.2):
+            if self.web.is_ready(url):
+                return
+            if self.docker.container(container(self.idle_slot)).restarts >= 2:
+                raise self._slot_failed("crashes at start")
+        raise self._slot_failed(f"was not ready within {self.limits.ready} s")
+
+    def switch(self, candidate):
+        log(f"switch NGINX :8080 to slot {self.idle_slot}")
+        self.traffic.to(self.idle_slot)
+        if not self.web.answers(URL, candidate.revision):
+            raise CommandError(f":8080 did not answer with revision {candidate.revision}", "see above", "make status")
+
+    def drain(self, candidate):
+        """Also watches the new slot until it is `watch` seconds old: one that crashes by then was never good."""
+        log(f"drain slot {self.live_slot}")
+        for _ in self.clock.poll(self.limits.drain, 1):
+            found = self.docker.container(container(self.idle_slot))
+            if not found or not found.running or found.restarts:
+                raise self._slot_failed("crashed after it was ready")
+            # NGINX closes an idle connection to the old slot within 4 s and opens no new one.
+            watched = self.clock.now() - self.started >= self.limits.watch
+            if watched and not self._connections(self.live_slot):
+                return
+
+    def revert(self, candidate):
+        try:
+            self.traffic.to(self.live_slot)
+            self.docker.remove(container(self.idle_slot))
+        except CommandError as error:
+            log(f"slot {self.idle_slot} was not removed, the next deploy does that: {error.what}")
+
+    def clean_up(self, candidate):
+        live = self.traffic.live()
+        idle = "b" if live == "a" else "a"
+        if self.docker.container(container(idle)):
+            self.docker.stop(container(idle))  # gunicorn finishes its requests
+            self.docker.remove(container(idle))
+        self.clean_images()
+
+    def logs(self, lines):
+        return self.docker.logs(container(self.traffic.live()), lines)
+
+    def _settings(self):
+        return self.paths.environment_settings(self.name)
+
+    def _connections(self, slot):
+        found = self.docker.container(container(slot))
+        return sockets.established(found.process, APPLICATION_PORT) if found and found.running else 0
+
+    def _slot_failed(self, what):
+        """The error of a slot whose log explains it."""
+        log(f"the last lines of slot {self.idle_slot}:")
+        try:
+            print(self.docker.logs(container(self.idle_slot), 20), file=sys.stderr, end="")
+        except CommandError as error:
+            log(error.what)
+        return CommandError(f"slot {self.idle_slot} {what}", "its last lines are above", "make logs-dev")

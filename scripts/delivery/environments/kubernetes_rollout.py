@@ -1,0 +1,198 @@
+"""prod: the manifests that an image carries, rolled out by Kubernetes on the host or on a cluster."""
+
+import json
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from delivery import http_client, images
+from delivery.cli import CommandError, log
+from delivery.clock import Clock
+from delivery.environments.base import Candidate
+from delivery.process import ProgramFailed
+
+DEPLOYMENT = "book-shop"
+MIGRATION = "job/book-shop-migration"
+COMPONENT = "app.kubernetes.io/component"
+WEB, MIGRATION_PODS = f"{COMPONENT}=web", f"{COMPONENT}=migration"
+KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+
+
+class KubernetesRollout:
+    """The environment prod.
+
+    `overlay` names the manifests of the target in the image, `kinds` what a release may consist of there
+    (objects that a release does not have are deleted), `platform` what its nodes run. `address` returns
+    the URL at which the release has to answer. `limits` are seconds.
+    """
+
+    name = "prod"
+
+    def __init__(
+        self, *, kubernetes, docker, lock, state, repository, overlay, kinds, platform, address, directory,
+        limits, clean_images, web=http_client, clock=None,
+    ):  # fmt: skip
+        self.kubernetes, self.docker, self.lock, self.state = kubernetes, docker, lock, state
+        self.repository, self.overlay, self.kinds, self.platform = repository, overlay, kinds, platform
+        self.url, self.directory, self.limits, self.clean_images = address, directory, limits, clean_images
+        self.web, self.clock = web, clock or Clock()
+
+    def live(self):
+        found = self.kubernetes.get("deployment", DEPLOYMENT)
+        return found and found["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    def prepare(self, image, returns=False):
+        if not self.kubernetes.is_reachable():
+            raise CommandError("Kubernetes does not answer: nothing was changed", "see above", self.kubernetes.remedy)
+        revision = images.fetch(self.docker, image, self.platform(), self.directory)
+        return Candidate(image, revision, self._manifests(image), returns)
+
+    def is_live(self, candidate):
+        return (
+            self.live() == candidate.image
+            and self.kubernetes.is_rolled_out(DEPLOYMENT)
+            and self.web.answers(self.url(), candidate.revision)
+        )
+
+    def plan(self, candidate):
+        """The migrations are planned by a pod: on a cluster, only pods reach the database."""
+        (job,) = self.kubernetes.select(candidate.manifests, MIGRATION_PODS)
+        job["metadata"]["name"] = name = f"book-shop-plan-{secrets.token_hex(4)}"
+        job["spec"]["template"]["metadata"]["labels"][COMPONENT] = "plan"
+        job["spec"]["template"]["spec"]["containers"][0]["command"].append("--plan")
+        self.kubernetes.apply(json.dumps(job))
+        try:
+            self._wait_for_job(name, f"{COMPONENT}=plan", candidate.image, "the migrations could not be planned")
+            pods = self.kubernetes.pods(f"job-name={name}")
+            migrations = self.kubernetes.logs(pods[0]["metadata"]["name"], -1)
+        finally:
+            self.kubernetes.delete(f"job/{name}")
+        difference = self.kubernetes.difference(candidate.manifests, WEB)
+        return migrations + (difference or "manifests: no difference\n")
+
+    def migrate(self, candidate):
+        log("migrate")
+        self.kubernetes.delete(MIGRATION)
+        self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
+        try:
+            self._wait_for_job("book-shop-migration", MIGRATION_PODS, candidate.image, "the migration failed")
+        except BaseException:
+            self.kubernetes.delete(MIGRATION)  # one that hangs must not go on
+            raise
+
+    def start(self, candidate):
+        log("roll out")
+        applied = self.kubernetes.apply(candidate.manifests, WEB)
+        if candidate.returns:
+            # What only the newer release has may be its fault, a network policy for example.
+            self._delete_all_but(applied)
+        self.applied = applied
+
+    def prove(self, candidate):
+        if not self._rolled_out(self.limits.rollout):
+            raise CommandError("the rollout failed", "the last lines of its pods are below", "make logs-prod")
+
+    def switch(self, candidate):
+        for _ in self.clock.poll(self.limits.answer, 0.3):
+            if self.web.answers(self.url(), candidate.revision):
+                break
+        else:
+            why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
+            raise CommandError("the release does not answer", why, "make logs-prod")
+        self._delete_all_but(self.applied)
+
+    def drain(self, candidate):
+        log("drain the previous pods")
+        for _ in self.clock.poll(self.limits.drain, 0.3):
+            if not [pod for pod in self.kubernetes.pods(WEB) if image_of(pod) != candidate.image]:
+                return
+
+    def revert(self, candidate):
+        self._show_pods(WEB, candidate.image)
+        log("revert the rollout")
+        try:
+            if manifests := self.state.load().manifests:
+                self._wait_until_reachable(60)
+                self._delete_all_but(self.kubernetes.apply(manifests, WEB))
+                if not self._rolled_out(self.limits.rollout):
+                    log("the previous release is not rolled out completely")
+            else:
+                self._delete_all_but(set())  # there was no release before
+        except CommandError as error:
+            log(f"the rollout could not be reverted, the next deploy does that: {error.what}: {error.why}")
+
+    def clean_up(self, candidate):
+        self.clean_images()
+
+    def logs(self, lines):
+        return self.kubernetes.kubectl("logs", "--selector", WEB, f"--tail={lines}")
+
+    def _manifests(self, image):
+        """The manifests that the image carries for this target, with its own digest in them."""
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                self.docker.copy_from_image(image, "/app/k8s", Path(directory, "k8s"))
+            except ProgramFailed as error:
+                raise CommandError(f"'{image}' carries no manifests", error.why, "make image push") from None
+            kustomization = KUSTOMIZATION | {
+                "resources": [f"k8s/overlays/{self.overlay}"],
+                "images": [{"name": "book-shop", "newName": self.repository, "digest": image.partition("@")[2]}],
+            }
+            Path(directory, "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
+            try:
+                return self.kubernetes.build(directory)
+            except ProgramFailed as error:
+                raise CommandError(f"the manifests in '{image}' do not build", error.why, "make check") from None
+
+    def _delete_all_but(self, names):
+        """Deletes the objects of other releases."""
+        if stale := self.kubernetes.names(self.kinds, WEB) - names:
+            log(f"delete what is not part of this release: {', '.join(sorted(stale))}")
+            self.kubernetes.delete(*sorted(stale))
+
+    def _wait_for_job(self, name, selector, image, failure):
+        """Waits for the end of a job. Raises CommandError when it fails or exceeds the limit."""
+        for _ in self.clock.poll(self.limits.migration, 0.3):
+            try:
+                status = (self.kubernetes.get("job", name) or {}).get("status", {})
+            except CommandError:
+                continue  # Kubernetes restarts
+            if status.get("succeeded"):
+                return
+            if status.get("failed"):
+                break
+        self._show_pods(selector, image)
+        raise CommandError(failure, "the last lines of its pod are above", "fix it, commit, and deploy again")
+
+    def _rolled_out(self, limit):
+        deadline = self.clock.now() + limit
+        while not self.kubernetes.wait_for_rollout(DEPLOYMENT, limit):
+            # A rollout that failed, or only a connection?
+            if self.clock.now() >= deadline or self.kubernetes.is_reachable():
+                return False
+            self._wait_until_reachable(30)
+        return True
+
+    def _wait_until_reachable(self, limit):
+        for _ in self.clock.poll(limit, 1):
+            if self.kubernetes.is_reachable():
+                return
+        raise CommandError("Kubernetes does not answer", f"waited {limit} s", self.kubernetes.remedy)
+
+    def _show_pods(self, selector, image):
+        """Prints the state and the last lines of the pods that run an image."""
+        try:
+            for pod in self.kubernetes.pods(selector):
+                if image_of(pod) == image:
+                    name, status = pod["metadata"]["name"], pod.get("status", {})
+                    states = [found.get("state") for found in status.get("containerStatuses", [])]
+                    log(f"{name}: {status.get('phase')} {json.dumps(states)}")
+                    print(self.kubernetes.logs(name, 20), file=sys.stderr, end="")
+        except CommandError as error:
+            log(f"its pods cannot be shown: {error.what}")
+
+
+def image_of(pod):
+    """The image that a pod runs."""
+    return pod["spec"]["containers"][0]["image"]

@@ -1,0 +1,94 @@
+"""The verbs of a host that deal with its data, or with both environments."""
+
+import json
+import os
+
+from delivery import backup as dumps
+from delivery import http_client, operations
+from delivery import restore as restoring
+from delivery.cli import CommandError, log
+from delivery.clock import Clock
+from delivery.compositions import HARDENED, actor, host_environments
+from delivery.docker import Docker
+from delivery.paths import Paths, seconds
+from delivery.postgres import Postgres
+from delivery.references import ENVIRONMENTS
+
+SESSIONS_LIMIT = 600  # seconds
+CLEAR_SESSIONS = ("python3", "manage.py", "clearsessions")
+
+
+def status():
+    """The status of both environments as JSON: that of each environment, and the time of its last backup."""
+    paths = Paths()
+    found = [
+        operations.status(environment) | {"last_backup": dumps.last(paths.backups, name)}
+        for name, environment in host_environments(paths).items()
+    ]
+    return json.dumps({"environments": found, "host_files": paths.version()})
+
+
+def backup(environment=None):
+    """Dumps one database, or both, and prints the paths."""
+    paths = Paths()
+    environments = host_environments(paths)
+
+    def back_up(name):
+        print(dumps.back_up(name, Postgres(), paths.backups, environments[name].lock, kept()), flush=True)
+
+    for_each([environment] if environment else ENVIRONMENTS, back_up)
+
+
+def backups():
+    """A line for each dump."""
+    return dumps.listing(Paths().backups, ENVIRONMENTS)
+
+
+def restore(environment, dump):
+    """Gives an environment the data of a dump."""
+    paths = Paths()
+    restoring.restore(
+        host_environments(paths)[environment],
+        dump,
+        docker=Docker(*HARDENED),
+        postgres=Postgres(),
+        settings=paths.environment_settings(environment),
+        directory=paths.backups,
+        kept=kept(),
+        answer_limit=seconds("ANSWER_LIMIT", 15),
+        actor=actor(),
+        web=http_client,
+        clock=Clock(),
+    )
+
+
+def clear_sessions():
+    """Removes the expired sessions of each environment that has a live image."""
+    paths, docker = Paths(), Docker(*HARDENED)
+    environments = host_environments(paths)
+
+    def clear(name):
+        if image := environments[name].live():
+            settings = paths.environment_settings(name)
+            docker.run(f"book-shop-sessions-{name}", image, CLEAR_SESSIONS, settings, SESSIONS_LIMIT)
+
+    for_each(ENVIRONMENTS, clear)
+
+
+def kept():
+    """How many dumps of each kind are kept."""
+    return int(os.environ.get("KEEP") or 14)
+
+
+def for_each(names, operation):
+    """Calls the operation with each name, also after one has failed. Raises the last CommandError in the end."""
+    failures = []
+    for name in names:
+        try:
+            operation(name)
+        except CommandError as error:
+            failures.append(error)
+    for error in failures[:-1]:
+        log(str(error))
+    if failures:
+        raise failures[-1]

@@ -1,0 +1,33 @@
+"""The two questions that a deploy asks the application: is it ready, and which revision answers."""
+
+import http.client
+import json
+import urllib.request
+
+
+def get(url, timeout=5):
+    """The body of a 200 answer, or None for every other outcome. `timeout` in seconds."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
+            return answer.read() if answer.status == 200 else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+
+
+def version(url):
+    """What /version answers there: {"version": …, "revision": …}, or {} when nothing usable answers."""
+    try:
+        answer = json.loads(get(f"{url}/version") or b"{}")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def answers(url, revision):
+    """Whether the application answers there with that revision."""
+    return bool(url) and version(url).get("revision") == revision
+
+
+def is_ready(url):
+    """Whether the application reports there that it can serve."""
+    return bool(url) and get(f"{url}/readyz") is not None

@@ -1,0 +1,210 @@
+"""One deploy of an environment at a time: a lock of the kernel on a host, a Lease on a cluster."""
+
+import contextlib
+import datetime
+import fcntl
+import os
+import signal
+import socket
+import threading
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from delivery import process
+from delivery.cli import CommandError, log
+from delivery.clock import Clock
+
+LEASE = "book-shop-deploys"
+RENEWAL = 5  # seconds between two renewals of a Lease
+
+
+class LockLost(CommandError):
+    """Another deploy has taken the lock over. Nothing may be changed any more."""
+
+    def __init__(self, holder):
+        why = f"it is held by: {holder or 'no one'}"
+        super().__init__("the deploy lost its lock and has stopped", why, "make status")
+
+
+class Token(Protocol):
+    """Proof of a lock that was acquired."""
+
+    def check(self) -> None:
+        """Raises LockLost when the lock is no longer held."""
+
+
+class Lock(Protocol):
+    """Mutual exclusion of the deploys of one environment."""
+
+    def acquire(self, purpose: str) -> AbstractContextManager[Token]:
+        """Waits for the lock and holds it for as long as the context lasts.
+
+        A deploy that waits reports the holder at once. Raises CommandError, which names the holder,
+        when the lock is not free within the limit.
+        """
+
+    def holder(self) -> str | None:
+        """Who holds the lock, for which purpose and since when; None when it is free."""
+
+
+def description(purpose, actor):
+    """What a lock says about its holder."""
+    since = datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")
+    return f"{purpose}, by {actor}, process {os.getpid()} on {socket.gethostname()}, since {since}"
+
+
+def busy(environment, holder, limit):
+    """The error of a deploy that did not get the lock."""
+    why = f"it is held by: {holder or 'unknown'}; waited {limit} s"
+    return CommandError(f"{environment} is locked", why, f"make deploy-{environment}, once that has ended")
+
+
+class FileLock:
+    """A lock file. The kernel releases the lock of a process that died, once its children have ended too."""
+
+    def __init__(self, environment, path, actor, limit=300, clock=None):
+        self.environment, self.path, self.actor, self.limit = environment, path, actor, limit
+        self.clock = clock or Clock()
+
+    @contextlib.contextmanager
+    def acquire(self, purpose):
+        with open(self.path, "a+", encoding="utf-8") as file:
+            self._wait(file)
+            # The children inherit it: a migration that outlives a killed deploy keeps the lock.
+            os.set_inheritable(file.fileno(), True)
+            file.truncate(0)
+            print(description(purpose, self.actor), file=file, flush=True)
+            yield self
+            file.truncate(0)
+
+    def check(self):
+        """The kernel takes no lock away."""
+
+    def holder(self):
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            return self._owner()
+
+    def _wait(self, file):
+        reported = None
+        for _ in self.clock.poll(self.limit, 0.2):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if (owner := self._owner()) != reported:
+                    reported = owner
+                    log(f"{self.environment} is locked by: {owner}. Waiting up to {self.limit} s")
+        raise busy(self.environment, self._owner(), self.limit)
+
+    def _owner(self):
+        return self.path.read_text(encoding="utf-8").strip()
+
+
+class LeaseLock:
+    """A Lease in the cluster, renewed while it is held.
+
+    A Lease that nobody has changed for `lease_limit` seconds, by this machine's own clock, belongs to a
+    deploy that died and is taken over. Kubernetes accepts one change of each resourceVersion only.
+    """
+
+    def __init__(self, environment, kubernetes, actor, limit=300, lease_limit=30, clock=None):
+        self.environment, self.kubernetes, self.actor = environment, kubernetes, actor
+        self.limit, self.lease_limit, self.clock = limit, lease_limit, clock or Clock()
+        self._lease = self._identity = self._taken_by = None
+
+    @contextlib.contextmanager
+    def acquire(self, purpose):
+        self._wait(description(purpose, self.actor))
+        previous = signal.signal(signal.SIGUSR1, lambda *_: self.check())
+        ended = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(ended,), daemon=True)
+        keeper.start()
+        try:
+            yield self
+        finally:
+            ended.set()
+            keeper.join()
+            signal.signal(signal.SIGUSR1, previous)
+            self._release()
+
+    def check(self):
+        if self._taken_by is not None:
+            raise LockLost(self._taken_by)
+
+    def holder(self):
+        lease = self._read()
+        return lease["spec"].get("holderIdentity") or None
+
+    def _read(self):
+        lease = self.kubernetes.get("lease", LEASE)
+        if lease is None:
+            raise CommandError("the cluster has no lock for deploys", "it was not set up", "make cluster-setup")
+        lease.setdefault("spec", {})
+        return lease
+
+    def _wait(self, identity):
+        version, since, reported = None, 0, None
+        for _ in self.clock.poll(self.limit, 2):
+            looked, lease = self.clock.now(), self._read()
+            owner = lease["spec"].get("holderIdentity")
+            if lease["metadata"]["resourceVersion"] != version:
+                version, since = lease["metadata"]["resourceVersion"], looked
+            if not owner or looked - since >= self.lease_limit:
+                now = timestamp()
+                lease["spec"] = {
+                    "holderIdentity": identity,
+                    "acquireTime": now,
+                    "renewTime": now,
+                    "leaseDurationSeconds": max(self.lease_limit, 1),
+                }
+                with contextlib.suppress(process.ProgramFailed):  # another deploy was faster
+                    self._lease, self._identity = self.kubernetes.replace(lease), identity
+                    return
+            elif owner != reported:
+                reported = owner
+                log(f"{self.environment} is locked by: {owner}. Waiting up to {self.limit} s")
+        raise busy(self.environment, owner, self.limit)
+
+    def _keep(self, ended):
+        """Renews the Lease until the deploy has ended. One that is lost interrupts the main thread by LockLost."""
+        while not ended.wait(RENEWAL):
+            try:
+                self._lease["spec"]["renewTime"] = timestamp()
+                self._lease = self.kubernetes.replace(self._lease)
+            except process.ProgramFailed:
+                # The API server may be restarting; only another holder means that the lock is lost.
+                with contextlib.suppress(CommandError):
+                    lease = self._read()
+                    if (owner := lease["spec"].get("holderIdentity")) != self._identity:
+                        self._taken_by = owner or ""
+                        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+                        return
+                    self._lease = lease
+
+    def _release(self):
+        """Frees the Lease, if it is still this deploy's."""
+        if self._taken_by is not None:
+            return
+        try:
+            self._lease["spec"]["holderIdentity"] = ""
+            self.kubernetes.replace(self._lease)
+        except process.ProgramFailed:
+            try:
+                owner = self.holder()
+            except CommandError:
+                owner = self._identity
+            if owner == self._identity:
+                log(f"the lock could not be released; it is free in {self.lease_limit} s")
+            else:
+                self._taken_by = owner or ""
+
+
+def timestamp():
+    """The time as a Lease has it (MicroTime), in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%FT%T.%fZ")

@@ -1,0 +1,170 @@
+"""The verbs of an environment, written against the protocols: they are the same on a host and on a cluster."""
+
+import contextlib
+import json
+import time
+
+from delivery import http_client, images
+from delivery.cli import CommandError, log
+from delivery.lock import LockLost
+from delivery.state import entry
+
+
+def deploy(environment, image, actor):
+    """Makes an image live, or leaves the live image as it is.
+
+    Raises CommandError, whose reason names the image that is still live.
+    """
+    images.check(image, environment.repository)
+    with environment.lock.acquire(f"deploy {environment.name} {image}") as token:
+        environment.state.claim(token)
+        _deploy(environment, token, image, actor, "deploy")
+
+
+def rollback(environment, image, actor):
+    """Makes the previous image live again, or the given one, which has been live before.
+
+    Refuses a second rollback in a row without an image: two people who roll back at the
+    same time would otherwise return to the faulty image. Raises CommandError.
+    """
+    name = environment.name
+    if image:
+        images.check(image, environment.repository)
+    with environment.lock.acquire(f"rollback {name} {image or ''}".rstrip()) as token:
+        environment.state.claim(token)
+        history = [found for found in environment.state.history() if not found["verb"].startswith("restore")]
+        if not image:
+            image = environment.state.load().previous
+            if not image:
+                why = f"{name} has had no other live image"
+                raise CommandError("nothing to roll back to", why, f"make history-{name}")
+            last = next((found for found in reversed(history) if found["result"] == "ok"), None)
+            if last and last["verb"] == "rollback":
+                why = f"{last['actor']} rolled {name} back at {last['time']}"
+                raise CommandError(
+                    f"the last deploy of {name} was a rollback: nothing was changed", why,
+                    f"name the version to return to: make rollback-{name} TO={image}",
+                )  # fmt: skip
+        digest = image.partition("@")[2]
+        results = [found["result"] for found in history if found["digest"] == digest]
+        if not results:
+            why = f"{name} never served it"
+            raise CommandError(f"cannot roll back to '{image}'", why, f"make history-{name}")
+        if results[-1] != "ok":
+            why = "its last deploy failed"
+            raise CommandError(f"cannot roll back to '{image}'", why, f"make history-{name}")
+        _deploy(environment, token, image, actor, "rollback")
+
+
+def _deploy(environment, token, image, actor, verb):
+    started = time.monotonic()
+
+    def record(result):
+        seconds = time.monotonic() - started
+        made = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
+        environment.state.add(token, made)
+
+    def remember():
+        memory = environment.state.load().with_live(image, candidate.manifests)
+        environment.state.save(token, memory)
+
+    candidate = environment.prepare(image, returns=verb == "rollback")
+    if environment.is_live(candidate):
+        # A deploy that was killed may have stopped between its last steps.
+        if environment.state.load().current != image:
+            record("ok")
+        remember()
+        environment.clean_up(candidate)
+        log(f"{environment.name} serves {image} already")
+        return
+
+    try:
+        environment.migrate(candidate)
+        with reverted_on_failure(environment, candidate):
+            environment.start(candidate)
+            environment.prove(candidate)
+            environment.switch(candidate)
+            environment.drain(candidate)
+    except LockLost:
+        raise
+    except CommandError as error:
+        with contextlib.suppress(CommandError):
+            record("failed")
+        why = f"{error.why}. Still live: {_still_live(environment)}"
+        raise CommandError(error.what, why, error.remedy) from error
+    record("ok")
+    remember()
+    environment.clean_up(candidate)
+    log(f"{environment.name} serves {image}")
+
+
+@contextlib.contextmanager
+def reverted_on_failure(environment, candidate):
+    """Makes the previous image live again when a step fails."""
+    try:
+        yield
+    except LockLost:
+        raise  # another deploy owns the environment now
+    except BaseException:
+        environment.revert(candidate)
+        raise
+
+
+def _still_live(environment):
+    """The live image in words, when a deploy failed."""
+    try:
+        return environment.live() or "nothing"
+    except CommandError:
+        return "the previous image, as far as known"
+
+
+def plan(environment, image):
+    """What a deploy of the image would change, as text. Changes nothing that is live."""
+    images.check(image, environment.repository)
+    candidate = environment.prepare(image)
+    lines = f"image: {environment.live() or 'none'}\n    -> {image} (commit {candidate.revision})\n"
+    return lines + environment.plan(candidate).rstrip()
+
+
+def history(environment, lines):
+    """The last entries of an environment's history, one JSON object a line, the oldest first."""
+    return "\n".join(json.dumps(found, separators=(",", ":")) for found in environment.state.history()[-lines:])
+
+
+def logs(environment, lines):
+    """The last lines of the live image. Raises CommandError when there is none."""
+    if not environment.live():
+        why = f"{environment.name} has no live image"
+        raise CommandError("there are no logs", why, f"make deploy-{environment.name}")
+    return environment.logs(lines).rstrip("\n")
+
+
+def status(environment, web=http_client):
+    """What an environment serves, as a dict: version, revision, digest, healthy, previous, deploying, last.
+
+    A part that does not answer is None, or False for healthy.
+    """
+    url = environment.url()
+    version = web.version(url) if url else {}
+    image = _or_none(environment.live)
+    previous = environment.state.load().previous
+    history = environment.state.history()
+    return {
+        "environment": environment.name,
+        "version": version.get("version"),
+        "revision": version.get("revision"),
+        "digest": image and image.partition("@")[2],
+        "healthy": web.is_ready(url),
+        "previous": previous and previous.partition("@")[2],
+        "deploying": environment.lock.holder(),
+        "last": history[-1] if history else None,
+    }
+
+
+def _or_none(question):
+    """The answer, or None when the part of the system that is asked does not work."""
+    try:
+        return question()
+    except CommandError as error:
+        log(error.what)
+        return None

@@ -1,0 +1,44 @@
+"""Where things are on a host."""
+
+import os
+from pathlib import Path
+
+from delivery.cli import CommandError, UsageError
+
+BOOTSTRAP = "/opt/book-shop/bin/bootstrap"
+
+
+class Paths:
+    """The directories of a host, below `root`: / on a host, another directory in tests."""
+
+    def __init__(self, root="/"):
+        root = Path(root)
+        self.files = root / "opt/book-shop"
+        self.settings = root / "etc/book-shop"
+        self.state = root / "var/lib/book-shop"
+        self.backups = root / "var/backups/book-shop"
+        self.locks = root / "run/lock"
+
+    def environment_settings(self, environment):
+        """The settings of an environment as text, a line NAME=value for each."""
+        return (self.settings / f"{environment}.env").read_text(encoding="utf-8")
+
+    def repository(self):
+        """The one repository whose images this host runs. Raises CommandError on a host that was not set up."""
+        try:
+            lines = (self.settings / "host.env").read_text(encoding="utf-8").splitlines()
+            return dict(line.split("=", 1) for line in lines if "=" in line)["REPOSITORY"]
+        except (OSError, KeyError) as error:
+            raise CommandError("the host is not set up", error, f"run {BOOTSTRAP} on the host") from None
+
+    def version(self):
+        """The version of the host's files, 12 hex digits of their hash."""
+        return (self.files / "version").read_text(encoding="utf-8").strip()
+
+
+def seconds(name, default):
+    """A time limit: the environment variable of that name in seconds, or the default. Raises UsageError."""
+    text = os.environ.get(name) or str(default)
+    if text.isascii() and text.isdigit() and len(text) <= 5:
+        return int(text)
+    raise UsageError(f"invalid {name} {text[:200]!r}", "expected a number of seconds", f"unset {name}")

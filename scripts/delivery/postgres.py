@@ -1,0 +1,81 @@
+"""The host's PostgreSQL, as its own user: one database for each environment."""
+
+import os
+
+from delivery import process
+from delivery.paths import BOOTSTRAP
+
+BUSY = 5  # tries of an exchange that a connecting client holds up
+QUIET = {"PGOPTIONS": "-c client_min_messages=warning"}
+
+
+def database(environment):
+    """The name of an environment's database, and of the role that owns it."""
+    return f"book_shop_{environment}"
+
+
+class Postgres:
+    """The server of this host. Every method raises ProgramFailed with PostgreSQL's own message."""
+
+    def sql(self, statements):
+        """What statements return, as psql prints it unaligned. Several are one transaction."""
+        return self._run("psql", "-XAtqc", statements).strip()
+
+    def size(self, name):
+        """The size of a database in bytes."""
+        try:
+            return int(self.sql(f"select pg_database_size('{name}')"))
+        except process.ProgramFailed as error:
+            error.what = f"PostgreSQL does not answer for {name}"
+            error.remedy = f"systemctl status postgresql; {BOOTSTRAP} makes what is missing"
+            raise
+
+    def exists(self, name):
+        """Whether there is a database of that name."""
+        return bool(self.sql(f"select 1 from pg_database where datname = '{name}'"))  # noqa: S608
+
+    def create(self, name, owner):
+        """Makes an empty database."""
+        self.sql(f"create database {name} owner {owner} template template0")
+
+    def drop(self, name):
+        """Removes a database, if it exists."""
+        self.sql(f"drop database if exists {name} with (force)")
+
+    def dump(self, name, path):
+        """Writes a database to a file, readable by root only (pg_dump's custom format)."""
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            self._run("pg_dump", "-Fc", name, stdout=file)
+            os.fsync(file.fileno())
+
+    def check_dump(self, path):
+        """Reads a dump to its end: the list at its beginning proves little. Raises ProgramFailed for a damaged one."""
+        with open(path, "rb") as file, open(os.devnull, "wb") as nothing:
+            self._run("pg_restore", "--file=-", stdin=file, stdout=nothing)
+
+    def load(self, path, name, role):
+        """Fills an empty database from a dump."""
+        with open(path, "rb") as file:
+            options = ("--exit-on-error", "--no-owner", f"--role={role}", f"--dbname={name}")
+            self._run("pg_restore", *options, stdin=file)
+
+    def exchange(self, live, new, old):
+        """Renames two databases in one step: `new` becomes `live`, which becomes `old`. Both or neither.
+
+        A client that connects meanwhile waits for the lock and then finds the new one.
+        """
+        statements = (
+            "set statement_timeout = 900; lock table pg_database; "
+            f"select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '{live}'; "
+            f"alter database {live} rename to {old}; alter database {new} rename to {live}"
+        )  # noqa: S608
+        for last in (False,) * (BUSY - 1) + (True,):
+            try:
+                self.sql(statements)
+                return
+            except process.ProgramFailed:  # a client that was just connecting
+                if last:
+                    raise
+
+    def _run(self, *command, **more):
+        return process.run(["runuser", "-u", "postgres", "--", *command], env=os.environ | QUIET, **more)

@@ -1,0 +1,86 @@
+"""Gives an environment the data of a dump."""
+
+import contextlib
+import re
+import time
+
+from delivery import backup
+from delivery.cli import CommandError, log
+from delivery.environments.docker_slots import MIGRATE
+from delivery.postgres import database
+from delivery.state import entry
+
+MIGRATION_LIMIT = 300  # seconds
+
+
+def restore(environment, name, *, docker, postgres, settings, directory, kept, answer_limit, actor, web, clock):
+    """Replaces an environment's data by that of a dump, migrated to the code of its live image.
+
+    The data is restored next to the live database and takes its place in one step. When the
+    environment then does not answer, the previous data returns. It is kept as a dump in the end.
+    Raises CommandError; then the environment has the data that it had.
+    """
+    live = database(environment.name)
+    new, replaced = f"{live}_restored", f"{live}_replaced"
+    container = f"book-shop-restore-{environment.name}"
+    started = time.monotonic()
+
+    def keep_replaced():
+        if postgres.exists(replaced):
+            print(backup.dump(environment.name, replaced, postgres, directory, kept, backup.REPLACED))
+            postgres.drop(replaced)
+
+    def is_healthy():
+        return web.is_ready(environment.url()) and web.answers(environment.url(), candidate.revision)
+
+    with environment.lock.acquire(f"restore {environment.name} {name}") as token:
+        # Nothing is changed before the checks have passed.
+        size = postgres.size(live)
+        dump = backup.find(directory, environment.name, name)
+        try:
+            postgres.check_dump(dump)
+        except CommandError as error:
+            why = f"{error.why}. Nothing was changed"
+            raise CommandError(f"the dump {dump.stem} is damaged", why, "make backups") from None
+        # The previous data as a dump, the new data as a database.
+        backup.check_space(directory, size + max(size, 10 * dump.stat().st_size))
+        image = environment.live()
+        if not image:
+            why = f"{environment.name} has no live image to migrate the data to"
+            raise CommandError("cannot restore", why, f"make deploy-{environment.name}")
+        candidate = environment.prepare(image)
+
+        def record(result):
+            seconds = time.monotonic() - started
+            verb = f"restore {dump.stem}"
+            made = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
+            environment.state.add(token, made)
+
+        keep_replaced()  # what a restore that was killed has left
+        postgres.drop(new)
+        try:
+            log(f"restore {dump.stem} next to the live data")
+            postgres.create(new, live)
+            postgres.load(dump, new, live)
+            log("migrate")
+            own = re.sub(rf"(?m)^(DATABASE_URL=.*/){live}$", rf"\g<1>{new}", settings)
+            docker.run(container, image, MIGRATE, own, MIGRATION_LIMIT)
+            log("exchange the databases")
+            postgres.exchange(live, new, replaced)
+            if not any(is_healthy() for _ in clock.poll(answer_limit, 0.3)):
+                postgres.exchange(live, replaced, new)
+                raise CommandError(
+                    f"{environment.name} does not answer with the data of {dump.stem}",
+                    f"waited {answer_limit} s",
+                    f"make logs-{environment.name}",
+                )
+        except CommandError as error:
+            with contextlib.suppress(CommandError):
+                docker.remove(container)
+                postgres.drop(new)
+            record("failed")
+            why = f"{error.why}. {environment.name} has the data that it had"
+            raise CommandError(error.what, why, error.remedy) from error
+        record("ok")
+        keep_replaced()
+    log(f"{environment.name} has the data of {dump.stem}; the data that it replaced is kept (above)")

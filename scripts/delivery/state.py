@@ -1,0 +1,194 @@
+"""What is remembered of an environment: its live and its previous image, the live manifests, and the history.
+
+Docker and Kubernetes decide what is live; the state only remembers. An entry of the history is a dict
+with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+from typing import Protocol
+
+from delivery import process
+from delivery.cli import CommandError
+from delivery.lock import LockLost
+
+CONFIG_MAP = "book-shop-deploys"
+KEPT_ENTRIES = 500  # in a ConfigMap, which holds 1 MiB
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """References of the image that became live last and of the one before; manifests is YAML, or "" where
+    an environment has none."""
+
+    current: str | None = None
+    previous: str | None = None
+    manifests: str = ""
+
+    def with_live(self, image, manifests=""):
+        """The memory once an image is live: what was live before is what a rollback returns to."""
+        if image == self.current:
+            return dataclasses.replace(self, manifests=manifests)
+        return Memory(image, self.current or self.previous, manifests)
+
+
+class State(Protocol):
+    """The memory and the history of one environment."""
+
+    def claim(self, token) -> None:
+        """Makes the holder of this token the only one whose writes are accepted."""
+
+    def load(self) -> Memory:
+        """What is remembered."""
+
+    def save(self, token, memory: Memory) -> None:
+        """Remembers. Raises LockLost when the token is stale; then nothing was written."""
+
+    def add(self, token, entry: dict) -> None:
+        """Appends an entry to the history. Raises LockLost when the token is stale."""
+
+    def history(self) -> list[dict]:
+        """The entries of this environment, the oldest first."""
+
+
+def entry(environment, verb, actor, image, commit, result, seconds):
+    """An entry of the history, made now."""
+    return {
+        "time": datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ"),
+        "actor": actor,
+        "environment": environment,
+        "verb": verb,
+        "commit": commit,
+        "digest": image.partition("@")[2],
+        "result": result,
+        "seconds": round(seconds),
+    }
+
+
+def parse_history(text, environment):
+    """The entries of an environment in lines of JSON. A line that a power cut has torn is skipped."""
+    entries = []
+    for line in text.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and found.get("environment") == environment:
+            entries.append(found)
+    return entries
+
+
+class FileState:
+    """Files on a host: <environment>/current, previous and manifests.yaml; deploys.jsonl for both environments."""
+
+    def __init__(self, environment, directory):
+        self.environment = environment
+        self.directory, self.log = directory / environment, directory / "deploys.jsonl"
+
+    def claim(self, token):
+        token.check()
+
+    def load(self):
+        return Memory(self._read("current") or None, self._read("previous") or None, self._read("manifests.yaml"))
+
+    def save(self, token, memory):
+        token.check()
+        # previous first: when the power fails in between, both name the image that was live.
+        names = {"previous": memory.previous, "current": memory.current, "manifests.yaml": memory.manifests}
+        for name, value in names.items():
+            if value:
+                write(self.directory / name, value.rstrip("\n") + "\n")
+
+    def add(self, token, entry):
+        token.check()
+        with open(self.log, "ab+") as file:
+            line = json.dumps(entry, separators=(",", ":")) + "\n"
+            file.write(("" if ends_with_newline(file) else "\n").encode() + line.encode())
+
+    def history(self):
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return []
+        return parse_history(text, self.environment)
+
+    def _read(self, name):
+        try:
+            text = (self.directory / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        return text if name.endswith(".yaml") else text.strip()
+
+
+def ends_with_newline(file):
+    """Whether the last line of a binary file is complete; a power cut may have torn it."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def write(path, text):
+    """Replaces a file whole or not at all, also when the power fails."""
+    new = path.with_name(path.name + ".new")
+    with open(new, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+
+
+class ConfigMapState:
+    """A ConfigMap in the cluster: a key for each of current, previous, manifests.yaml and deploys.jsonl.
+
+    Its resourceVersion is the fencing token: claim() changes it, and a write with an older one is
+    refused by Kubernetes.
+    """
+
+    def __init__(self, environment, kubernetes):
+        self.environment, self.kubernetes = environment, kubernetes
+        self._claimed = None
+
+    def claim(self, token):
+        token.check()
+        claimed = self._get()
+        claimed["metadata"].setdefault("annotations", {})["claimed"] = datetime.datetime.now().isoformat()
+        self._claimed = self._replace(claimed)
+
+    def load(self):
+        data = (self._claimed or self._get()).get("data") or {}
+        return Memory(data.get("current") or None, data.get("previous") or None, data.get("manifests.yaml", ""))
+
+    def save(self, token, memory):
+        values = {"current": memory.current, "previous": memory.previous, "manifests.yaml": memory.manifests}
+        self._change(token, {key: value for key, value in values.items() if value})
+
+    def add(self, token, entry):
+        lines = self._claimed.get("data", {}).get("deploys.jsonl", "").splitlines()
+        lines.append(json.dumps(entry, separators=(",", ":")))
+        self._change(token, {"deploys.jsonl": "\n".join(lines[-KEPT_ENTRIES:]) + "\n"})
+
+    def history(self):
+        data = (self._claimed or self._get()).get("data") or {}
+        return parse_history(data.get("deploys.jsonl", ""), self.environment)
+
+    def _change(self, token, data):
+        token.check()
+        changed = self._claimed | {"data": (self._claimed.get("data") or {}) | data}
+        self._claimed = self._replace(changed)
+
+    def _get(self):
+        found = self.kubernetes.get("configmap", CONFIG_MAP)
+        if found is None:
+            raise CommandError("the cluster has no memory of deploys", "it was not set up", "make cluster-setup")
+        return found
+
+    def _replace(self, config_map):
+        try:
+            return self.kubernetes.replace(config_map)
+        except process.ProgramFailed as error:
+            if "conflict" in error.stderr.lower() or "has been modified" in error.stderr:
+                raise LockLost("another deploy, which has written the state") from None
+            raise
