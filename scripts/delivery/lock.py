@@ -47,10 +47,10 @@ class Lock(Protocol):
         """Who holds the lock, for which purpose and since when; None when it is free."""
 
 
-def description(purpose, actor):
-    """What a lock says about its holder."""
+def description(purpose, actor, machine=""):
+    """What a lock says about its holder; `machine` is named where several can hold it."""
     since = datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")
-    return f"{purpose}, by {actor}, process {os.getpid()} on {socket.gethostname()}, since {since}"
+    return f"{purpose}, by {actor}, process {os.getpid()}{machine and f' on {machine}'}, since {since}"
 
 
 def busy(environment, holder, limit):
@@ -120,7 +120,7 @@ class LeaseLock:
 
     @contextlib.contextmanager
     def acquire(self, purpose):
-        self._wait(description(purpose, self.actor))
+        self._wait(description(purpose, self.actor, socket.gethostname()))
         previous = signal.signal(signal.SIGUSR1, lambda *_: self.check())
         ended = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(ended,), daemon=True)

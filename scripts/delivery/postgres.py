@@ -65,10 +65,10 @@ class Postgres:
         A client that connects meanwhile waits for the lock and then finds the new one.
         """
         statements = (
-            "set statement_timeout = 900; lock table pg_database; "
+            "set statement_timeout = 900; lock table pg_database; "  # noqa: S608
             f"select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '{live}'; "
             f"alter database {live} rename to {old}; alter database {new} rename to {live}"
-        )  # noqa: S608
+        )
         for last in (False,) * (BUSY - 1) + (True,):
             try:
                 self.sql(statements)

@@ -51,7 +51,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   # shellcheck disable=SC2016 # that is the point
   for image in "$REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--help"; do
     for environment in dev prod; do
-      run on_host "/opt/book-shop/bin/deploy-$environment" "$image"
+      run on_host /opt/book-shop/bin/deploy "$environment" "$image"
       assert_failure 2
     done
   done

@@ -114,7 +114,7 @@ SH
     on_host systemctl reset-failed docker
     on_host systemctl restart docker
   }
-  for step in migrate "start slot" NGINX drain; do
+  for step in migrate "start slot" switch drain; do
     watch dev
     during dev "$(good dev)" "$step" restart_docker
     back_within_a_minute dev
@@ -137,7 +137,7 @@ SH
         kubelet) lost "kubelet restarted at $step" ;;
         *) assert_served_throughout ;;
       esac
-      if [ "$status" = 0 ]; then assert_output --partial "==> prod serves $(serving prod)"; else assert_output --partial "Still serving: "; fi # which one, only Kubernetes can tell
+      if [ "$status" = 0 ]; then assert_output --partial "==> prod serves $(serving prod)"; else assert_output --partial "Still live: "; fi # which one, only Kubernetes can tell
       assert_heals prod
     done
   done

@@ -22,7 +22,7 @@ killed() {
     assert_heals "$environment"
   done
 }
-@test "kill -9 after each step of a deploy to dev" { killed dev pull migrate "start slot" NGINX drain; }
+@test "kill -9 after each step of a deploy to dev" { killed dev pull migrate "start slot" switch drain; }
 @test "kill -9 after each step of a deploy to prod" { killed prod pull migrate "roll out" drain; }
 
 # both_end ENVIRONMENT COMMAND...: while a deploy runs, the command does; the deploy's lock is the order. What came last serves.
@@ -30,11 +30,11 @@ killed() {
   for environment in dev prod; do
     first=$(good "$environment") second=$(serving "$environment")
     watch "$environment"
-    second_one() { run docker exec "$DEMO-host" "/opt/book-shop/bin/deploy-$environment" "$second" && assert_success; }
+    second_one() { run docker exec "$DEMO-host" /opt/book-shop/bin/deploy "$environment" "$second" && assert_success; }
     during "$environment" "$first" migrate second_one
     assert_equal "$status" 0
     assert_equal "$(serving "$environment")" "$second"
-    rollback() { run docker exec "$DEMO-host" "/opt/book-shop/bin/rollback-$environment" && assert_success; }
+    rollback() { run docker exec "$DEMO-host" /opt/book-shop/bin/rollback "$environment" && assert_success; }
     during "$environment" "$first" migrate rollback
     assert_equal "$status" 0
     assert_equal "$(serving "$environment")" "$second" # the rollback of that deploy

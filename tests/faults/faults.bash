@@ -34,7 +34,7 @@ bad() {
   shop image push 2>"$BATS_TEST_TMPDIR/build" | tail -n 1
 }
 # deploy ENVIRONMENT IMAGE [LIMIT=seconds]: on the host itself, where limits can be set. $status, $output.
-deploy() { run docker exec "${@:3}" "$DEMO-host" "/opt/book-shop/bin/deploy-$1" "$2"; }
+deploy() { run docker exec "${@:3}" "$DEMO-host" /opt/book-shop/bin/deploy "$1" "$2"; }
 
 # watch ENVIRONMENT: asks for /version ten times a second until unwatched; nothing but the revisions that were served before counts as an answer.
 watch() {
@@ -86,7 +86,7 @@ back_within_a_minute() { # ENVIRONMENT
 during() {
   local log=$BATS_TEST_TMPDIR/deploy
   : >"$log"
-  docker exec "$DEMO-host" "/opt/book-shop/bin/deploy-$1" "$2" >"$log" 2>&1 3>&- &
+  docker exec "$DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" >"$log" 2>&1 3>&- &
   local deploy=$!
   until grep -q "^==> $3" "$log"; do kill -0 "$deploy" || fail "it never came to '$3': $(cat "$log")"; done
   "${@:4}"
@@ -94,4 +94,4 @@ during() {
   wait "$deploy" || status=$?
   output=$(cat "$log")
 }
-kill_deploy() { on_host pkill -9 -f "bin/deploy-$1"; } # ENVIRONMENT
+kill_deploy() { on_host pkill -9 -f "bin/deploy $1"; } # ENVIRONMENT

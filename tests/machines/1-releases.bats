@@ -46,6 +46,6 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
   run in_cluster "$SHOP/scripts/deploy" prod
   assert_failure 1
   assert_output --partial "ModuleNotFoundError"
-  assert_output --partial "the rollout failed; the pods' last lines are above. Still serving: $REPOSITORY@"
+  assert_output --partial "Still live: $REPOSITORY@"
   assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD~2)"
 }

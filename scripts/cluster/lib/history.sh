@@ -1,1 +1,0 @@
-../../host/lib/history.sh

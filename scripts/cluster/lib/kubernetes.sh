@@ -1,1 +1,0 @@
-../../host/lib/kubernetes.sh
