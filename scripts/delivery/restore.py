@@ -27,7 +27,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
 
     def keep_replaced():
         if postgres.exists(replaced):
-            print(backup.dump(environment.name, replaced, postgres, directory, kept, backup.REPLACED))
+            print(backup.dump(environment.name, replaced, postgres, directory, kept, backup.REPLACED), flush=True)
             postgres.drop(replaced)
 
     def is_healthy():

@@ -91,7 +91,7 @@ class KubernetesRollout:
 
     def prove(self, candidate):
         if not self._rolled_out(self.limits.rollout):
-            raise CommandError("the rollout failed", "the last lines of its pods are below", "make logs-prod")
+            raise CommandError("the rollout failed", "the last lines of its pods are above", "make logs-prod")
 
     def switch(self, candidate):
         for _ in self.clock.poll(self.limits.answer, 0.3):
