@@ -17,14 +17,14 @@ def database(environment):
 class Postgres:
     """The server of this host. Every method raises ProgramFailed with PostgreSQL's own message."""
 
-    def sql(self, statements):
+    def _sql(self, statements):
         """What statements return, as psql prints it unaligned. Several are one transaction."""
         return self._run("psql", "-XAtqc", statements).strip()
 
     def size(self, name):
         """The size of a database in bytes."""
         try:
-            return int(self.sql(f"select pg_database_size('{name}')"))
+            return int(self._sql(f"select pg_database_size('{name}')"))
         except process.ProgramFailed as error:
             error.what = f"PostgreSQL does not answer for {name}"
             error.remedy = f"systemctl status postgresql; {BOOTSTRAP} makes what is missing"
@@ -32,15 +32,15 @@ class Postgres:
 
     def exists(self, name):
         """Whether there is a database of that name."""
-        return bool(self.sql(f"select 1 from pg_database where datname = '{name}'"))  # noqa: S608
+        return bool(self._sql(f"select 1 from pg_database where datname = '{name}'"))  # noqa: S608
 
     def create(self, name, owner):
         """Makes an empty database."""
-        self.sql(f"create database {name} owner {owner} template template0")
+        self._sql(f"create database {name} owner {owner} template template0")
 
     def drop(self, name):
         """Removes a database, if it exists."""
-        self.sql(f"drop database if exists {name} with (force)")
+        self._sql(f"drop database if exists {name} with (force)")
 
     def dump(self, name, path):
         """Writes a database to a file, readable by root only (pg_dump's custom format)."""
@@ -71,7 +71,7 @@ class Postgres:
         )
         for last in (False,) * (BUSY - 1) + (True,):
             try:
-                self.sql(statements)
+                self._sql(statements)
                 return
             except process.ProgramFailed:  # a client that was just connecting
                 if last:

@@ -1,0 +1,262 @@
+"""A host and a cluster in memory, and the verbs that are run there."""
+
+import contextlib
+import fcntl
+import io
+import json
+import runpy
+import shutil
+import sys
+import time
+import types
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from delivery import backup, cli, compositions, host_verbs, http_client, operations, sockets
+from delivery.clock import Clock
+from delivery.compositions import actor
+from delivery.paths import Paths
+from delivery.state import FileState
+from fakes import REPOSITORY, World, image, number_of, revision
+
+VERBS = Path(__file__).parents[2] / "scripts/host/bin"
+SETTINGS = "SECRET_KEY=the-key\nDATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}\n"
+
+
+class Result(NamedTuple):
+    """What the user of a verb sees."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(operation):
+    """Runs what ends as a verb does, and returns its Result. A kill passes through."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            operation()
+        except SystemExit as end:
+            status = end.code or 0
+    return Result(status, out.getvalue(), err.getvalue())
+
+
+def run_verb(name, *arguments):
+    """Runs a verb of the host in this process."""
+    before, sys.argv = sys.argv, [str(VERBS / name), *arguments]
+    try:
+        return run(lambda: runpy.run_path(sys.argv[0], run_name="__main__"))
+    finally:
+        sys.argv = before
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """A World whose fakes the package uses instead of the real systems; time passes as its clock says."""
+    made = World()
+    for module in (compositions, host_verbs):
+        monkeypatch.setattr(module, "Docker", lambda *options: made.docker)
+    monkeypatch.setattr(host_verbs, "Postgres", lambda: made.postgres)
+    monkeypatch.setattr(compositions, "Kubernetes", lambda *options, remedy="": made.kubernetes)
+    monkeypatch.setattr(compositions, "Containerd", lambda: made.containerd)
+    monkeypatch.setattr(compositions, "Switch", lambda *root: made.switch)
+    monkeypatch.setattr(Clock, "now", lambda self: made.clock.now())
+    monkeypatch.setattr(Clock, "sleep", lambda self, seconds: made.clock.sleep(seconds))
+    monkeypatch.setattr(http_client, "get", made.web.get)
+    monkeypatch.setattr(sockets, "is_listening", made.sockets.is_listening)
+    monkeypatch.setattr(sockets, "established", made.sockets.established)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
+    for name in ("ACTOR", "KEEP", "LOCK_WAIT", "LEASE_LIMIT", "READY_LIMIT", "MIGRATION_LIMIT", "ANSWER_LIMIT"):
+        monkeypatch.delenv(name, raising=False)
+    return made
+
+
+class Place:
+    """An environment on a host or a cluster: what its users do and see."""
+
+    def __init__(self, world, name):
+        self.world, self.name = world, name
+        self.kind = name
+
+    @property
+    def environment(self):
+        """The environment as a new process composes it."""
+        raise NotImplementedError
+
+    def deploy(self, number, *faults, objects=()):
+        """Deploys an image; with faults or objects it is pushed first."""
+        if faults or objects or image(number) not in self.world.registry:
+            self.world.push(number, *faults, objects=objects)
+        return self.run("deploy", image(number))
+
+    def deployed(self, *numbers):
+        """Images have been deployed, one after the other."""
+        for number in numbers:
+            result = self.deploy(number)
+            assert result.status == 0, result.err
+
+    def rollback(self, *number):
+        return self.run("rollback", *map(image, number))
+
+    def run(self, verb, *arguments):
+        raise NotImplementedError
+
+    def serves(self):
+        """The number of the image that answers there, with its own revision."""
+        for reference in self.world.registry:
+            if http_client.answers(self.environment.url(), revision(number_of(reference))):
+                return number_of(reference)
+        return None
+
+    def remembered(self):
+        """The numbers of (current, previous)."""
+        memory = self.environment.state.load()
+        return number_of(memory.current), number_of(memory.previous)
+
+    def history(self):
+        """The entries as (actor, verb, number, result)."""
+        entries = self.environment.state.history()
+        return [(e["actor"], e["verb"], number_of(e["digest"]), e["result"]) for e in entries]
+
+    def holder(self):
+        """Who holds the lock."""
+        return self.environment.lock.holder()
+
+    def snapshot(self):
+        """Everything that a deploy may change, but for what it may always leave: a pulled image and an empty lock."""
+        docker = {name: (found.image, found.running) for name, found in self.world.docker.containers.items()}
+        objects = {key: found["spec"] for key, found in self.world.kubernetes.objects.items() if "lease" not in key}
+        state = (self.environment.state.load(), self.environment.state.history())
+        return docker, self.world.switch.slot, objects, json.dumps(self.world.postgres.databases), state
+
+
+class HostPlace(Place):
+    def __init__(self, world, name, paths):
+        super().__init__(world, name)
+        self.paths = paths
+
+    @property
+    def environment(self):
+        return compositions.host_environments()[self.name]
+
+    def run(self, verb, *arguments):
+        return run_verb(verb, self.name, *arguments)
+
+    @contextlib.contextmanager
+    def locked(self, holder):
+        """Another process holds the lock."""
+        with open(self.paths.locks / f"book-shop-{self.name}", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            print(holder, file=file, flush=True)
+            yield file
+
+
+class ClusterPlace(Place):
+    def __init__(self, world):
+        super().__init__(world, "prod")
+        self.kind = "cluster"
+
+    @property
+    def environment(self):
+        return compositions.cluster_environments("the-cluster", REPOSITORY)["prod"]
+
+    def run(self, verb, image="", *arguments):
+        operation = {
+            "deploy": lambda: operations.deploy(self.environment, image, actor()),
+            "rollback": lambda: operations.rollback(self.environment, image, actor()),
+            "plan": lambda: operations.plan(self.environment, image),
+            "history": lambda: operations.history(self.environment, int(image or 20)),
+            "logs": lambda: operations.logs(self.environment, int(image or 100)),
+        }[verb]
+        before, sys.argv = sys.argv, [verb]
+        try:
+            return run(lambda: cli.run(operation))
+        finally:
+            sys.argv = before
+
+    @contextlib.contextmanager
+    def locked(self, holder):
+        self.hold(holder)
+        yield
+        self.hold("")
+
+    def hold(self, holder):
+        """Another process takes the Lease, or renews it."""
+        lease = self.world.kubernetes.objects["lease.coordination.k8s.io/book-shop-deploys"]
+        lease["spec"]["holderIdentity"] = holder
+        self.world.kubernetes._store(lease)
+
+
+class Host:
+    """A host that was set up, with both environments; nothing is deployed."""
+
+    def __init__(self, world, root):
+        self.world, self.paths = world, Paths(root)
+        for directory in (self.paths.settings, self.paths.locks, self.paths.files):
+            directory.mkdir(parents=True)
+        for name in ("dev", "prod"):
+            (self.paths.state / name).mkdir(parents=True)
+            (self.paths.backups / name).mkdir(parents=True)
+            (self.paths.settings / f"{name}.env").write_text(SETTINGS.format(name))
+        (self.paths.settings / "host.env").write_text(f"REPOSITORY={REPOSITORY}\nALLOWED_HOSTS=localhost\n")
+        (self.paths.files / "version").write_text("0123456789ab\n")
+        world.kubernetes.allowed = {"Deployment", "Service", "Job"}  # scripts/host/k8s/namespace.yaml
+        self.dev, self.prod = HostPlace(world, "dev", self.paths), HostPlace(world, "prod", self.paths)
+
+    def run(self, verb, *arguments):
+        return run_verb(verb, *arguments)
+
+    def files(self):
+        """All files of the host with their contents."""
+        root = self.paths.files.parents[1]
+        return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def host(world, tmp_path, monkeypatch):
+    """A Host below a directory of the test."""
+    root = tmp_path / "root"
+    made = Host(world, root)
+    for module in (compositions, host_verbs):
+        monkeypatch.setattr(module, "Paths", lambda: Paths(root))
+    # Files are changed step by step as well: a test may kill between any two.
+    for function in ("rename", "unlink"):
+        stepwise(monkeypatch, world, Path, function, root)
+    stepwise(monkeypatch, world, FileState, "add", None)
+    # The names of dumps.
+    clock = types.SimpleNamespace(
+        gmtime=lambda: time.gmtime(world.now), strftime=time.strftime, sleep=lambda seconds: world.pass_time(seconds)
+    )
+    monkeypatch.setattr(backup, "time", clock)
+    return made
+
+
+def stepwise(monkeypatch, world, owner, name, root):
+    """Makes a method that writes to files, below `root`, a change of the world."""
+    function = getattr(owner, name)
+
+    def changed(self, *arguments, **options):
+        if root is None or root in self.parents:
+            world.call(f"file.{name}", changes=True)
+        return function(self, *arguments, **options)
+
+    monkeypatch.setattr(owner, name, changed)
+
+
+@pytest.fixture
+def cluster(world):
+    """prod on a cluster that was set up."""
+    labels = {"resourceVersion": "0", "name": "book-shop-deploys"}
+    for kind in ("Lease", "ConfigMap"):
+        world.kubernetes._store({"kind": kind, "metadata": labels, "spec": {}})
+    return ClusterPlace(world)
+
+
+@pytest.fixture(params=["dev", "prod", "cluster"])
+def place(request):
+    """Each environment, on each target."""
+    if request.param == "cluster":
+        return request.getfixturevalue("cluster")
+    return getattr(request.getfixturevalue("host"), request.param)

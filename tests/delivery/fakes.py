@@ -1,0 +1,634 @@
+"""In-memory fakes of the systems around a deploy. They behave: what one call changes, the next one sees.
+
+A World holds them all. Images are known by a number; the words in `faults` are what is wrong with one:
+
+    foreign, no-commit           another platform; no revision label
+    migration, migration-hangs   the migration fails; does not end
+    start, crash, crash-later    dev: the container does not start; crashes at start; crashes 3 s after
+    never-ready, slow            it never becomes ready; it does after a second
+    wrong-revision               it answers with another revision
+    no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
+"""
+
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+from delivery.docker import Container, Image
+from delivery.process import ProgramFailed, TimedOut
+
+REPOSITORY = "localhost:5000/book-shop"
+START = 1795576500  # 2026-11-25T03:15:00Z
+API = {  # how kubectl prints a kind
+    "ConfigMap": "configmap", "Deployment": "deployment.apps", "HorizontalPodAutoscaler":
+    "horizontalpodautoscaler.autoscaling", "Ingress": "ingress.networking.k8s.io", "Job": "job.batch",
+    "Lease": "lease.coordination.k8s.io", "NetworkPolicy": "networkpolicy.networking.k8s.io",
+    "PodDisruptionBudget": "poddisruptionbudget.policy", "Service": "service",
+}  # fmt: skip
+NAMES = {plural: name for kind, name in API.items() for plural in (kind.lower(), kind.lower() + "s")}
+NAMES |= {"ingresses": API["Ingress"], "networkpolicies": API["NetworkPolicy"]}
+COMPONENT = "app.kubernetes.io/component"
+
+
+class Killed(BaseException):
+    """kill -9: the process does nothing from here on."""
+
+
+def image(number):
+    """The reference of an image."""
+    return f"{REPOSITORY}@sha256:{number:064x}"
+
+
+def revision(number):
+    """The commit that an image was built from."""
+    return f"a{number:039d}"
+
+
+def number_of(reference):
+    """The number of an image; None for no reference."""
+    return int(reference.rpartition(":")[2], 16) if reference else None
+
+
+@dataclasses.dataclass
+class BuiltImage:
+    """An image in the registry. `objects` are manifests that it has besides those of every release."""
+
+    number: int
+    faults: tuple = ()
+    objects: tuple = ()
+
+
+class World:
+    """A host, or a cluster, and what happens there. `now` is the time in seconds."""
+
+    def __init__(self):
+        self.now, self.free = float(START), 10**12
+        self.address = "cluster.example.org"  # of the load balancer
+        self.registry = {}
+        self.changes, self.kill_at = [], None
+        self.failures, self._hooks, self._events = {}, {}, []
+        self.docker, self.kubernetes, self.containerd = FakeDocker(self), FakeKubernetes(self), FakeContainerd(self)
+        self.postgres, self.switch, self.clock = FakePostgres(self), FakeSwitch(self), FakeClock(self)
+        self.web, self.sockets = FakeWeb(self), FakeSockets(self)
+
+    def push(self, number, *faults, objects=()):
+        """Puts an image into the registry, or replaces it."""
+        self.registry[image(number)] = BuiltImage(number, faults, tuple(objects))
+
+    def has_fault(self, reference, fault):
+        return fault in self.registry[reference].faults
+
+    def before(self, call, function):
+        """Runs a function once, when that call comes next: "docker.run" for example."""
+        self._hooks.setdefault(call, []).append(function)
+
+    def at(self, seconds, function):
+        """Runs a function once, that many seconds from now."""
+        self._events.append((self.now + seconds, function))
+
+    def pass_time(self, seconds):
+        self.now += seconds
+        due = [event for event in self._events if event[0] <= self.now]
+        self._events = [event for event in self._events if event not in due]
+        for _, function in due:
+            function()
+
+    def call(self, name, changes=False):
+        """Every call of a fake comes by here. Those that change something are the moments at which a test kills.
+
+        `failures` holds messages by call: that call fails with one, as often as it is in there.
+        """
+        if self.is_dead:
+            raise Killed(name)
+        if changes:
+            self.changes.append(name)
+            if self.is_dead:
+                raise Killed(name)
+        for function in self._hooks.pop(name, ()):
+            function()
+        if messages := self.failures.get(name):
+            message = messages if isinstance(messages, str) else messages.pop(0)
+            raise ProgramFailed([name], message, message)
+
+    @property
+    def is_dead(self):
+        return self.kill_at is not None and len(self.changes) >= self.kill_at
+
+    def revive(self):
+        """Ends a kill: the next process runs."""
+        self.kill_at = None
+        self.changes.clear()
+
+
+class Fake:
+    def __init__(self, world):
+        self.world = world
+
+
+class FakeClock(Fake):
+    def now(self):
+        return self.world.now
+
+    def sleep(self, seconds):
+        self.world.call("clock.sleep")
+        self.world.pass_time(seconds)
+
+    def poll(self, limit, interval):
+        deadline = self.now() + limit
+        yield
+        while True:
+            self.sleep(interval)
+            last = self.now() >= deadline
+            yield
+            if last:
+                return
+
+
+class FakeSwitch(Fake):
+    slot = "a"
+
+    def live(self):
+        self.world.call("switch.live")
+        return self.slot
+
+    def to(self, slot):
+        self.world.call("switch.to", changes=slot != self.slot)
+        self.slot = slot
+
+
+@dataclasses.dataclass
+class FakeContainer:
+    image: str
+    started: float
+    process: int
+    port: int | None = None
+    running: bool = True
+
+
+class FakeDocker(Fake):
+    """An engine for linux/amd64. `held_ports` are those that it holds for no container."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.pulled, self.containers, self.held_ports = [], {}, set()
+        self._processes = itertools.count(1000)
+
+    def platform(self):
+        self.world.call("docker.platform")
+        return "linux/amd64"
+
+    def image(self, reference):
+        self.world.call("docker.image")
+        if reference not in self.pulled:
+            return None
+        platform = "linux/arm64" if self.world.has_fault(reference, "foreign") else "linux/amd64"
+        number = self.world.registry[reference].number
+        return Image(platform, "" if self.world.has_fault(reference, "no-commit") else revision(number))
+
+    def pull(self, reference):
+        self.world.call("docker.pull", changes=True)
+        if reference not in self.world.registry:
+            raise ProgramFailed(["docker", "pull"], "manifest unknown", "manifest unknown")
+        self.pulled.append(reference)
+
+    def images(self, repository):
+        self.world.call("docker.images")
+        return sorted(reference for reference in self.pulled if reference.startswith(f"{repository}@"))
+
+    def remove_image(self, reference):
+        self.world.call("docker.remove_image", changes=True)
+        if any(found.image == reference for found in self.containers.values()):
+            raise ProgramFailed(["docker", "image"], "conflict: a container uses it", "conflict")
+        self.pulled.remove(reference)
+
+    def container(self, name):
+        self.world.call("docker.container")
+        found = self.containers.get(name)
+        return found and Container(found.image, found.running, self._restarts(found), found.process)
+
+    def start(self, name, image, port, settings):
+        self.world.call("docker.start", changes=True)
+        if name in self.containers:
+            raise ProgramFailed(["docker", "run"], f"the name {name} is in use", "conflict")
+        found = self.containers[name] = FakeContainer(image, self.world.now, next(self._processes), port)
+        if port in self.held_ports or self.world.has_fault(image, "start"):
+            found.running = False
+            raise ProgramFailed(["docker", "run"], "cannot start the container", "cannot start the container")
+
+    def run(self, name, image, command, settings, limit, show=True):
+        self.remove(name)
+        self.world.call("docker.run", changes=True)
+        made = self.containers[name] = FakeContainer(image, self.world.now, next(self._processes))
+        self.world.call("docker.run: meanwhile", changes=True)
+        if self.containers.get(name) is not made:
+            raise ProgramFailed(["docker", "run"], "exit status 137")  # another process has removed it
+        try:
+            return self._run(image, command, settings, limit)
+        finally:
+            del self.containers[name]
+
+    def stop(self, name):
+        self.world.call("docker.stop", changes=True)
+        self.containers[name].running = False
+
+    def remove(self, name):
+        if name in self.containers:
+            self.world.call("docker.remove", changes=True)
+            del self.containers[name]
+
+    def logs(self, name, lines):
+        self.world.call("docker.logs")
+        return f"the last {lines} lines of {number_of(self.containers[name].image)}\n"
+
+    def copy_from_image(self, image, path, destination):
+        self.world.call("docker.copy_from_image")
+        if self.world.has_fault(image, "no-manifests"):
+            raise ProgramFailed(["docker", "cp"], f"no such directory {path}", "no such directory")
+        Path(destination).mkdir()
+
+    def restart_engine(self):
+        self.world.call("docker.restart_engine", changes=True)
+        self.held_ports.clear()
+
+    def _run(self, image, command, settings, limit):
+        found = self.world.registry[image]
+        if command[-1] == "--plan":
+            return f"Planned operations of {found.number}\n"
+        values = dict(line.split("=", 1) for line in settings.splitlines())
+        database = self.world.postgres.databases.get(values["DATABASE_URL"].rpartition("/")[2])
+        if database is None or "migration" in found.faults:
+            raise ProgramFailed(command, "exit status 1")
+        if command[2] == "clearsessions":
+            database["sessions"] = 0
+            return ""
+        if "migration-hangs" in found.faults:
+            self.world.pass_time(limit)
+            raise TimedOut(command, f"it did not end within {limit} s")
+        database["schema"] = found.number
+        return ""
+
+    def _restarts(self, found):
+        age = self.world.now - found.started
+        if self.world.has_fault(found.image, "crash"):
+            return int(age / 0.5)
+        return int(self.world.has_fault(found.image, "crash-later") and age >= 3)
+
+
+class FakeSockets(Fake):
+    """`busy_until` is when the last connection to a container ends."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.busy_until = {}
+
+    def is_listening(self, port):
+        docker = self.world.docker
+        return port in docker.held_ports or any(c.port == port and c.running for c in docker.containers.values())
+
+    def established(self, process, port):
+        names = [name for name, found in self.world.docker.containers.items() if found.process == process]
+        return sum(self.busy_until.get(name, 0) > self.world.now for name in names)
+
+
+class FakeWeb(Fake):
+    """What the application answers: dev and its slots by Docker, prod by Kubernetes."""
+
+    def get(self, url, timeout=5):
+        self.world.call("web.get")
+        address, _, page = url.rpartition("/")
+        port = int(address.rpartition(":")[2]) if address.count(":") > 1 else 80
+        reference = self.world.kubernetes.serving() if port == 80 else self._container(port)
+        if reference is None:
+            return None
+        if page == "readyz":
+            database = self.world.postgres.databases.get("book_shop_prod" if port == 80 else "book_shop_dev")
+            return b"" if database and "poisoned" not in database["data"] else None
+        found = revision(number_of(reference))
+        if self.world.has_fault(reference, "wrong-revision"):
+            found = "f" * 40
+        return json.dumps({"version": "1.0.0", "revision": found}).encode()
+
+    def version(self, url):
+        return json.loads(self.get(f"{url}/version") or b"{}")
+
+    def answers(self, url, revision):
+        return bool(url) and self.version(url).get("revision") == revision
+
+    def is_ready(self, url):
+        return bool(url) and self.get(f"{url}/readyz") is not None
+
+    def _container(self, port):
+        """The image that answers at a port, if it is ready."""
+        docker = self.world.docker
+        if port == 8080:
+            port = {"a": 4001, "b": 4002}[self.world.switch.slot]
+        for found in docker.containers.values():
+            if found.port == port and found.running:
+                age = self.world.now - found.started
+                faults = self.world.registry[found.image].faults
+                unready = {"crash", "never-ready"} & set(faults) or ("slow" in faults and age < 1)
+                return None if unready or docker._restarts(found) else found.image
+        return None
+
+
+class FakeContainerd(Fake):
+    def __init__(self, world):
+        super().__init__(world)
+        self.store = {}
+
+    def images(self):
+        self.world.call("containerd.images")
+        return dict(self.store)
+
+    def remove(self, names):
+        self.world.call("containerd.remove", changes=True)
+        for name in names:
+            del self.store[name]
+
+
+class FakeKubernetes(Fake):
+    """A namespace. `objects` is the API server's store, `outage` how many calls it will not answer, `allowed` the
+    kinds that the account of the deploys may change.
+
+    A NetworkPolicy with spec {"denies": true} keeps everybody from the pods.
+    """
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.options, self.remedy = (), "systemctl status k3s"
+        self.objects, self.rolled_out, self.outage = {}, None, 0
+        self.allowed = set(API)
+        self._pods, self._versions, self._names = [], itertools.count(1), itertools.count(1)
+
+    def is_reachable(self):
+        try:
+            self._call("is_reachable")
+        except ProgramFailed:
+            return False
+        return True
+
+    def get(self, kind, name):
+        self._call("get")
+        found = self.objects.get(f"{NAMES[kind]}/{name}")
+        if kind == "job" and found:
+            self._run_job(found)
+        return found and json.loads(json.dumps(found))
+
+    def names(self, kinds, selector):
+        self._call("names")
+        wanted = {NAMES[kind] for kind in kinds}
+        return {key for key, found in self.objects.items() if key.split("/")[0] in wanted and matches(found, selector)}
+
+    def pods(self, selector):
+        self._call("pods")
+        self._pods = [pod for pod in self._pods if pod["gone"] is None or pod["gone"] > self.world.now]
+        return [pod for pod in self._pods if matches(pod, selector)]
+
+    def build(self, directory):
+        self.world.call("kubernetes.build")
+        kustomization = json.loads(Path(directory, "kustomization.yaml").read_text())
+        (override,) = kustomization["images"]
+        reference = f"{override['newName']}@{override['digest']}"
+        if self.world.has_fault(reference, "broken-manifests"):
+            raise ProgramFailed(["kubectl", "kustomize"], "no such resource", "no such resource")
+        overlay = kustomization["resources"][0].rpartition("/")[2]
+        items = release(reference, overlay) + list(self.world.registry[reference].objects)
+        return json.dumps({"kind": "List", "items": items})
+
+    def apply(self, manifests, selector=None):
+        names = set()
+        for found in self._items(manifests, selector):
+            self._call("apply", changes=True)
+            refused = found["kind"] == "Deployment" and self.world.has_fault(image_in(found), "refused")
+            if refused or found["kind"] not in self.allowed:
+                raise ProgramFailed(["kubectl", "apply"], "admission webhook denied the request", "denied")
+            names.add(self._store(found))
+            if found["kind"] == "Deployment":
+                self._create_pods(found, image_in(found))
+        return names
+
+    def select(self, manifests, selector):
+        self._call("select")
+        return self._items(manifests, selector)
+
+    def delete(self, *names):
+        for name in names:
+            kind, _, name = name.partition("/")
+            self._call("delete", changes=True)
+            self.objects.pop(f"{NAMES.get(kind, kind)}/{name}", None)
+            if kind == "deployment.apps":
+                self._pods = [pod for pod in self._pods if pod["metadata"]["labels"][COMPONENT] != "web"]
+                self.rolled_out = None
+            if kind == "job":
+                self._pods = [pod for pod in self._pods if pod["metadata"]["labels"].get("job-name") != name]
+
+    def difference(self, manifests, selector):
+        self._call("difference")
+        lines = []
+        for found in self._items(manifests, selector):
+            stored = self.objects.get(key_of(found))
+            if stored is None or stored["spec"] != found["spec"]:
+                lines.append(f"+{key_of(found)}: {json.dumps(found['spec'])}\n")
+        return "".join(lines)
+
+    def wait_for_rollout(self, deployment, limit):
+        try:
+            self._call("wait_for_rollout")
+        except ProgramFailed:
+            return False
+        found = self.objects.get(f"deployment.apps/{deployment}")
+        if found is None or {"never-ready", "crash"} & set(self.world.registry[image_in(found)].faults):
+            self.world.pass_time(limit)
+            return False
+        self.world.pass_time(10)
+        self.rolled_out = image_in(found)
+        for pod in self._pods:
+            if pod["metadata"]["labels"][COMPONENT] == "web" and image_in(pod) != self.rolled_out:
+                pod["gone"] = pod["gone"] or self.world.now + 6
+        return True
+
+    def is_rolled_out(self, deployment):
+        try:
+            self._call("is_rolled_out")
+        except ProgramFailed:
+            return False
+        found = self.objects.get(f"deployment.apps/{deployment}")
+        return bool(found) and image_in(found) == self.rolled_out
+
+    def logs(self, pod, lines):
+        self._call("logs")
+        (found,) = [found for found in self._pods if found["metadata"]["name"] == pod]
+        image = number_of(image_in(found))
+        if "--plan" in found["spec"]["containers"][0].get("command", ()):
+            return f"Planned operations of {image}\n"
+        return f"the last {lines} lines of {image}\n"
+
+    def replace(self, manifest):
+        self._call("replace", changes=True)
+        stored = self.objects.get(key_of(manifest))
+        if stored is None or stored["metadata"]["resourceVersion"] != manifest["metadata"]["resourceVersion"]:
+            message = "Error from server (Conflict): the object has been modified"
+            raise ProgramFailed(["kubectl", "replace"], message, message)
+        self._store(manifest)
+        return json.loads(json.dumps(self.objects[key_of(manifest)]))
+
+    def kubectl(self, *arguments, input=None, passed=(0,)):
+        """Only the logs of the live release are asked for this way."""
+        self._call("kubectl")
+        command, _, selector, tail = arguments
+        assert (command, selector) == ("logs", f"{COMPONENT}=web")
+        return f"the last {tail.partition('=')[2]} lines of {number_of(self.rolled_out)}\n"
+
+    def serving(self):
+        """The image that answers at the address."""
+        denied = any(found["kind"] == "NetworkPolicy" and found["spec"].get("denies") for found in self.objects.values())
+        return None if denied or "service/book-shop" not in self.objects else self.rolled_out
+
+    def _call(self, name, changes=False):
+        self.world.call(f"kubernetes.{name}", changes)
+        if self.outage:
+            self.outage -= 1
+            message = "the connection to the server was refused"
+            raise ProgramFailed(["kubectl", name], message, message)
+
+    def _items(self, manifests, selector):
+        found = json.loads(manifests)
+        items = found["items"] if found["kind"] == "List" else [found]
+        return [item for item in items if selector is None or matches(item, selector)]
+
+    def _store(self, found):
+        key = key_of(found)
+        stored = json.loads(json.dumps(found))
+        stored["metadata"]["resourceVersion"] = str(next(self._versions))
+        if found["kind"] == "Ingress" and self.world.address:
+            stored["status"] = {"loadBalancer": {"ingress": [{"hostname": self.world.address}]}}
+        self.objects[key] = stored
+        return key
+
+    def _create_pods(self, found, image):
+        digest = image.partition("@")[2]
+        self.world.containerd.store |= {name: digest for name in (image, digest, f"sha256:id-of-{digest[7:]}")}
+        kept = [pod for pod in self._pods if pod["gone"] is None and image_in(pod) == image]
+        if not [pod for pod in kept if pod["metadata"]["labels"][COMPONENT] == "web"]:
+            self._pods += [self._pod("web", found["spec"]["template"], image) for _ in range(2)]
+        for pod in self._pods:  # of a rollout that is given up
+            if pod["metadata"]["labels"][COMPONENT] == "web" and image_in(pod) not in (image, self.rolled_out):
+                pod["gone"] = self.world.now
+
+    def _pod(self, component, template, image, **labels):
+        waiting = {"never-ready", "crash", "migration"} & set(self.world.registry[image].faults)
+        return {
+            "metadata": {"name": f"{component}-{next(self._names)}", "labels": {COMPONENT: component} | labels},
+            "spec": template["spec"],
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}} if waiting else {}}],
+            },
+            "gone": None,
+        }
+
+    def _run_job(self, job):
+        """A job succeeds or fails at the second look at it."""
+        name, template = job["metadata"]["name"], job["spec"]["template"]
+        image = image_in(job)
+        if not [pod for pod in self._pods if pod["metadata"]["labels"].get("job-name") == name]:
+            component = template["metadata"]["labels"][COMPONENT]
+            self._pods.append(self._pod(component, template, image, **{"job-name": name}))
+        elif self.world.has_fault(image, "migration"):
+            job["status"] = {"failed": 1}
+        elif not self.world.has_fault(image, "migration-hangs"):
+            job["status"] = {"succeeded": 1}
+            if "--plan" not in template["spec"]["containers"][0]["command"]:
+                self.world.postgres.databases["book_shop_prod"]["schema"] = number_of(image)
+
+
+def matches(found, selector):
+    """Whether an object has the label of a selector `key=value`."""
+    key, _, value = selector.partition("=")
+    return found["metadata"].get("labels", {}).get(key) == value
+
+
+def key_of(found):
+    return f"{API[found['kind']]}/{found['metadata']['name']}"
+
+
+def image_in(found):
+    """The image of a Deployment, a Job or a pod."""
+    return found["spec"].get("template", found)["spec"]["containers"][0]["image"]
+
+
+def labelled(kind, name, component="web", **spec):
+    """An object of a release."""
+    return {"kind": kind, "metadata": {"name": name, "labels": {COMPONENT: component}}, "spec": spec}
+
+
+def release(reference, overlay):
+    """The objects of every release."""
+
+    def pod(component, **more):
+        labels = {COMPONENT: component}
+        return {"metadata": {"labels": labels}, "spec": {"containers": [{"image": reference} | more]}}
+
+    command = ["python3", "manage.py", "migrate", "--noinput"]
+    items = [
+        labelled("Service", "book-shop"),
+        labelled("Deployment", "book-shop", template=pod("web")),
+        labelled("Job", "book-shop-migration", "migration", template=pod("migration", command=command)),
+    ]
+    if overlay == "cluster":
+        kinds = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "NetworkPolicy")
+        items += [labelled(kind, "book-shop") for kind in kinds]
+    return items
+
+
+class FakePostgres(Fake):
+    """`databases` by name: dicts with data (text), schema (the number of the image that migrated it), sessions."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.databases = {}
+        for environment in ("dev", "prod"):
+            self.databases[f"book_shop_{environment}"] = {"data": "", "schema": None, "sessions": 3}
+
+    def size(self, name):
+        self.world.call("postgres.size")
+        if name not in self.databases:
+            raise ProgramFailed(["psql"], f"database {name} does not exist")
+        return 1000
+
+    def exists(self, name):
+        self.world.call("postgres.exists")
+        return name in self.databases
+
+    def create(self, name, owner):
+        self.world.call("postgres.create", changes=True)
+        assert name not in self.databases
+        self.databases[name] = {"data": None, "schema": None, "sessions": 0}
+
+    def drop(self, name):
+        self.world.call("postgres.drop", changes=name in self.databases)
+        self.databases.pop(name, None)
+
+    def dump(self, name, path):
+        self.world.call("postgres.dump: begin", changes=True)
+        with open(path, "w") as file:
+            file.write(json.dumps(self.databases[name]) + "\n")
+            file.flush()
+            self.world.call("postgres.dump", changes=True)
+            file.write("end\n")
+
+    def check_dump(self, path):
+        self.world.call("postgres.check_dump")
+        if not Path(path).read_text().endswith("\nend\n"):
+            raise ProgramFailed(["pg_restore"], "could not read from input file: end of file")
+
+    def load(self, path, name, role):
+        self.world.call("postgres.load", changes=True)
+        assert self.databases[name]["data"] is None
+        self.databases[name] = json.loads(Path(path).read_text().splitlines()[0])
+
+    def exchange(self, live, new, old):
+        self.world.call("postgres.exchange", changes=True)
+        assert old not in self.databases
+        self.databases[old], self.databases[live] = self.databases[live], self.databases.pop(new)
