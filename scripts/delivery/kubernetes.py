@@ -52,6 +52,11 @@ class Kubernetes:
         found = json.loads(self.kubectl(*command, input=manifests))
         return found["items"] if found["kind"] == "List" else [found]
 
+    def names_in(self, manifests, selector):
+        """The names of those of the manifests that have these labels, as `apply` returns them. Changes nothing."""
+        command = ("create", "--dry-run=client", "--filename=-", "--output=name", "--selector", selector)
+        return set(self.kubectl(*command, input=manifests).split())
+
     def delete(self, *names):
         """Deletes objects, given as kind/name, and waits for their end. Those that do not exist are no error."""
         self.kubectl("delete", "--ignore-not-found", *names)

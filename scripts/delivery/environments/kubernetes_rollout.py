@@ -1,5 +1,6 @@
 """prod: the manifests that an image carries, rolled out by Kubernetes on the host or on a cluster."""
 
+import contextlib
 import json
 import secrets
 import sys
@@ -87,7 +88,6 @@ class KubernetesRollout:
         if candidate.returns:
             # What only the newer release has may be its fault, a network policy for example.
             self._delete_all_but(applied)
-        self.applied = applied
 
     def prove(self, candidate):
         if not self._rolled_out(self.limits.rollout):
@@ -95,18 +95,18 @@ class KubernetesRollout:
 
     def switch(self, candidate):
         for _ in self.clock.poll(self.limits.answer, 0.3):
-            if self.web.answers(self.url(), candidate.revision):
-                break
-        else:
-            why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
-            raise CommandError("the release does not answer", why, "make logs-prod")
-        self._delete_all_but(self.applied)
+            with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
+                if self.web.answers(self.url(), candidate.revision):
+                    return
+        why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
+        raise CommandError("the release does not answer", why, "make logs-prod")
 
     def drain(self, candidate):
         log("drain the previous pods")
         for _ in self.clock.poll(self.limits.drain, 0.3):
-            if not [pod for pod in self.kubernetes.pods(WEB) if image_of(pod) != candidate.image]:
-                return
+            with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
+                if not [pod for pod in self.kubernetes.pods(WEB) if image_of(pod) != candidate.image]:
+                    return
 
     def revert(self, candidate):
         self._show_pods(WEB, candidate.image)
@@ -123,6 +123,10 @@ class KubernetesRollout:
             log(f"the rollout could not be reverted, the next deploy does that: {error.what}: {error.why}")
 
     def clean_up(self, candidate):
+        try:
+            self._delete_all_but(self.kubernetes.names_in(candidate.manifests, WEB))
+        except ProgramFailed as error:
+            log(f"objects of other releases were not deleted, the next deploy does that: {error.why}")
         self.clean_images()
 
     def logs(self, lines):
@@ -166,13 +170,16 @@ class KubernetesRollout:
         raise CommandError(failure, "the last lines of its pod are above", "fix it, commit, and deploy again")
 
     def _rolled_out(self, limit):
+        """Whether the rollout ends well. One that has failed fails again at once; a broken connection does not."""
         deadline = self.clock.now() + limit
-        while not self.kubernetes.wait_for_rollout(DEPLOYMENT, limit):
-            # A rollout that failed, or only a connection?
-            if self.clock.now() >= deadline or self.kubernetes.is_reachable():
+        for _ in range(3):
+            left = round(deadline - self.clock.now())
+            if left <= 0:
                 return False
+            if self.kubernetes.wait_for_rollout(DEPLOYMENT, left):
+                return True
             self._wait_until_reachable(30)
-        return True
+        return False
 
     def _wait_until_reachable(self, limit):
         for _ in self.clock.poll(limit, 1):
