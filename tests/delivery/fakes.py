@@ -412,6 +412,10 @@ class FakeKubernetes(Fake):
         self._call("select")
         return self._items(manifests, selector)
 
+    def names_in(self, manifests, selector):
+        self._call("names_in")
+        return {key_of(found) for found in self._items(manifests, selector)}
+
     def delete(self, *names):
         for name in names:
             kind, _, name = name.partition("/")
