@@ -1,0 +1,206 @@
+"""plan, history, logs and status: they report, and change nothing that is live or remembered."""
+
+import json
+import os
+
+import pytest
+from fakes import image, number_of, revision
+
+
+def test_the_plan_of_the_first_deploy(place):
+    place.world.push(1)
+    before = place.snapshot()
+    result = place.run("plan", image(1))
+    assert result.status == 0
+    assert result.out.startswith(f"image: none\n    -> {image(1)} (commit {revision(1)})\nPlanned operations of 1\n")
+    assert place.snapshot() == before
+
+
+def test_the_plan_of_a_deploy(place):
+    place.deployed(1)
+    place.world.push(2)
+    before = place.snapshot()
+    result = place.run("plan", image(2))
+    assert result.status == 0
+    assert result.out.startswith(f"image: {image(1)}\n    -> {image(2)} ")
+    assert "Planned operations of 2\n" in result.out
+    if place.name == "prod":
+        assert '+deployment.apps/book-shop: {"template": ' in result.out
+        assert "manifests: no difference" in place.run("plan", image(1)).out
+    assert place.snapshot() == before
+    assert place.holder() is None
+
+
+def test_a_plan_that_cannot_be_made_is_an_error(place):
+    place.deployed(1)
+    before = place.snapshot()
+    result = place.run("plan", image(2))
+    assert (result.status, result.out) == (1, "")
+    assert f"cannot pull '{image(2)}'" in result.err
+    assert place.snapshot() == before
+
+
+def test_migrations_that_cannot_be_planned_are_an_error_with_the_last_lines_of_the_pod(cluster):
+    cluster.world.push(1, "migration")
+    result = cluster.run("plan", image(1))
+    assert result.status == 1
+    assert "the migrations could not be planned" in result.err
+    assert "Planned operations of 1" in result.err
+    assert not [key for key in cluster.world.kubernetes.objects if key.startswith("job")]
+
+
+def test_a_plan_without_kubernetes_is_an_error(host):
+    host.world.push(1)
+    host.world.kubernetes.outage = 10**6
+    result = host.prod.run("plan", image(1))
+    assert result.status == 1
+    assert "Kubernetes does not answer" in result.err
+
+
+def test_an_image_of_another_repository_cannot_be_planned(place):
+    assert place.run("plan", image(1).replace("book-shop", "other")).status == 2
+
+
+CALLS = {  # in the middle of a plan or a deploy
+    "dev": ("docker.run: meanwhile",),
+    "prod": ("kubernetes.get", "kubernetes.apply", "docker.copy_from_image"),
+}
+
+
+@pytest.mark.parametrize("outer", ["plan", "deploy"])
+def test_a_plan_and_a_deploy_at_the_same_time(place, monkeypatch, outer):
+    """Each is run in the middle of the other one, as a process of its own."""
+    inner = "deploy" if outer == "plan" else "plan"
+    processes = iter(range(1000, 2000))
+    for call in CALLS[place.name]:
+        place.deployed(1)
+        place.world.push(2)
+        results = {}
+
+        def run_inner(results=results):
+            monkeypatch.setattr(os, "getpid", lambda: next(processes))
+            results[inner] = place.run(inner, image(2))
+
+        place.world.before(call, run_inner)
+        results[outer] = place.run(outer, image(2))
+        assert {verb: result.status for verb, result in results.items()} == {"plan": 0, "deploy": 0}, results
+        assert "Planned operations of 2\n" in results["plan"].out
+        assert place.serves() == 2
+        assert place.world.postgres.databases[f"book_shop_{place.name}"]["schema"] == 2
+
+
+def test_history_of_a_place_without_one(place):
+    result = place.run("history")
+    assert (result.status, result.out.strip(), result.err) == (0, "", "")
+
+
+def test_history_is_of_one_environment_and_the_oldest_entry_comes_first(place, monkeypatch):
+    place.deployed(1, 2, 3)
+    monkeypatch.setenv("ACTOR", "ann")
+    place.deploy(4, "migration")
+    place.rollback()
+    before = place.snapshot()
+    entries = [json.loads(line) for line in place.run("history").out.splitlines()]
+    assert [(e["actor"], e["verb"], e["commit"], number_of(e["digest"]), e["result"]) for e in entries] == [
+        ("unknown", "deploy", revision(1), 1, "ok"),
+        ("unknown", "deploy", revision(2), 2, "ok"),
+        ("unknown", "deploy", revision(3), 3, "ok"),
+        ("ann", "deploy", revision(4), 4, "failed"),
+        ("ann", "rollback", revision(2), 2, "ok"),
+    ]
+    last = [json.loads(line)["verb"] for line in place.run("history", "2").out.splitlines()]
+    assert last == ["deploy", "rollback"]
+    assert place.snapshot() == before
+
+
+def test_the_environments_have_each_their_own_history(host):
+    host.dev.deployed(1)
+    host.prod.deployed(2)
+    for place, number in ((host.dev, 1), (host.prod, 2)):
+        (line,) = place.run("history").out.splitlines()
+        assert number_of(json.loads(line)["digest"]) == number
+
+
+def test_logs_are_those_of_the_live_image(place):
+    result = place.run("logs")
+    assert result.status == 1
+    assert f"{place.name} has no live image\n  remedy: make deploy-{place.name}" in result.err
+    place.deployed(1)
+    assert place.run("logs").out == "the last 100 lines of 1\n"
+    place.deployed(2)
+    assert place.run("logs", "5").out == "the last 5 lines of 2\n"
+    assert place.run("logs", "99999").out == "the last 99999 lines of 2\n"
+
+
+def status(host):
+    result = host.run("status")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    assert found["host_files"] == "0123456789ab"
+    return {entry.pop("environment"): entry for entry in found["environments"]}
+
+
+NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying", "last", "last_backup")) | {
+    "healthy": False
+}
+
+
+def test_status_of_a_fresh_host(host):
+    before = host.files()
+    assert status(host) == {"dev": NOTHING, "prod": NOTHING}
+    assert host.files() == before
+
+
+def test_status_of_a_host(host):
+    host.dev.deployed(1, 2)
+    host.prod.deployed(1)
+    host.run("backup", "dev")
+    before = host.files()
+    found = status(host)
+    assert host.files() == before
+    last = {name: entry.pop("last") for name, entry in found.items()}
+    assert (last["dev"]["verb"], number_of(last["dev"]["digest"]), last["dev"]["result"]) == ("deploy", 2, "ok")
+    assert found == {
+        "dev": {
+            "version": "1.0.0", "revision": revision(2), "digest": image(2).partition("@")[2], "healthy": True,
+            "previous": image(1).partition("@")[2], "deploying": None, "last_backup": found["dev"]["last_backup"],
+        },
+        "prod": {
+            "version": "1.0.0", "revision": revision(1), "digest": image(1).partition("@")[2], "healthy": True,
+            "previous": None, "deploying": None, "last_backup": None,
+        },
+    }  # fmt: skip
+    assert found["dev"]["last_backup"].startswith("20261125T03")
+
+
+def test_status_names_who_deploys_and_how_the_last_deploy_ended(host, monkeypatch):
+    host.dev.deployed(1)
+    monkeypatch.setenv("ACTOR", "ann")
+    host.dev.deploy(2, "crash")
+    # The text in a lock file that no process holds means nothing.
+    (host.paths.locks / "book-shop-prod").write_text("deploy prod x, by bob\n")
+    assert status(host)["prod"]["deploying"] is None
+    with host.prod.locked("deploy prod x, by bob, process 1, since then"):
+        found = status(host)
+    assert found["prod"]["deploying"] == "deploy prod x, by bob, process 1, since then"
+    assert found["dev"]["deploying"] is None
+    assert (found["dev"]["last"]["actor"], found["dev"]["last"]["result"]) == ("ann", "failed")
+
+
+def test_status_during_a_deploy_names_it(place):
+    place.world.push(1)
+    holders = []
+    place.world.before("docker.pull", lambda: holders.append(place.holder()))
+    place.deployed(1)
+    assert holders[0].startswith(f"deploy {place.name} {image(1)}, by unknown, process {os.getpid()}")
+    assert place.holder() is None
+
+
+def test_status_without_kubernetes_reports_dev(host):
+    host.dev.deployed(1)
+    host.world.kubernetes.outage = 10**6
+    result = host.run("status")
+    assert result.status == 0
+    dev, prod = json.loads(result.out)["environments"]
+    assert (dev["healthy"], prod["healthy"], prod["digest"]) == (True, False, None)
+    assert "kubectl get failed" in result.err
