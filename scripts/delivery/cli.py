@@ -5,8 +5,10 @@ failed) or 2 (wrong usage).
 """
 
 import argparse
+import contextlib
 import itertools
 import os
+import re
 import sys
 
 
@@ -30,11 +32,14 @@ class UsageError(CommandError):
 
 
 class AlreadyReported(Exception):
-    """A verb on another machine failed and has printed its own error; `status` is its exit status."""
+    """A program failed and has printed its own error.
 
-    def __init__(self, status):
+    `status` is its exit status, `output` what it had printed on stdout.
+    """
+
+    def __init__(self, status, output=""):
         super().__init__(status)
-        self.status = status
+        self.status, self.output = status, output
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,17 +50,55 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self):
-        super().__init__(prog=os.path.basename(sys.argv[0]), allow_abbrev=False)
+        # Without a usage and a width of their own argparse imports shutil, a fifth of a verb's start-up time.
+        width = {"formatter_class": lambda prog: argparse.HelpFormatter(prog, width=100)}
+        super().__init__(prog=verb(), usage="", allow_abbrev=False, **width)
 
     def format_help(self):
+        """The header comment of the script."""
         with open(sys.argv[0], encoding="utf-8") as script:
             header = itertools.takewhile(lambda line: line.startswith("#"), list(script)[1:])
             return "".join(line[2:] or "\n" for line in header)
 
     def error(self, message):
+        """Prints what is wrong and the header on stderr, and exits with 2."""
         print(f"{self.prog}: {message}", file=sys.stderr)
         print(self.format_help(), end="", file=sys.stderr)
         raise SystemExit(UsageError.status)
+
+
+def run(operation, parser=None):
+    """Calls `operation` with the parsed arguments as keywords and prints its result, unless that is None.
+
+    The operation runs in the directory above the script's, whatever directory the caller is in.
+    Ends the process. A CommandError is printed on stderr and becomes its exit status.
+    """
+    with reported():
+        arguments = vars((parser or Parser()).parse_intermixed_args())
+        os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
+        answer = operation(**arguments)
+        if answer is not None:
+            print(answer)
+    sys.exit()
+
+
+@contextlib.contextmanager
+def reported():
+    """Prints a CommandError that is raised inside on stderr, and ends the process with its exit status."""
+    try:
+        yield
+    except CommandError as error:
+        print(f"{verb()}: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except AlreadyReported as failure:
+        sys.exit(failure.status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def verb():
+    """The name of the running script."""
+    return os.path.basename(sys.argv[0])
 
 
 def log(step):
@@ -63,43 +106,12 @@ def log(step):
     print(f"==> {step}", file=sys.stderr, flush=True)
 
 
-def run(operation, parser=None):
-    """Calls `operation` with the parsed arguments as keywords and prints its result, unless that is None.
-
-    Ends the process. A CommandError is printed on stderr and becomes its exit status.
-    """
-    try:
-        arguments = vars((parser or Parser()).parse_args())
-        answer = operation(**arguments)
-        if answer is not None:
-            print(answer)
-    except CommandError as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
-        sys.exit(error.status)
-    except AlreadyReported as failure:
-        sys.exit(failure.status)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit()
-
-
-def line_count(text):
-    """The text, if it is a number of lines, 1 to 99999. Raises UsageError for everything else."""
-    if text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= 5:
-        return text
-    raise UsageError(f"invalid number of lines {text[:200]!r}", "expected 1 to 99999", f"{verb()} -h")
-
-
 def required_variable(name):
     """The value of an environment variable that the Makefile exports. Raises CommandError when it is unset or empty."""
     if value := os.environ.get(name):
         return value
-    raise CommandError(f"{name} is not set", "it depends on the target: scripts have no default", f"make {verb()}")
-
-
-def verb():
-    """The name of the running script."""
-    return os.path.basename(sys.argv[0])
+    why = "it depends on the target: the scripts have no default of their own, make has"
+    raise CommandError(f"{name} is not set", why, f"run {verb()} through make: make help lists the targets")
 
 
 def flag(name):
@@ -109,13 +121,25 @@ def flag(name):
     raise UsageError(f"invalid {name} '{value}'", "expected 1 or nothing", f"unset {name}")
 
 
-def confirm(question, expected):
-    """Asks on the terminal and raises CommandError unless the answer is the expected word."""
+def number(of_what, most):
+    """The `type` of an argument that is a decimal number from 1 to `most`, as text. It raises UsageError."""
+
+    def check(text):
+        if re.fullmatch("[1-9][0-9]{0,8}", text) and int(text) <= most:
+            return text
+        raise UsageError(f"invalid number of {of_what} '{text[:20]}'", f"expected 1 to {most}", f"{sys.argv[0]} -h")
+
+    return check
+
+
+def confirm(question, expected, terminal=False):
+    """Asks on stderr and raises CommandError unless the answer is the expected word.
+
+    The answer is a line of stdin; with `terminal`, for a verb that reads data from stdin, a line of
+    the terminal.
+    """
     print(f"{question} Type {expected} to continue: ", end="", file=sys.stderr, flush=True)
-    try:
-        with open("/dev/tty", encoding="utf-8") as terminal:
-            answer = terminal.readline().strip()
-    except OSError:
-        answer = sys.stdin.readline().strip()
+    with open("/dev/tty", encoding="utf-8") if terminal else contextlib.nullcontext(sys.stdin) as source:
+        answer = source.readline().strip()
     if answer != expected:
         raise CommandError("not confirmed: nothing was changed", f"expected '{expected}'", "run the command again")

@@ -1,30 +1,36 @@
 """The verbs of a host for prod on a cluster. They run in the process of the caller, where make runs."""
 
 import json
+import os
 
-from delivery import operations
-from delivery.compositions import actor, cluster_environments
+from delivery import actor, operations
+from delivery.compositions import cluster_environments
 
 
-def call(context, repository, url, verb, *arguments):
-    """Runs a verb of verbs.json and returns its answer, or None for a verb without one.
+def call(verb, *arguments, context, repository=""):
+    """Runs a verb of verbs.json in the cluster of a kubectl context, and returns its answer, "" if it has none.
 
-    `context` is kubectl's, `repository` the one whose images the cluster runs, `url` overrides the
-    address of the Ingress. Raises CommandError.
+    `repository` is the one whose images the cluster runs, for verbs that take an image. Raises
+    CommandError.
     """
-    prod = cluster_environments(context, repository, url)["prod"]
+    prod = environment(context, repository)
     if verb == "status":
         return json.dumps({"environments": [operations.status(prod)], "cluster": context})
-    _, *arguments = arguments  # the environment, which is prod
-    return {
-        "deploy": lambda image: operations.deploy(prod, image, actor()),
-        "rollback": lambda image=None: operations.rollback(prod, image, actor()),
+    answer = {
+        "deploy": lambda image: operations.deploy(prod, image, actor.name()),
+        "rollback": lambda image=None: operations.rollback(prod, image, actor.name()),
         "plan": lambda image: operations.plan(prod, image),
         "history": lambda lines: operations.history(prod, int(lines)),
         "logs": lambda lines: operations.logs(prod, int(lines)),
-    }[verb](*arguments)
+    }[verb](*arguments[1:])  # the first one is the environment
+    return f"{answer}\n" if answer else ""
 
 
-def url(context, repository, override):
-    """The address of prod; empty while the Ingress has none."""
-    return cluster_environments(context, repository, override)["prod"].url()
+def url(context):
+    """The address of prod: CLUSTER_URL, or that of its Ingress; empty while it has none."""
+    return environment(context).url()
+
+
+def environment(context, repository=""):
+    """The environment prod in the cluster."""
+    return cluster_environments(context, repository, actor.name(), os.environ.get("CLUSTER_URL"))["prod"]

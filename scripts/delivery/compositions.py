@@ -89,8 +89,8 @@ def host_environments(paths=None):
     return environments
 
 
-def cluster_environments(context, repository, url=None):
-    """{"prod": …} of a cluster, a context of kubectl. `url` overrides the address of its Ingress."""
+def cluster_environments(context, repository, deployer, url=None):
+    """{"prod": …} of a cluster, a context of kubectl. `deployer` is named as the actor; `url` overrides the address of its Ingress."""
     kubernetes = Kubernetes("--context", context, remedy=f"kubectl --context {context} get --raw /readyz")
 
     def address():
@@ -104,7 +104,7 @@ def cluster_environments(context, repository, url=None):
     prod = KubernetesRollout(
         kubernetes=kubernetes,
         docker=Docker(),
-        lock=LeaseLock("prod", kubernetes, actor(), seconds("LOCK_WAIT", 300), seconds("LEASE_LIMIT", 30)),
+        lock=LeaseLock("prod", kubernetes, deployer, seconds("LOCK_WAIT", 300), seconds("LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
         repository=repository,
         overlay="cluster",

@@ -30,7 +30,7 @@ import json, os, subprocess, sys
 if sys.argv[1:3] == ["image", "ls"]:
     print("0123456789ab")
 elif sys.argv[1:3] == ["image", "inspect"]:
-    print(open({place!r} + "/labels").read())
+    print(open({place!r} + ("/digests" if "RepoDigests" in sys.argv[4] else "/labels")).read())
 elif sys.argv[1] == "context":
     print("unix:///var/run/docker.sock")
 elif sys.argv[1] == "login":
@@ -41,7 +41,10 @@ elif sys.argv[1] == "push":
     labels = json.load(open({place!r} + "/labels"))
     upstream = sys.argv[2].replace("public.ecr.aws", {upstream!r})
     words = [name + "=" + value for name, value in labels.items()]
-    subprocess.run([sys.executable, {oci!r}, "push", upstream, *words], check=True)
+    pushed = [sys.executable, {oci!r}, "push", upstream, *words]
+    digest = subprocess.run(pushed, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    with open({place!r} + "/digests", "w") as file:
+        json.dump([sys.argv[2].rpartition(":")[0] + "@" + digest], file)
 """
 VERB = """#!/bin/sh
 echo "$(basename "$0") $* by $ACTOR" >>"{log}"
@@ -255,8 +258,8 @@ def test_backup_and_restore_over_systems_manager(road):
 
 def test_image_finds_the_repository_too(road):
     done = subprocess.run(
-        [sys.executable, "scripts/lib/ecr.py"],
-        cwd=road.place / "shop",
+        [sys.executable, "-m", "delivery", "repository"],
+        cwd=road.place / "shop/scripts",
         env=road.environment,
         capture_output=True,
         text=True,

@@ -55,6 +55,7 @@ make_shop() {
   touch "$TEST_DIR/log"
   real version image push promote
   ln -s "$ROOT"/scripts/lib/* "$SHOP/scripts/lib"
+  ln -s "$ROOT/scripts/delivery" "$SHOP/scripts/delivery"
   # What this machine has in its sbin directories stays out of reach.
   rm "$SHOP/scripts/lib/apt.sh"
   sed '/^PATH=/d' "$ROOT/scripts/lib/apt.sh" >"$SHOP/scripts/lib/apt.sh"

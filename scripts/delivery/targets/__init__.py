@@ -1,1 +1,54 @@
-"""Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster."""
+"""Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster.
+
+HOST says which host (local or aws); PROD=cluster puts prod on the cluster of kubectl's current context.
+The implementations are imported only when they are used.
+"""
+
+import os
+
+from delivery.cli import UsageError, required_variable
+
+
+def for_environment(environment):
+    """The Target of an environment, which can be reached. Raises CommandError when it can't."""
+    target = cluster() if on_cluster(environment) else host()
+    target.check()
+    return target
+
+
+def for_data(*environments):
+    """The host, for verbs about the data of these environments there. Raises UsageError if prod's is elsewhere."""
+    if any(map(on_cluster, environments)):
+        why = "PROD=cluster, and a cluster's database is backed up where it runs"
+        remedy = "make cluster-data-dump prints it as a dump; unset PROD for the data on the host"
+        raise UsageError("prod's data is not on the host", why, remedy)
+    return for_environment("dev")
+
+
+def host():
+    """The host that HOST names. Raises UsageError for an unknown one."""
+    name = required_variable("HOST")
+    if name == "local":
+        from delivery.targets.local import LocalHost
+
+        return LocalHost()
+    if name == "aws":
+        from delivery.targets.aws import AwsHost
+
+        return AwsHost()
+    raise UsageError(f"invalid HOST '{name}'", "expected local or aws", "unset HOST")
+
+
+def cluster():
+    """The cluster of kubectl's current context."""
+    from delivery.targets.cluster import Cluster
+
+    return Cluster()
+
+
+def on_cluster(environment):
+    """Whether an environment runs on a cluster. Raises UsageError unless PROD is host, cluster or nothing."""
+    prod = os.environ.get("PROD") or "host"
+    if prod in ("host", "cluster"):
+        return (environment, prod) == ("prod", "cluster")
+    raise UsageError(f"invalid PROD '{prod}'", "expected host or cluster", "unset PROD")

@@ -1,6 +1,10 @@
 """What a target promises: the place where the verbs of the host run."""
 
+import json
+from pathlib import Path
 from typing import Protocol
+
+from delivery.cli import log
 
 
 class Target(Protocol):
@@ -17,7 +21,8 @@ class Target(Protocol):
         """Runs a verb and passes its output through to stderr as it comes.
 
         Raises AlreadyReported when the verb failed, and CommandError when it could not be started or
-        its end was not seen: then it may still be running.
+        its end was not seen: then it may still be running. After an interrupt (Ctrl-C) it reports
+        whether the verb continues, and raises KeyboardInterrupt.
         """
 
     def ask(self, verb: str, *arguments: str) -> str:
@@ -25,3 +30,25 @@ class Target(Protocol):
 
     def url(self, environment: str) -> str:
         """The address of an environment as seen from this machine; empty while it has none."""
+
+
+def verbs() -> dict:
+    """verbs.json: the verbs of the host and the form of their arguments.
+
+    `environments` are those that its first argument may name (none: it takes no environment),
+    `arguments` the names of the others, where ? marks an optional one. For Systems Manager: `document`
+    says who may send it (environment: the roles of that environment; data: no role), and with
+    `merge_output` progress and answer are one stream.
+    """
+    return json.loads((Path(__file__).parents[1] / "verbs.json").read_text(encoding="utf-8"))
+
+
+def report_continues(verb: str, *arguments: str, more: str = "") -> None:
+    """Reports, after an interrupt here, that a verb that changes something continues on the host; how to follow it."""
+    if verb in ("deploy", "rollback", "restore"):
+        follow = f"make status history-{arguments[0]}"
+    elif verb == "backup":
+        follow = "make backups"
+    else:
+        return
+    log(f"{' '.join([verb, *arguments[:1]])} continues on the host. Follow it: {follow}{more}")

@@ -10,15 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import aws
 import boto3
-import ecr
 import fake_ecr_public
 import oci
 import pytest
-import registry
-import say
 import token_registry
+from delivery import aws, ecr, references, registry
+from delivery.cli import CommandError
 
 ROOT = Path(__file__).parents[2]
 ALIAS = fake_ecr_public.ALIAS
@@ -61,6 +59,7 @@ def front(real_registry, certificate, monkeypatch):
 
     monkeypatch.setattr(socket, "create_connection", here)
     monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
+    monkeypatch.setenv("no_proxy", "*")
     yield made
     made.close()
 
@@ -84,6 +83,17 @@ def shop(api, front, pauses, real_registry):
         images.setdefault(digest, {"tags": [], "pushed": pushed or time.time(), "size": 1})["tags"].append(tag)
         return digest
 
+    reply = front.reply
+
+    def recording(method, path, *rest):
+        """The API knows a tag once it is written, as AWS's does."""
+        answer = reply(method, path, *rest)
+        if method == "PUT" and answer[0] == 201:
+            tag = path.rpartition("/")[2]
+            api.images["book-shop"][oci.digest(f"{upstream}:{tag}")]["tags"].append(tag)
+        return answer
+
+    front.reply = recording
     client.push = push
     return client
 
@@ -124,7 +134,7 @@ def test_without_credentials_it_reads_as_anybody_does_and_writes_nothing(shop, a
     assert "reading public.ecr.aws without a login" in capsys.readouterr().err
     with pytest.raises(registry.Denied, match="403 DENIED"):
         shop.tag(shop.manifest(digest), "3.0.0")
-    with pytest.raises(say.Problem, match="there are no AWS credentials"), shop.engine():
+    with pytest.raises(CommandError, match="there are no AWS credentials"), shop.engine():
         pass
     with pytest.raises(aws.NoCredentials):
         shop.images()
@@ -182,20 +192,21 @@ def test_a_repository_of_somebody_else_is_read_and_never_asked_of_the_own_accoun
     shop = ecr.EcrPublic("public.ecr.aws/another/book-shop")
     image = registry.Image(OTHER, ("1.0.0-SNAPSHOT",))
     for ask in (lambda: shop.recorded_digest("x"), shop.images, lambda: shop.delete([image])):
-        with pytest.raises(say.Problem, match="another/book-shop is somebody else's"):
+        with pytest.raises(CommandError, match="another/book-shop is somebody else's"):
             ask()
     assert set(calls(api)) == {"DescribeRepositories"}
 
 
 def test_an_address_without_a_name_is_no_repository():
-    with pytest.raises(registry.BadReference, match="is no repository of ECR Public"):
+    with pytest.raises(references.BadReference, match="is no repository of ECR Public"):
         ecr.EcrPublic("public.ecr.aws/book-shop")
 
 
 def test_boto3_is_loaded_for_ecr_public_and_for_aws_only():
-    program = "import sys, registry, host; registry.shop(); host.LocalHost(); print('boto3' in sys.modules)"
+    program = "import sys; from delivery import registry, targets; "
+    program += "registry.shop(); targets.host(); print('boto3' in sys.modules)"
     environment = {
-        "PYTHONPATH": str(ROOT / "scripts/lib"),
+        "PYTHONPATH": str(ROOT / "scripts"),
         "REPOSITORY": "localhost:5000/a",
         "HOST": "local",
         "DEMO": "x",
@@ -316,7 +327,7 @@ def test_no_request_deletes_more_than_100_and_none_deletes_nothing(shop, api):
 def test_what_the_api_does_not_delete_is_told(shop, api):
     failure = {"imageId": {"imageTag": "a"}, "failureCode": "KmsError", "failureReason": "no key"}
     api.on_BatchDeleteImage = lambda **request: {"imageIds": [], "failures": [failure]}
-    with pytest.raises(say.Problem, match=r"(?s)some images were not deleted.*no key"):
+    with pytest.raises(CommandError, match=r"(?s)some images were not deleted.*no key"):
         shop.delete([registry.Image(OTHER, ("a",))])
 
 
@@ -377,7 +388,7 @@ def test_docker_is_logged_in_by_standard_input_in_a_configuration_that_goes(shop
 def test_a_login_that_is_refused_and_a_push_that_breaks_leave_nothing_either(shop, docker):
     place, _ = docker
     (place / "refuses").touch()
-    with pytest.raises(say.Problem, match=r"(?s)docker login failed.*denied"), shop.engine():
+    with pytest.raises(CommandError, match=r"(?s)docker login failed.*denied"), shop.engine():
         pass
     (place / "refuses").unlink()
     with pytest.raises(KeyboardInterrupt), shop.engine():

@@ -1,14 +1,13 @@
 """The host's backups, as its verb lists them: a line each, `<environment> <name> <bytes>`, the newest first.
 
-A name is its time in UTC, 20261125T031500Z; with -replaced it holds what a restore has replaced then.
+A name is its time in UTC, 20261125T031500Z; with -replaced it has the data that a restore replaced then.
 """
 
 import dataclasses
 import datetime
 import re
-import sys
 
-import say
+from delivery.cli import CommandError
 
 NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
 NIGHTLY = datetime.timedelta(hours=26)  # a day, and what the timer may be late
@@ -46,25 +45,27 @@ def age(passed):
     return f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
 
 
-def of(place):
-    """All backups on a host, the newest first. Exits as the host's verb does when that fails."""
-    status, answer = place.ask("backups")
-    if status:
-        sys.exit(status)
-    return [Backup(environment, name, int(size)) for environment, name, size in map(str.split, answer.splitlines())]
+def of(target):
+    """All backups on a host, the newest first. Raises as Target.ask does."""
+    lines = target.ask("backups").splitlines()
+    return [Backup(environment, name, int(size)) for environment, name, size in map(str.split, lines)]
 
 
-def chosen(found, environment, name):
-    """The environment's backup of that name, or its latest: the newest that no restore has made. Raises Problem."""
-    for backup in found:
+def select(backups, environment, name):
+    """The environment's backup of that name, or its latest: the newest that no restore has made.
+
+    Raises CommandError when there is none.
+    """
+    for backup in backups:
         if backup.environment == environment and (name == backup.name or (name == "latest" and not backup.replaced)):
             return backup
-    raise say.Problem(f"{environment} has no backup {name}", f"there are {len(found)} backups in all", "make backups")
+    why = f"there are {len(backups)} backups in all"
+    raise CommandError(f"{environment} has no backup {name}", why, "make backups")
 
 
-def late(found, environment):
-    """What is wrong with an environment's nightly backups, or nothing."""
-    nightly = [backup for backup in found if backup.environment == environment and not backup.replaced]
+def overdue(backups, environment):
+    """What is wrong with an environment's nightly backups, or None."""
+    nightly = [backup for backup in backups if backup.environment == environment and not backup.replaced]
     if not nightly:
         return f"{environment} has no backup"
     if now() - nightly[0].time > NIGHTLY:

@@ -5,8 +5,8 @@ import uuid
 
 import oci
 import pytest
-import registry
-import say
+from delivery import references, registry
+from delivery.cli import CommandError
 
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = registry.digest_of(MANIFEST)
@@ -48,8 +48,8 @@ def real(real_registry):
     ],
 )
 def test_repository(text, host, name):
-    assert registry.parse_repository(text) == (host, name)
-    assert str(registry.parse_repository(text)) == text
+    assert references.repository(text) == (host, name)
+    assert str(references.repository(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -78,24 +78,24 @@ def test_repository(text, host, name):
     ],
 )
 def test_what_is_no_repository(text):
-    with pytest.raises(registry.BadReference):
-        registry.parse_repository(text)
-    with pytest.raises(registry.BadReference):
-        registry.parse_image(f"{text}@{DIGEST}")
+    with pytest.raises(references.BadReference):
+        references.repository(text)
+    with pytest.raises(references.BadReference):
+        references.image(f"{text}@{DIGEST}")
 
 
 def test_image():
-    assert registry.parse_image(f"localhost:5000/a@{DIGEST}") == (("localhost:5000", "a"), DIGEST)
+    assert references.image(f"localhost:5000/a@{DIGEST}") == (("localhost:5000", "a"), DIGEST)
     for rest in ("", ":1", f":1@{DIGEST}", f"@{DIGEST.upper()}", f"@{DIGEST}0", f"@{DIGEST}\n"):
-        with pytest.raises(registry.BadReference):
-            registry.parse_image(f"localhost:5000/a{rest}")
+        with pytest.raises(references.BadReference):
+            references.image(f"localhost:5000/a{rest}")
 
 
 @pytest.mark.parametrize("tag", ["", ".a", "-a", "a/b", "a b", "a:b", "a" * 129, "a\n", "ä"])
 def test_a_bad_tag_asks_the_registry_nothing(shop, scripted, tag):
     manifest = registry.Manifest(DIGEST, TYPE, MANIFEST)
     for ask in (shop.digest, shop.manifest, shop.labels, lambda tag: shop.tag(manifest, tag)):
-        with pytest.raises(registry.BadReference):
+        with pytest.raises(references.BadReference):
             ask(tag)
     assert scripted.asked() == []
 
@@ -139,7 +139,12 @@ def test_real_one_more_tag_reads_and_writes_one_manifest_and_no_layer(real):
     assert client.digest("snapshot") == digest
     client.tag(client.manifest(digest), "1.0.0")
     asked = oci.requests(directory, reference)[before:]
-    assert asked == ["HEAD manifests/snapshot", f"GET manifests/{digest}", "PUT manifests/1.0.0"]
+    assert asked == [
+        "HEAD manifests/snapshot",
+        f"GET manifests/{digest}",
+        "PUT manifests/1.0.0",
+        "HEAD manifests/1.0.0",
+    ]
     assert client.digest("1.0.0") == client.digest("snapshot") == digest
     assert client.image(digest) == f"{reference}@{digest}"
 
@@ -241,7 +246,8 @@ def test_real_nothing_is_deleted_when_an_image_was_promoted_meanwhile(real):
     one, two = oci.push(f"{reference}:a", {"a": "1"}), oci.push(f"{reference}:b", {"a": "2"})
     images = sorted(client.images())
     client.tag(client.manifest(two), "1.0.0")
-    with pytest.raises(say.Problem, match=f"has changed: nothing was deleted(?s:.*){two} has been given the tag 1.0.0"):
+    given = f"has changed: nothing was deleted(?s:.*){two} has been given the tag 1.0.0"
+    with pytest.raises(CommandError, match=given):
         client.delete(images)
     assert client.digest("a") == one
     assert client.digest("b") == client.digest("1.0.0") == two
@@ -252,7 +258,7 @@ def test_a_registry_that_deletes_nothing_is_told(shop, scripted, monkeypatch):
     monkeypatch.setattr(handler, "do_DELETE", handler.do_GET, raising=False)
     refusal = b'{"errors": [{"code": "UNSUPPORTED", "message": "unsupported"}]}'
     scripted.answers = [(404, {}, b""), (405, {}, refusal)]
-    with pytest.raises(say.Problem, match=r"deletes nothing(?s:.*)405 UNSUPPORTED") as raised:
+    with pytest.raises(CommandError, match=r"deletes nothing(?s:.*)405 UNSUPPORTED") as raised:
         shop.delete([registry.Image(DIGEST, ("a",))])
     assert raised.value.remedy == "set storage.delete.enabled there"
     assert scripted.asked()[-1] == f"DELETE /v2/shop/web/manifests/{DIGEST}"
@@ -263,9 +269,9 @@ def test_a_registry_that_deletes_nothing_is_told(shop, scripted, monkeypatch):
 
 def test_all_four_kinds_are_accepted_and_the_content_type_is_kept_to_the_letter(shop, scripted):
     odd = TYPE + "; charset=utf-8"
-    scripted.answers = [(200, {"Content-Type": odd}, MANIFEST), (201, {"Docker-Content-Digest": DIGEST}, b"")]
+    scripted.answers = [(200, {"Content-Type": odd}, MANIFEST), (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
     shop.tag(shop.manifest("a"), "b")
-    get, put = scripted.requests
+    get, put, _ = scripted.requests
     assert set(get.headers["Accept"].split(", ")) == {*registry.INDEXES, *registry.IMAGES}
     assert (put.method, put.path) == ("PUT", "/v2/shop/web/manifests/b")
     assert (put.headers["Content-Type"], put.body) == (odd, MANIFEST)
@@ -301,6 +307,14 @@ def test_a_manifest_that_is_not_what_it_should_be(shop, scripted, reference, ans
 def test_a_tag_that_was_not_put_as_it_should_be(shop, scripted, answer):
     scripted.answers = [answer]
     with pytest.raises(registry.Unexpected):
+        shop.tag(registry.Manifest(DIGEST, TYPE, MANIFEST), "b")
+
+
+@pytest.mark.parametrize(("status", "now"), [(200, OTHER), (404, "gone")])
+def test_a_tag_that_another_process_wrote_at_the_same_time(shop, scripted, status, now):
+    read_back = (status, {"Content-Type": TYPE, "Docker-Content-Digest": OTHER}, b"")
+    scripted.answers = [(201, {"Docker-Content-Digest": DIGEST}, b""), read_back]
+    with pytest.raises(registry.Moved, match=f"{DIGEST} was written, and it is {now}"):
         shop.tag(registry.Manifest(DIGEST, TYPE, MANIFEST), "b")
 
 
@@ -384,11 +398,12 @@ def test_a_credential_goes_to_the_token_service_and_only_when_asked_for(scripted
 
 def test_a_token_that_ran_out_or_is_for_reading_only_is_renewed_by_the_new_challenge(shop, scripted, other):
     push = (401, {"WWW-Authenticate": BEARER.format(other.address).replace(":pull", ":pull,push")}, b"")
-    scripted.answers = [challenge(other.address), FOUND, push, (201, {"Docker-Content-Digest": DIGEST}, b"")]
+    scripted.answers = [challenge(other.address), FOUND, push, (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
     other.answers = [(200, {}, b'{"token": "r"}'), (200, {}, b'{"token": "w"}')]
     shop.tag(shop.manifest("a"), "b")
     assert "pull%2Cpush" in other.requests[1].path
-    assert (scripted.requests[-1].headers["Authorization"], scripted.requests[-1].body) == ("Bearer w", MANIFEST)
+    put = scripted.requests[-2]
+    assert (put.headers["Authorization"], put.body) == ("Bearer w", MANIFEST)
 
 
 @pytest.mark.parametrize(
@@ -452,9 +467,9 @@ def test_trouble_that_stays_ends_with_the_registrys_own_words(shop, scripted, pa
 
 def test_a_connection_that_breaks_is_made_again_and_a_put_repeated(shop, scripted, pauses):
     reset = (0, {}, scripted.RESET)
-    scripted.answers = [FOUND, reset, reset, (201, {"Docker-Content-Digest": DIGEST}, b"")]
+    scripted.answers = [FOUND, reset, reset, (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
     shop.tag(shop.manifest("a"), "b")
-    assert [request.body for request in scripted.requests] == [b"", MANIFEST, MANIFEST, MANIFEST]
+    assert [request.body for request in scripted.requests] == [b"", MANIFEST, MANIFEST, MANIFEST, b""]
     assert len(pauses) == 2
 
 
@@ -509,6 +524,6 @@ def test_one_connection_serves_all_requests(shop, scripted):
 
 
 def test_each_error_is_a_problem_and_a_bad_reference_a_wrong_call():
-    errors = (registry.BadReference, registry.Unreachable, registry.Denied, registry.NotFound, registry.Unexpected)
-    assert all(issubclass(error, say.Problem) for error in errors)
+    errors = (references.BadReference, registry.Unreachable, registry.Denied, registry.NotFound, registry.Unexpected)
+    assert all(issubclass(error, CommandError) for error in errors)
     assert [error.status for error in errors] == [2, 1, 1, 1, 1]

@@ -1,20 +1,15 @@
-"""The shop's repository in ECR Public: what its API knows (boto3), besides what every registry does (registry.py).
-
-Run as a program it prints the repository of the account, `public.ecr.aws/<alias>/<NAME>`.
-"""
+"""The shop's repository in ECR Public: what its API knows (boto3), in addition to what every registry does."""
 
 import base64
 import contextlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 
-import aws
-import registry
-import say
+from delivery import aws, references, registry
+from delivery.cli import CommandError, log, required_variable
 
 HOST = "public.ecr.aws"
 REGION = "us-east-1"  # wherever the rest is
@@ -25,7 +20,7 @@ class EcrPublic(registry.Registry):
     """A repository at public.ecr.aws (`public.ecr.aws/<alias>/<name>`).
 
     Reads of tags come out of a cache there and may be old, so what must be true is asked of the API. That knows the
-    caller's own repositories only: Problem is raised when this is somebody else's.
+    caller's own repositories only: CommandError is raised when this belongs to another account.
     """
 
     LAG = (1, 2, 4)
@@ -35,13 +30,13 @@ class EcrPublic(registry.Registry):
         self.name = self.repository.name.partition("/")[2]
         if not self.name:
             why = "it has to be public.ecr.aws/<alias>/<name>"
-            raise registry.BadReference(f"'{repository}' is no repository of ECR Public", why, "set REPOSITORY")
+            raise references.BadReference(f"'{repository}' is no repository of ECR Public", why, "set REPOSITORY")
         self._api = None
 
     def recorded_digest(self, tag):
         """As the API has it. Without credentials nothing can be written anyway: then as anybody reads it."""
         try:
-            answer = self._ours("describe_images", imageIds=[{"imageTag": self._tag(tag)}])
+            answer = self._ours("describe_images", imageIds=[{"imageTag": references.tag(tag)}])
         except aws.NoCredentials:
             return self.digest(tag)
         except aws.Refused as refused:
@@ -67,14 +62,14 @@ class EcrPublic(registry.Registry):
             left = [failure for failure in answer["failures"] if failure["failureCode"] != "ImageNotFound"]
             if left:
                 why = "; ".join(f"{failure['imageId']}: {failure['failureReason']}" for failure in left)
-                raise say.Problem(f"{self.repository}: some images were not deleted", why, "the same again")
+                raise CommandError(f"{self.repository}: some images were not deleted", why, "the same again")
 
     @contextlib.contextmanager
     def engine(self):
         """Logs docker in, in a configuration of its own that goes with the context: no password is left on disk."""
         credential = self._password()
         if not credential:
-            raise say.Problem(f"can't push to {HOST}", "there are no AWS credentials", aws.LOGIN)
+            raise CommandError(f"can't push to {HOST}", "there are no AWS credentials", aws.LOGIN)
         # Which engine docker talks to is in the configuration too, and has to stay as it is.
         where = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
         with tempfile.TemporaryDirectory() as directory:
@@ -91,7 +86,7 @@ class EcrPublic(registry.Registry):
         try:
             answer = aws.Client("ecr-public", REGION, self._sleep).ask("get_authorization_token")
         except aws.NoCredentials as problem:
-            say.say(f"reading {HOST} without a login, which is slower: {problem.what}")
+            log(f"reading {HOST} without a login, which is slower: {problem.what}")
             return None
         token = answer["authorizationData"]["authorizationToken"]
         return tuple(base64.b64decode(token).decode().split(":", 1))
@@ -107,16 +102,16 @@ class EcrPublic(registry.Registry):
             found = uri(client, self.name)
             if found != str(self.repository):
                 why = f"these credentials' own repository of that name is {found}"
-                raise say.Problem(f"{self.repository} is somebody else's", why, "set AWS_PROFILE or REPOSITORY")
+                raise CommandError(f"{self.repository} is somebody else's", why, "set AWS_PROFILE or REPOSITORY")
             self._api = client, self.name
         return self._api
 
 
 def docker(*arguments, **more):
-    """Runs docker and returns its stdout. Raises Problem with docker's own words when it fails."""
+    """Runs docker and returns its stdout. Raises CommandError with docker's own words when it fails."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **more)
     if done.returncode:
-        raise say.Problem(f"docker {arguments[0]} failed", done.stderr.strip(), "make doctor")
+        raise CommandError(f"docker {arguments[0]} failed", done.stderr.strip(), "make doctor")
     return done.stdout
 
 
@@ -126,13 +121,5 @@ def uri(client, name):
 
 
 def repository(sleep=time.sleep):
-    """The address of the account's repository NAME. Raises Problem, aws.Refused when there is none."""
-    return uri(aws.Client("ecr-public", REGION, sleep), say.demand("NAME"))
-
-
-if __name__ == "__main__":
-    try:
-        print(repository())
-    except say.Problem as problem_found:
-        print(f"repository: {problem_found}", file=sys.stderr)
-        sys.exit(problem_found.status)
+    """The address of the account's repository NAME. Raises CommandError, aws.Refused when there is none."""
+    return uri(aws.Client("ecr-public", REGION, sleep), required_variable("NAME"))

@@ -1,8 +1,8 @@
-"""GitHub, spoken to by `gh api` (REST API, version 2022-11-28): gh knows the login, the host and the proxies.
+"""GitHub, through `gh api` (REST API, version 2022-11-28): gh knows the login, the host and the proxies.
 
-The repository is GITHUB_REPOSITORY (owner/name) where that is set, as in GitHub Actions, else the one of the clone's
-remotes. Every error raised is a say.Problem: NotFound when GitHub has no such thing (404), Refused when
-it doesn't take what it was sent (422).
+The repository is GITHUB_REPOSITORY (owner/name) where that is set, as in GitHub Actions, else the one
+of the clone's remotes. Every error raised is a CommandError: NotFound when GitHub has no such thing
+(404), Refused when it doesn't accept the request (422).
 """
 
 import contextlib
@@ -12,16 +12,16 @@ import re
 import subprocess
 from typing import NamedTuple
 
-import say
+from delivery.cli import CommandError, log
 
 STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
 
 
-class NotFound(say.Problem):
+class NotFound(CommandError):
     """GitHub has no such thing, or hides it from this login (404)."""
 
 
-class Refused(say.Problem):
+class Refused(CommandError):
     """GitHub refuses what it was sent (422): it exists already, or isn't valid."""
 
 
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 def ask(method, path, body=None):
     """The answer to one request about the repository, out of JSON; None when it is empty.
 
-    Raises NotFound, Refused, or Problem with GitHub's own words.
+    Raises NotFound, Refused, or CommandError with GitHub's own words.
     """
     command = ["gh", "api", "--include", "--method", method, "repos/{owner}/{repo}" + (path and f"/{path}")]
     if body is not None:
@@ -50,37 +50,37 @@ def ask(method, path, body=None):
     try:
         done = subprocess.run(command, input=sent, capture_output=True, encoding="utf-8", env=environment)
     except FileNotFoundError:
-        raise say.Problem("GitHub's command line is missing", "gh is not on the PATH", "make setup") from None
+        raise CommandError("GitHub's command line is missing", "gh is not on the PATH", "make setup") from None
     head, _, content = done.stdout.replace("\r\n", "\n").partition("\n\n")
     status = STATUS.match(head)
     if done.returncode or not status:
-        raise problem(f"{method} {path or 'the repository'}", status and status[1], done, content)
+        raise failure(f"{method} {path or 'the repository'}", status and status[1], done, content)
     try:
         return json.loads(content) if content.strip() else None
     except ValueError as error:
-        raise say.Problem("GitHub's answer can't be read", f"{method} {path}: {error}", "the same again") from None
+        raise CommandError("GitHub's answer can't be read", f"{method} {path}: {error}", "the same again") from None
 
 
-def problem(asked, status, done, content):
-    """A request that failed as a Problem."""
+def failure(asked, status, done, content):
+    """The CommandError for a request that failed."""
     why = f"{asked}: {done.stderr.strip() or 'no words'}"
     with contextlib.suppress(AttributeError, ValueError):  # there may be no more words than gh had
         why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
     if done.returncode == 4 or status == "401":
-        return say.Problem("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
+        return CommandError("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
     if status == "404":
         return NotFound("GitHub has no such thing, or hides it from this login", why, "gh auth status")
     if status == "422":
         return Refused("GitHub refuses that", why, "gh repo view --web shows how it is now")
     if status == "403":
-        return say.Problem("GitHub doesn't let this login do that", why, "gh auth status")
+        return CommandError("GitHub doesn't let this login do that", why, "gh auth status")
     if status is None:
         remedy = "check the network and gh auth status; without a GitHub remote set GITHUB_REPOSITORY=owner/name"
-        return say.Problem("GitHub doesn't answer", why, remedy)
-    return say.Problem("GitHub failed", why, "the same again in a minute: what is done already stays as it is")
+        return CommandError("GitHub doesn't answer", why, remedy)
+    return CommandError("GitHub failed", why, "the same again in a minute: what is done already stays as it is")
 
 
-def found(path):
+def get(path):
     """The answer to a GET, or None when there is no such thing."""
     try:
         return ask("GET", path)
@@ -90,7 +90,7 @@ def found(path):
 
 def tagged(tag):
     """The commit that a Git tag names on GitHub, or None when there is no such tag."""
-    answer = found(f"git/ref/tags/{tag}")
+    answer = get(f"git/ref/tags/{tag}")
     target = answer and answer["object"]
     while target and target["type"] == "tag":  # an annotated tag is an object of its own
         target = ask("GET", f"git/tags/{target['sha']}")["object"]
@@ -104,15 +104,15 @@ def make_tag(tag, commit):
 
 def last_release():
     """The tag of the newest release, or None."""
-    answer = found("releases/latest")
+    answer = get("releases/latest")
     return answer and answer["tag_name"]
 
 
 def make_release(tag, notes):
     """The address of the release of a tag; made with these notes unless it is there."""
-    release = found(f"releases/tags/{tag}")
+    release = get(f"releases/tags/{tag}")
     if not release:
-        say.say(f"release {tag}")
+        log(f"release {tag}")
         release = ask("POST", "releases", {"tag_name": tag, "name": tag, "body": notes})
     return release["html_url"]
 
@@ -121,7 +121,7 @@ def variable_changes(where, wanted):
     """What has to change until these variables have these values; `where` is `actions`, or `environments/NAME`."""
     place = where.replace("actions", "variable").replace("environments/", "variable of ")
     for name, value in wanted.items():
-        now = found(f"{where}/variables/{name}")
+        now = get(f"{where}/variables/{name}")
         body = {"name": name, "value": value}
         if now is None:
             yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
@@ -134,12 +134,12 @@ def environment_changes(name, branches):
     """What has to change until an environment can be deployed to from these branches only. Reviewers and waiting times
     that somebody has set stay."""
     path = f"environments/{name}"
-    now = found(path)
+    now = get(path)
     if not now or not (now.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
         policy = {"protected_branches": False, "custom_branch_policies": True}
         text = f"{'~' if now else '+'} environment {name}: only from chosen branches"
         yield Change(text, "PUT", path, {**protection(now), "deployment_branch_policy": policy})
-    policies = (found(f"{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", [])
+    policies = (get(f"{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", [])
     there = {(policy.get("type", "branch"), policy["name"]): policy["id"] for policy in policies}
     for branch in branches:
         if ("branch", branch) not in there:

@@ -1,4 +1,4 @@
-"""The S3 bucket of Terraform's state: `python3 scripts/lib/state.py <check|make>` checks or makes it, prints its name.
+"""The S3 bucket of Terraform's state.
 
 Settings: AWS_REGION; AWS_ACCOUNT, the only account allowed, when it is set; TF_VAR_name, after which the bucket is
 named. Credentials and endpoints as boto3 finds them. One shop of a name lives in an account, so the bucket's region is
@@ -6,24 +6,23 @@ the region of the shop.
 """
 
 import os
-import sys
 
-import say
+from delivery.cli import CommandError, log, required_variable
 
 KEPT_DAYS = 90  # of an old state
 
 
 def account(sts, expected=None):
-    """The number of the account that the credentials belong to. Raises Problem when it isn't the expected one."""
+    """The number of the account that the credentials belong to. Raises CommandError when it isn't the expected one."""
     found = sts.get_caller_identity()["Account"]
     if expected and found != expected:
         why = f"the credentials belong to account {found}, AWS_ACCOUNT is {expected}"
-        raise say.Problem("wrong AWS account", why, "set AWS_PROFILE to a profile of that account")
+        raise CommandError("wrong AWS account", why, "set AWS_PROFILE to a profile of that account")
     return found
 
 
 def region_of(s3, bucket, owner):
-    """The region of a bucket, None when there is none. Raises Problem when somebody else owns it."""
+    """The region of a bucket, None when there is none. Raises CommandError when somebody else owns it."""
     from botocore.exceptions import ClientError
 
     try:
@@ -34,7 +33,7 @@ def region_of(s3, bucket, owner):
             return None
         if status == 403:
             why = f"account {owner} doesn't own it, or these credentials may not see it"
-            raise say.Problem(f"no access to the state bucket {bucket}", why, "set another TF_VAR_name") from None
+            raise CommandError(f"no access to the state bucket {bucket}", why, "set another TF_VAR_name") from None
         raise
 
 
@@ -62,12 +61,12 @@ def settings():
 def make(s3, bucket, region, owner):
     """Makes the bucket unless it is there, and puts right the settings that differ; the public is shut out first."""
     if region_of(s3, bucket, owner) is None:
-        say.say(f"make the state bucket {bucket}")
+        log(f"make the state bucket {bucket}")
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **where)
     for setting, argument, value in settings():
         if not is_set(s3, bucket, owner, setting, argument, value):
-            say.say(f"set its {setting.replace('_', ' ')}")
+            log(f"set its {setting.replace('_', ' ')}")
             getattr(s3, f"put_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner, **{argument: value})
 
 
@@ -85,34 +84,37 @@ def is_set(s3, bucket, owner, setting, argument, value):
     return all(found.get(key) == wanted for key, wanted in value.items())
 
 
-def main(verb):
-    """Returns the bucket's name; for `check` it has to be there, in this region and account, for `make` it is made."""
+def bucket(make_it=False):
+    """The name of the bucket, which has to exist in this region and account; with `make_it` it is made if it doesn't.
+
+    Raises CommandError.
+    """
     try:
         import boto3
         import botocore.exceptions
     except ModuleNotFoundError as error:
-        raise say.Problem("the AWS library for Python is missing", error, "make setup") from None
-    region = say.demand("AWS_REGION")
+        raise CommandError("the AWS library for Python is missing", error, "make setup") from None
+    region = required_variable("AWS_REGION")
     try:
         owner = account(boto3.client("sts", region_name=region), os.environ.get("AWS_ACCOUNT"))
-        bucket = f"{say.demand('TF_VAR_name')}-terraform-state-{owner}"
+        name = f"{required_variable('TF_VAR_name')}-terraform-state-{owner}"
         s3 = boto3.client("s3", region_name=region)
-        found = region_of(s3, bucket, owner)
+        found = region_of(s3, name, owner)
         if found and found != region:
-            why = f"the shop's state is in {found} ({bucket}), AWS_REGION is {region}"
-            raise say.Problem("wrong AWS region", why, f"export AWS_REGION={found}")
-        if verb == "make":
-            make(s3, bucket, region, owner)
+            why = f"the shop's state is in {found} ({name}), AWS_REGION is {region}"
+            raise CommandError("wrong AWS region", why, f"export AWS_REGION={found}")
+        if make_it:
+            make(s3, name, region, owner)
         elif not found:
-            why = f"bucket {bucket} doesn't exist"
-            raise say.Problem("there is no place for Terraform's state yet", why, "scripts/infra bootstrap")
-        return bucket
+            why = f"bucket {name} doesn't exist"
+            raise CommandError("there is no place for Terraform's state yet", why, "make infra-bootstrap")
+        return name
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise problem(botocore.exceptions, error) from None
+        raise failure(botocore.exceptions, error) from None
 
 
-def problem(exceptions, error):
-    """An error of boto3 as a Problem: what is wrong with the credentials, the region or the network."""
+def failure(exceptions, error):
+    """The CommandError for an error of boto3: what is wrong with the credentials, the region or the network."""
     login = "aws configure sso, or set AWS_PROFILE"
     region = f"check AWS_REGION={os.environ['AWS_REGION']} and the network"
     kinds = (
@@ -123,13 +125,5 @@ def problem(exceptions, error):
     )
     for names, what, remedy in kinds:
         if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
-            return say.Problem(what, error, remedy)
-    return say.Problem("AWS refuses", error, "aws sts get-caller-identity")
-
-
-if __name__ == "__main__":
-    try:
-        print(main(sys.argv[1]))
-    except say.Problem as problem_found:
-        print(f"infra: {problem_found}", file=sys.stderr)
-        sys.exit(problem_found.status)
+            return CommandError(what, error, remedy)
+    return CommandError("AWS refuses", error, "aws sts get-caller-identity")

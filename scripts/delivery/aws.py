@@ -1,12 +1,12 @@
-"""AWS, spoken to through boto3, which only a Client imports: no other place needs it, and it takes half a second.
+"""AWS, through boto3. Only a Client imports it: nothing else needs it, and it takes half a second.
 
-Credentials and endpoints as boto3 finds them. The region is AWS_REGION, but for ECR Public, which has its own.
-Every error raised is a say.Problem: NoCredentials, NoAnswer or Refused.
+Credentials and endpoints as boto3 finds them. The region is AWS_REGION, except for ECR Public, which
+has its own. Every error raised is a CommandError: NoCredentials, NoAnswer or Refused.
 """
 
 import time
 
-import say
+from delivery.cli import CommandError, UsageError, required_variable
 
 PAUSES = (0.5, 1, 2, 4, 8)  # seconds before each further try
 THROTTLED = {
@@ -28,16 +28,16 @@ REMEDIES = {  # other than to look at the credentials
 LOGIN = "aws configure sso, or set AWS_PROFILE"
 
 
-class NoCredentials(say.Problem):
+class NoCredentials(CommandError):
     """boto3 finds no credentials, or the login behind them has ended."""
 
 
-class NoAnswer(say.Problem):
+class NoAnswer(CommandError):
     """No answer came, or one that says AWS itself failed (5xx): whether it did what was asked isn't known."""
 
 
-class Refused(say.Problem):
-    """AWS said no; code is its name for the error, as in the API's reference."""
+class Refused(CommandError):
+    """AWS refused the request; code is its name for the error, as in the API's reference."""
 
     def __init__(self, code, what, why, remedy):
         super().__init__(what, why, remedy)
@@ -54,8 +54,8 @@ class Client:
             import botocore.config
             import botocore.exceptions
         except ModuleNotFoundError as error:
-            raise say.Problem("the AWS library for Python is missing", error, "make setup") from None
-        self.region = region or say.demand("AWS_REGION")
+            raise CommandError("the AWS library for Python is missing", error, "make setup") from None
+        self.region = region or required_variable("AWS_REGION")
         self._sleep, self._exceptions = sleep, botocore.exceptions
         config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)
         try:
@@ -92,7 +92,7 @@ class Client:
         return found
 
     def _problem(self, error):
-        """An error of botocore as a Problem."""
+        """The CommandError for an error of botocore."""
         if isinstance(error, self._exceptions.ClientError):
             code = error.response["Error"]["Code"]
             if status(error) >= 500:
@@ -105,13 +105,13 @@ class Client:
             (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
             (NoCredentials, "ProfileNotFound", "AWS_PROFILE names no profile", LOGIN),
             (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has ended", "aws sso login"),
-            (say.WrongCall, "InvalidRegionError", f"'{self.region}' is no region", "set AWS_REGION"),
+            (UsageError, "InvalidRegionError", f"'{self.region}' is no region", "set AWS_REGION"),
             (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),
         )
         for kind, names, what, remedy in kinds:
             if isinstance(error, tuple(getattr(self._exceptions, name) for name in names.split())):
                 return kind(what, error, remedy)
-        return say.Problem("AWS can't be asked that", error, "make doctor")
+        return CommandError("AWS can't be asked that", error, "make doctor")
 
 
 def status(error):

@@ -1,9 +1,9 @@
-"""A repository in a registry, spoken to over the OCI Distribution API (distribution-spec 1.1, image-spec 1.1).
+"""A repository in a registry, over the OCI Distribution API (distribution-spec 1.1, image-spec 1.1).
 
-`shop()` is the shop's own, wherever it lies. Standard library only, because start-up time is most of a verb's time.
-Docker's own formats (image manifest v2 schema 2) are accepted as well. Plain http to localhost and 127.0.0.0/8, as the
-Docker engine does, https to all others.
-Every error raised is a say.Problem: BadReference, Unreachable, Denied, NotFound or Unexpected.
+`shop()` is the shop's own. Standard library only, because start-up time is most of a verb's time.
+Docker's own formats (image manifest v2 schema 2) are accepted as well. Plain http to localhost and
+127.0.0.0/8, as the Docker engine does, https to all others. Every error raised is a CommandError:
+BadReference, Unreachable, Denied, NotFound, Moved or Unexpected.
 """
 
 import base64
@@ -18,7 +18,10 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from say import Problem, WrongCall, demand, say
+from delivery import connection, references
+from delivery.cli import CommandError, log, required_variable
+from delivery.connection import LOOPBACK
+from delivery.references import DIGEST, TAG, BadReference
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 IMAGES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -31,45 +34,28 @@ LONGEST_PAUSE = 20  # what a Retry-After may ask for
 LARGEST = 4 << 20  # bytes; the specification's own limit for a manifest, and no image config comes near it
 REDIRECTS = 5
 
-# The grammar of distribution-spec, "Pulling manifests"; a host has a dot or a port or is localhost, as Docker has it.
-WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-HOST = r"(?:localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?"
-REPOSITORY = re.compile(rf"(?P<host>{HOST})/(?P<name>{WORD}(?:/{WORD})*)")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # a Link (RFC 8288)
 PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
-LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3})(?::[0-9]+)?")
 
 
-class BadReference(WrongCall):
-    """A repository, tag or digest that the specification's grammar doesn't allow."""
-
-
-class Unreachable(Problem):
+class Unreachable(CommandError):
     """No registry answered: nothing listens, the name is unknown, the connection broke each time, or it was 429."""
 
 
-class Denied(Problem):
+class Denied(CommandError):
     """The registry refused these credentials, or the lack of them (401, 403)."""
 
 
-class NotFound(Problem):
+class NotFound(CommandError):
     """The registry has no such manifest or blob (404)."""
 
 
-class Unexpected(Problem):
+class Moved(CommandError):
+    """A tag that was just written has another digest: another process wrote it at the same time."""
+
+
+class Unexpected(CommandError):
     """An answer that isn't what the specification says, content that isn't what its digest says included."""
-
-
-class Repository(NamedTuple):
-    """host is `localhost:5000` or `public.ecr.aws`, name what follows the first slash."""
-
-    host: str
-    name: str
-
-    def __str__(self):
-        return f"{self.host}/{self.name}"
 
 
 class Manifest(NamedTuple):
@@ -94,35 +80,19 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def parse_repository(text):
-    """The Repository that `host[:port]/name` names. Raises BadReference for all else, a tag after it included."""
-    if found := REPOSITORY.fullmatch(text):
-        return Repository(found["host"], found["name"])
-    raise BadReference(
-        f"'{text}' is no repository",
-        "it has to be host[:port]/name in lower case, without tag or digest",
-        "set REPOSITORY, for example to localhost:5000/book-shop",
-    )
-
-
-def parse_image(text):
-    """The (Repository, digest) that `host[:port]/name@sha256:<64 hex>` names. Raises BadReference for all else."""
-    repository, _, digest = text.partition("@")
-    if DIGEST.fullmatch(digest):
-        return parse_repository(repository), digest
-    raise BadReference(f"'{text}' is no image", "it has to be repository@sha256:<64 hex>", "make push prints one")
-
-
 def shop():
-    """The Registry of the shop: REPOSITORY, or with HOST=aws and none given the one of the account. Raises Problem."""
+    """The Registry of the shop: REPOSITORY, or with HOST=aws and none given the one of the account.
+
+    Raises CommandError.
+    """
     if os.environ.get("HOST") == "aws" and not os.environ.get("REPOSITORY"):
-        import ecr  # boto3 comes with it: only for those who need it
+        from delivery import ecr  # boto3 comes with it
 
         return ecr.EcrPublic(ecr.repository())
-    repository = demand("REPOSITORY")
-    if parse_repository(repository).host != "public.ecr.aws":
+    repository = required_variable("REPOSITORY")
+    if references.repository(repository).host != "public.ecr.aws":
         return Registry(repository)
-    import ecr
+    from delivery import ecr
 
     return ecr.EcrPublic(repository)
 
@@ -142,7 +112,7 @@ class Registry:
     LAG = ()  # seconds, pause by pause, that the records may lag behind a write: not at all
 
     def __init__(self, repository, credential=None, sleep=time.sleep):
-        self.repository = parse_repository(repository)
+        self.repository = references.repository(repository)
         self.scheme = "http" if LOOPBACK.fullmatch(self.repository.host) else "https"
         self._credential, self._sleep = credential, sleep
         self._authorization = None
@@ -158,7 +128,7 @@ class Registry:
         Raises BadReference for another repository and for what is neither, NotFound when there is no such tag.
         """
         if "@" in name:
-            repository, digest = parse_image(name)
+            repository, digest = references.image(name)
             if repository != self.repository:
                 why = f"this shop's is {self.repository}"
                 raise BadReference(f"'{name}' is of another repository", why, "set REPOSITORY")
@@ -172,7 +142,7 @@ class Registry:
 
         Reads the manifest only where the registry leaves out Docker-Content-Digest, as the specification lets it.
         """
-        answer = self._ask("HEAD", f"manifests/{self._tag(tag)}", ok=(200, 404), headers=ACCEPT)
+        answer = self._ask("HEAD", f"manifests/{references.tag(tag)}", ok=(200, 404), headers=ACCEPT)
         if answer.status == 404:
             return None
         return self._told(answer) or self.manifest(tag).digest
@@ -186,14 +156,14 @@ class Registry:
         for pause in self.LAG:
             if digest := self.recorded_digest(tag):
                 return digest
-            say(f"{self.repository.host} has no tag {tag} yet")
+            log(f"{self.repository.host} has no tag {tag} yet")
             self._sleep(pause)
         return self.recorded_digest(tag)
 
     def manifest(self, reference):
         """The Manifest that a tag or digest names. Raises NotFound; Unexpected when the bytes don't have the digest."""
         if not DIGEST.fullmatch(reference):
-            self._tag(reference)
+            references.tag(reference)
         answer = self._ask("GET", f"manifests/{reference}", ok=(200,), headers=ACCEPT)
         media_type = answer.headers.get("Content-Type", "")
         if kind(media_type) not in INDEXES + IMAGES:
@@ -207,14 +177,29 @@ class Registry:
     def tag(self, manifest, tag):
         """Puts a manifest of this repository under one more tag, byte for byte: the digest stays and no layer moves.
 
-        Moves the tag if it exists: whoever must not do that looks first. Raises Unexpected when the registry says
-        afterwards that the tag has another digest.
+        Moves the tag if it exists: a caller that must not do that looks first. Raises Unexpected when the
+        registry answers with another digest, and Moved when the tag has another one afterwards.
         """
-        path = f"manifests/{self._tag(tag)}"
+        path = f"manifests/{references.tag(tag)}"
         answer = self._ask("PUT", path, ok=(201,), headers={"Content-Type": manifest.media_type}, body=manifest.body)
-        digest = self._told(answer) or self.recorded_digest(tag)
-        if digest != manifest.digest:
+        digest = self._told(answer)
+        if digest not in (None, manifest.digest):
             raise self._unexpected(f"tag {tag}", f"it was given {manifest.digest} and says {digest}")
+        self.check_tag(tag, [manifest.digest])
+
+    def check_tag(self, tag, digests):
+        """Reads a tag back that was just written and returns its digest.
+
+        Raises Moved unless it is one of these digests. OCI registries have no conditional writes: two
+        writers of one tag both succeed, and the first one finds out here.
+        """
+        digest = self.awaited_digest(tag)
+        if digest in digests:
+            return digest
+        what = f"{self.repository}:{tag} is not the image that was written"
+        written = " or ".join(digests)
+        why = f"{written} was written, and it is {digest or 'gone'}: another process wrote it at the same time"
+        raise Moved(what, why, "make history-dev history-prod shows who deploys; then run the command again")
 
     def tags(self):
         """All tags, page by page ("Listing tags"); none for a repository that isn't there."""
@@ -245,17 +230,17 @@ class Registry:
 
     def delete(self, images):
         """Deletes images of images(), with all their tags: deleting a digest does that. So all are listed once more
-        first, and Problem is raised with nothing deleted if one of them has another tag by now."""
+        first, and CommandError is raised with nothing deleted if one of them has another tag by now."""
         tags = {image.digest: set(image.tags) for image in self.images()}
         for image in images:
             if more := tags.get(image.digest, set()) - set(image.tags):
                 why = f"{image.digest} has been given the tag {', '.join(sorted(more))}"
-                raise Problem(f"{self.repository} has changed: nothing was deleted", why, "the same again")
+                raise CommandError(f"{self.repository} has changed: nothing was deleted", why, "the same again")
         for image in images:
             answer = self._ask("DELETE", f"manifests/{image.digest}", ok=(202, 404, 405))
             if answer.status == 405:
                 why = f"it answers DELETE with 405 {complaint(answer.body)}".strip()
-                raise Problem(f"{self.repository.host} deletes nothing", why, "set storage.delete.enabled there")
+                raise CommandError(f"{self.repository.host} deletes nothing", why, "set storage.delete.enabled there")
 
     @contextlib.contextmanager
     def engine(self):
@@ -278,11 +263,6 @@ class Registry:
             return dict(json.loads(blob).get("config", {}).get("Labels") or {})
         except (KeyError, TypeError, ValueError, AttributeError) as error:  # ValueError: JSON and UTF-8 as well
             raise self._unexpected(f"image {reference}", f"{type(error).__name__}: {error}") from None
-
-    def _tag(self, tag):
-        if TAG.fullmatch(tag):
-            return tag
-        raise BadReference(f"'{tag}' is no tag", "letters, digits, _ . - and at most 128 of them", "make version")
 
     def _told(self, answer):
         """The digest in an answer's header, or None."""
@@ -355,19 +335,21 @@ class Registry:
     def _exchange(self, method, url, headers, body):
         """One request and its answer. Broken connections, 429 and 5xx are tried again, a bounded number of times; all
         requests made here are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2)."""
-        host = urlsplit(url).netloc
+        scheme, host = urlsplit(url)[:2]
+        route = connection.route(scheme, host)
         remedy = "make demo" if LOOPBACK.fullmatch(host) else f"check the network: curl -I https://{host}/v2/"
         for pause, longer in zip((*PAUSES, None), (*THROTTLED, None), strict=True):
             try:
                 answer = self._once(method, url, headers, body)
             except (ConnectionRefusedError, socket.gaierror) as error:
-                raise Unreachable(f"no registry answers at {host}", error, remedy) from None
+                raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
             except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
                 if pause is None:
-                    why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {type(error).__name__}: {error}"
+                    failure = f"{type(error).__name__}: {error}{route}"
+                    why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {failure}"
                     raise Unreachable(f"the registry at {host} breaks off", why, remedy) from None
-            except OSError as error:  # no route, a certificate that isn't trusted
-                raise Unreachable(f"no registry answers at {host}", error, remedy) from None
+            except OSError as error:  # no route, a proxy that refuses, a certificate that isn't trusted
+                raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
             else:
                 if pause is None or not (answer.status == 429 or answer.status >= 500):
                     return answer
@@ -381,18 +363,17 @@ class Registry:
         target = urlsplit(url)
         kept = target[:2]
         if kept not in self._connections:
-            connect = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
-            self._connections[kept] = connect(target.netloc, timeout=TIMEOUT)
-        connection = self._connections[kept]
+            self._connections[kept] = connection.connect(*kept, TIMEOUT)
+        kept_connection = self._connections[kept]
         try:
-            connection.request(method, target.path + (f"?{target.query}" if target.query else ""), body, headers)
-            response = connection.getresponse()
+            kept_connection.request(method, target.path + (f"?{target.query}" if target.query else ""), body, headers)
+            response = kept_connection.getresponse()
             if (response.length or 0) > LARGEST:
                 raise self._unexpected("answer", f"it is larger than {LARGEST} bytes")
             # An announced length is read whole, so that http.client itself notices a body that is cut short.
             content = response.read() if response.length is not None else response.read(LARGEST)
         except BaseException:
-            connection.close()
+            kept_connection.close()
             del self._connections[kept]
             raise
         return Answer(response.status, response.headers, content)

@@ -4,10 +4,10 @@ import json
 import shutil
 import threading
 
-import github
 import github_fake
 import pytest
-import say
+from delivery import github
+from delivery.cli import CommandError
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 
@@ -92,12 +92,12 @@ def test_an_empty_answer_is_none(hub):
 @pytest.mark.parametrize(
     ("status", "kind", "what", "remedy"),
     [
-        (401, say.Problem, "there is no login", "gh auth login"),
-        (403, say.Problem, "doesn't let this login", "gh auth status"),
+        (401, CommandError, "there is no login", "gh auth login"),
+        (403, CommandError, "doesn't let this login", "gh auth status"),
         (404, github.NotFound, "no such thing", "gh auth status"),
         (422, github.Refused, "refuses", "gh repo view"),
-        (500, say.Problem, "failed", "the same again"),
-        (503, say.Problem, "failed", "the same again"),
+        (500, CommandError, "failed", "the same again"),
+        (503, CommandError, "failed", "the same again"),
     ],
 )
 def test_a_refusal_says_what_was_asked_and_githubs_own_words(hub, status, kind, what, remedy):
@@ -118,7 +118,7 @@ def test_the_reasons_of_a_validation_are_told(hub):
 
 def test_nobody_answers(hub, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with pytest.raises(say.Problem, match="GitHub doesn't answer") as raised:
+    with pytest.raises(CommandError, match="GitHub doesn't answer") as raised:
         github.tagged("v1.0.0")
     assert "connection refused" in raised.value.why
 
@@ -128,13 +128,13 @@ def test_an_answer_that_is_no_json(hub, monkeypatch, tmp_path):
     fake.write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nA: b\\r\\n\\r\\n<html>'\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(say.Problem, match="can't be read"):
+    with pytest.raises(CommandError, match="can't be read"):
         github.tagged("v1.0.0")
 
 
 def test_the_repository_is_the_one_of_the_clone_when_none_is_named(hub, monkeypatch, repository):
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    with pytest.raises(say.Problem, match="GITHUB_REPOSITORY=owner/name"):
+    with pytest.raises(CommandError, match="GITHUB_REPOSITORY=owner/name"):
         github.ask("GET", "")
     repository.git("remote", "add", "origin", f"https://github.localhost/{github_fake.REPOSITORY}.git")
     assert github.ask("GET", "")["full_name"] == github_fake.REPOSITORY

@@ -2,9 +2,9 @@
 
 import datetime
 
-import backups
 import pytest
-import say
+from delivery import backups
+from delivery.cli import CommandError
 
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.timezone.utc)
 DEV = backups.Backup("dev", "20261125T031500Z", 32568)
@@ -39,19 +39,19 @@ def test_a_backup_is_a_line():
 
 def test_the_latest_is_none_that_a_restore_has_made():
     found = [DEV, REPLACED, PROD]
-    assert backups.chosen(found, "prod", "latest") == PROD
-    assert backups.chosen(found, "prod", REPLACED.name) == REPLACED
-    assert backups.chosen(found, "dev", "latest") == DEV
+    assert backups.select(found, "prod", "latest") == PROD
+    assert backups.select(found, "prod", REPLACED.name) == REPLACED
+    assert backups.select(found, "dev", "latest") == DEV
 
 
 @pytest.mark.parametrize("name", ["latest", DEV.name, "20261125T031501Z"])
 def test_another_environments_backup_is_not_there(name):
-    with pytest.raises(say.Problem, match=f"prod has no backup {name}") as raised:
-        backups.chosen([DEV, REPLACED], "prod", name)
+    with pytest.raises(CommandError, match=f"prod has no backup {name}") as raised:
+        backups.select([DEV, REPLACED], "prod", name)
     assert raised.value.remedy == "make backups"
 
 
 def test_a_night_without_a_backup_is_told():
-    assert backups.late([DEV, REPLACED], "dev") is None
-    assert backups.late([DEV, REPLACED], "prod") == "prod has no backup"
-    assert backups.late([DEV, REPLACED, PROD], "prod").startswith("prod's newest backup is 32 h old")
+    assert backups.overdue([DEV, REPLACED], "dev") is None
+    assert backups.overdue([DEV, REPLACED], "prod") == "prod has no backup"
+    assert backups.overdue([DEV, REPLACED, PROD], "prod").startswith("prod's newest backup is 32 h old")

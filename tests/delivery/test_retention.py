@@ -3,9 +3,9 @@ import json
 import random
 
 import pytest
-import registry
-import retention
-import say
+from delivery import registry, retention
+from delivery import status as statuses
+from delivery.cli import CommandError
 
 NOTHING = {"version": None, "revision": None, "healthy": False}
 
@@ -150,23 +150,38 @@ def status(dev=1, prod=2, previous=(None, None), **more):
     return json.dumps({"environments": environments, "host_files": "x"} | more)
 
 
+class Host:
+    """A target that reports this status."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def ask(self, verb):
+        assert verb == "status"
+        return self.answer
+
+
+def needed(answer):
+    return retention.needed(statuses.environments(Host(answer)))
+
+
 def test_what_is_served_and_what_a_rollback_would_bring_back_is_needed():
-    assert retention.needed(status(previous=(3, 4))) == {
+    assert needed(status(previous=(3, 4))) == {
         digest(1): "dev serves it",
         digest(2): "prod serves it",
         digest(3): "dev would roll back to it",
         digest(4): "prod would roll back to it",
     }
-    assert retention.needed(status(1, 1, (1, None))) == {digest(1): "prod serves it"}
+    assert needed(status(1, 1, (1, None))) == {digest(1): "prod serves it"}
 
 
 @pytest.mark.parametrize(("dev", "prod"), list(itertools.product([1, None], [2, None])))
 def test_an_environment_that_serves_nothing_may_be_one_that_is_down(dev, prod):
     if dev and prod:
-        retention.needed(status(dev, prod))
+        needed(status(dev, prod))
         return
-    with pytest.raises(say.Problem, match="what the host needs is not known: nothing is deleted") as raised:
-        retention.needed(status(dev, prod, (3, 4)))
+    with pytest.raises(CommandError, match="what the host needs is not known: nothing is deleted") as raised:
+        needed(status(dev, prod, (3, 4)))
     assert raised.value.remedy == ("make deploy-prod" if dev else "make deploy-dev")
 
 
@@ -192,5 +207,5 @@ def test_an_environment_that_serves_nothing_may_be_one_that_is_down(dev, prod):
     ],
 )
 def test_a_status_that_can_not_be_read_deletes_nothing(answer):
-    with pytest.raises(say.Problem, match="what the host needs is not known: nothing is deleted"):
-        retention.needed(answer)
+    with pytest.raises(CommandError, match=r"is not known(?s:.*)its status can't be read"):
+        needed(answer)

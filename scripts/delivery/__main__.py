@@ -1,0 +1,32 @@
+"""What the shell verbs use of the package: `PYTHONPATH=scripts python3 -m delivery <operation> [argument]...`.
+
+repository                    prints the repository of the AWS account
+terraform-state <check|make>  checks or makes the bucket of Terraform's state, and prints its name
+confirm <question> <word>     asks on stderr, and fails unless the answer on stdin is the word
+"""
+
+import sys
+
+from delivery import cli
+
+
+def repository():
+    """The repository of the account, `public.ecr.aws/<alias>/<name>`."""
+    from delivery import ecr
+
+    return ecr.repository()
+
+
+def terraform_state(operation):
+    """The name of the bucket of Terraform's state; `make` makes it, `check` fails without it."""
+    from delivery import terraform_state as state
+
+    return state.bucket(operation == "make")
+
+
+OPERATIONS = {"repository": repository, "terraform-state": terraform_state, "confirm": cli.confirm}
+
+del sys.argv[0]  # errors begin with the name of the operation
+with cli.reported():
+    if answer := OPERATIONS[sys.argv[0]](*sys.argv[1:]):
+        print(answer)

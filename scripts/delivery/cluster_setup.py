@@ -1,0 +1,61 @@
+"""What the shop needs in a cluster: its namespace, the rights and the lock of deploys, and its settings."""
+
+import base64
+import json
+import os
+import secrets
+import sys
+
+from delivery.cli import CommandError, confirm, log
+from delivery.targets.cluster import Cluster
+
+NAMESPACE, SECRET = "book-shop", "book-shop-env"
+MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
+EKS = "scripts/cluster/k8s/eks.yaml"
+# A new pod there is ready only once the load balancer has found it so; until then no old one is removed.
+GATE = "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
+
+
+def set_up(yes):
+    """Applies the manifests and the settings to the current cluster, after asking unless `yes`. Safe to run again.
+
+    Raises CommandError without a database, and when the answer is not yes.
+    """
+    cluster = Cluster()
+    cluster.check()
+    answer = cluster.kubectl("get", "secret", SECRET, "--ignore-not-found", "--output", "json")
+    data = json.loads(answer)["data"] if answer else {}
+    current = {name: base64.b64decode(value).decode() for name, value in data.items()}
+    expected = settings(current)
+    eks = cluster.kubectl("api-resources", "--api-group", "eks.amazonaws.com", "--output", "name")
+    manifests = MANIFESTS + ([EKS] if eks else [])
+    for name in manifests:
+        print(name, file=sys.stderr)
+    changed = [name for name in expected if expected[name] != current.get(name)]
+    print(f"settings that change: {', '.join(changed) or 'none'}", file=sys.stderr)
+    if not yes:
+        confirm("Set this cluster up?", "yes")
+
+    for name in manifests:
+        cluster.kubectl("apply", "--filename", name)
+    if eks:
+        cluster.kubectl("label", "namespace", NAMESPACE, GATE, "--overwrite")
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": expected}
+    cluster.kubectl("apply", "--filename", "-", input=json.dumps(secret))
+    if current and changed:
+        restart = f"kubectl --context {cluster.context} --namespace {NAMESPACE} rollout restart deployment/book-shop"
+        log(f"the live pods keep the settings of their start until the next release, or: {restart}")
+    return f"{cluster.context}: {NAMESPACE}"
+
+
+def settings(current):
+    """The shop's settings: those of the cluster, replaced by the ones in the environment. Raises CommandError without
+    a database."""
+    overrides = {name: os.environ[name] for name in ("DATABASE_URL", "ALLOWED_HOSTS") if os.environ.get(name)}
+    # The load balancer's name is not known before there is one.
+    result = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"} | current | overrides
+    if not result.get("DATABASE_URL"):
+        why = "the cluster has no database of the shop's own"
+        remedy = "export DATABASE_URL=postgresql://user:password@host/name"
+        raise CommandError("DATABASE_URL is not set", why, remedy)
+    return result

@@ -1,0 +1,131 @@
+"""The way of a commit's image into the registry: push it as a snapshot, promote the snapshot to a release."""
+
+import itertools
+import json
+import subprocess
+import sys
+
+from delivery import git, registry
+from delivery.cli import CommandError, flag, log
+
+MOST = 100  # tags that promote looks for: each costs a request, and who has more commits of one source can push again
+
+
+def push(commit):
+    """Pushes the image of a commit under its snapshot tag and returns its repository@digest.
+
+    A tag that is in the registry is left alone. Raises CommandError when it, or the engine's image,
+    belongs to another commit, and registry.Moved when another push wrote the tag at the same time.
+    """
+    shop = registry.shop()
+    name, commit = commit, git.resolve(commit)
+    tag = git.snapshot(commit)
+    expected = {"org.opencontainers.image.revision": commit, "book-shop.source": git.source(commit)}
+    reference = f"{shop.repository}:{tag}"
+    build = "make image" if name == "HEAD" else f"make image COMMIT={commit}"
+
+    again = "commit again, then make image push"
+    digest = shop.recorded_digest(tag)
+    if digest:
+        check_labels(shop.labels(digest), expected, f"{reference} in the registry", again)
+    try:
+        local = local_labels(reference)
+    except CommandError:
+        if not digest:
+            raise
+        local = None  # nothing is left to push: no engine is needed
+    if local is not None:
+        check_labels(local, expected, f"{reference} in the Docker engine", build)
+    if digest:
+        log(f"{tag} is in the registry already")
+        return shop.image(digest)
+    if local is None:
+        why = "neither the Docker engine nor the registry has it"
+        raise CommandError(f"there is no image {reference}", why, build)
+
+    log(f"pushing {tag}")
+    with shop.engine() as environment:
+        failed = subprocess.run(["docker", "push", reference], stdout=sys.stderr, env=environment).returncode
+    if failed:
+        raise CommandError(f"docker push {reference} failed", "see its messages above", "make doctor")
+    digest = shop.awaited_digest(tag)
+    if not digest:
+        raise CommandError(f"{reference} is not in the registry", "docker push claims to have pushed it", "make doctor")
+    check_labels(shop.labels(digest), expected, f"{reference} in the registry", again)
+    return shop.image(shop.check_tag(tag, pushed_digests(shop.repository, reference)))
+
+
+def local_labels(reference):
+    """The labels of the engine's image of a reference; None when it has none. Raises CommandError without an engine."""
+    try:
+        if not docker("image", "ls", "--quiet", reference).strip():
+            return None
+        return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)) or {}
+    except FileNotFoundError:
+        raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
+    except subprocess.CalledProcessError as error:
+        raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup") from None
+
+
+def pushed_digests(repository, reference):
+    """The digests under which the engine has pushed an image to the repository."""
+    names = json.loads(docker("image", "inspect", "--format", "{{json .RepoDigests}}", reference)) or []
+    return [name.partition("@")[2] for name in names if name.partition("@")[0] == str(repository)]
+
+
+def docker(*arguments):
+    """Runs docker and returns its stdout. Raises CalledProcessError, FileNotFoundError."""
+    return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
+
+
+def check_labels(labels, expected, where, remedy):
+    """Raises CommandError unless the labels have the expected values: those of this commit and this source."""
+    for label, value in expected.items():
+        if labels.get(label) != value:
+            why = f"its label {label} is '{labels.get(label, '')}' instead of '{value}': no tag ever moves"
+            raise CommandError(f"another image sits under {where}", why, remedy)
+
+
+def promote(commit):
+    """Gives the snapshot of a commit's source the release tag VERSION and returns repository@digest of the release.
+
+    A release that exists is left alone. With PLAN=1 it returns what it would do. Raises CommandError
+    when there is no snapshot or VERSION is another image's, and registry.Moved when another promotion
+    wrote the tag at the same time.
+    """
+    planned = flag("PLAN")
+    shop = registry.shop()
+    name, commit = commit, git.resolve(commit)
+    release = git.version(commit)  # every candidate's as well: it is part of the source
+
+    released = shop.recorded_digest(release)
+    looked_for, newest = [], None
+    for candidate in itertools.islice(git.candidates(commit), MOST):
+        looked_for.append(f"{release}-SNAPSHOT-{candidate}")
+        digest = shop.recorded_digest(looked_for[-1])
+        newest = newest or (digest and looked_for[-1])
+        # A commit that changes neither tree makes a newer snapshot of the released source: still nothing to do.
+        if digest and released in (None, digest):
+            break
+    else:
+        if newest:
+            why = f"{release} is {released} for good, which is not a snapshot of this source; {newest} is"
+            remedy = "bump the version in book-shop/pyproject.toml, commit, then make image push promote"
+            raise CommandError(f"{shop.repository}:{release} is released already, as another image", why, remedy)
+        why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(looked_for)} commits with the source\n"
+        why += f"    {git.source(commit)}\n    that are reachable from {commit} or dev"
+        if git.shallow():
+            why += "; this clone is shallow: git fetch --unshallow shows more"
+        remedy = "make image push; or push it to dev, whose pipeline does that. Then make promote"
+        if name != "HEAD":
+            remedy = f"make image push promote COMMIT={commit}"
+        raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
+
+    if planned:
+        return f"{looked_for[-1]} -> {release}{' (it is that already)' if released else ''}: {shop.image(digest)}"
+    if released:
+        log(f"{release} is {looked_for[-1]} already")
+    else:
+        log(f"promoting {looked_for[-1]} to {release}")
+        shop.tag(shop.manifest(digest), release)
+    return shop.image(digest)

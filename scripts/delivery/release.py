@@ -1,0 +1,68 @@
+"""The Git tag vVERSION and the GitHub release of HEAD, once prod serves it."""
+
+from delivery import git, github, registry, status, targets
+from delivery.cli import AlreadyReported, CommandError, log
+
+MOST = 200  # lines of notes
+BUMP = "bump the version in book-shop/pyproject.toml, commit and push that to dev, then to main"
+
+
+def release(check_only):
+    """Tags HEAD and makes its release; returns the address. With `check_only` it returns the tag and changes nothing.
+
+    A release that exists is left alone. Raises CommandError when the tag is on another commit, or prod
+    does not serve HEAD's release.
+    """
+    commit = git.resolve()
+    version = git.version(commit)
+    tag = f"v{version}"
+    tagged = github.tagged(tag)
+    if tagged not in (None, commit):
+        why = f"{tag} is on commit {tagged} for good, and HEAD is {commit}"
+        raise CommandError(f"{version} is released already", why, BUMP)
+    if check_only:
+        return tag
+    image, labels = live_release(registry.shop(), commit, version)
+    text = notes(image, labels, commit)
+
+    if not tagged:
+        log(f"tag {commit} as {tag}")
+        github.make_tag(tag, commit)
+    return github.make_release(tag, text)
+
+
+def live_release(shop, commit, version):
+    """The release's repository@digest and its labels. Raises CommandError unless it has this commit's source and is
+    live in prod."""
+    digest = shop.awaited_digest(version)
+    if not digest:
+        what = f"{shop.repository} has no tag {version}"
+        raise CommandError(what, "it was never promoted", "make promote deploy-prod")
+    labels = shop.labels(digest)
+    if labels.get("book-shop.source") != git.source(commit):
+        why = f"{version} in the registry is of commit {labels.get('org.opencontainers.image.revision')}"
+        raise CommandError(f"{version} is not the image of {commit}", why, BUMP)
+    try:
+        prod = status.environments(targets.for_environment("prod"))["prod"]
+    except AlreadyReported as failure:
+        why = f"its status failed ({failure.status})"
+        raise CommandError("the host does not say what prod serves", why, "make status") from None
+    if (prod["digest"], prod["version"], prod["healthy"]) != (digest, version, True):
+        health = "healthy" if prod["healthy"] else "not healthy"
+        why = f"it serves {prod['version']} as {prod['digest']}, {health}; {version} is {digest}"
+        raise CommandError(f"prod does not serve {version}: nothing was released", why, "make deploy-prod")
+    return shop.image(digest), labels
+
+
+def notes(image, labels, commit):
+    """The text of the release: the image, and the commits since the last release."""
+    last = github.last_release()
+    base = last and github.tagged(last)
+    try:
+        since = f"{base}..{commit}" if base else commit
+        changes = git.output("log", "--no-merges", f"--max-count={MOST}", "--format=- %s (%h)", since, "--")
+    except CommandError as error:
+        remedy = "git fetch --unshallow" if git.shallow() else "git fetch --all"
+        raise CommandError(f"the commits since {last} are not all in this clone", error.why, remedy) from None
+    built = f"Built from {labels.get('org.opencontainers.image.revision')}."
+    return f"Image: `{image}`\n\n{built}\n\n## Changes{f' since {last}' if base else ''}\n\n{changes}"

@@ -1,0 +1,121 @@
+"""Which images of a repository can be deleted."""
+
+from delivery import git, registry, status, targets
+from delivery.cli import AlreadyReported, CommandError, UsageError, flag, log, required_variable
+from delivery.references import DIGEST, ENVIRONMENTS, SNAPSHOT, VERSION
+
+
+def prune(keep, yes):
+    """Deletes the images that are not needed if `yes`, and returns the plan, a line for each image.
+
+    Raises CommandError and deletes nothing when the host doesn't say what it needs.
+    """
+    planned = flag("PLAN")
+    shop = registry.shop()
+    check_host(shop)
+    live = environments()
+    images = shop.images()
+    decisions = plan(images, dates(images), needed(live), int(keep))
+
+    old = [image for image, why in decisions if not why]
+    if yes and old and not planned:
+        log(f"deleting {len(old)} of {len(decisions)} images")
+        shop.delete(old)
+    else:
+        command = "make prune-now" + (f" KEEP={keep}" if keep != "10" else "")
+        log(f"{len(old)} of {len(decisions)} images can go" + (f": {command} deletes them" if old else ""))
+    return "\n".join(line(image, why) for image, why in decisions)
+
+
+def check_host(shop):
+    """Raises UsageError unless HOST names the host that runs images of this registry."""
+    if (shop.repository.host == "public.ecr.aws") != (required_variable("HOST") == "aws"):
+        why = f"another host may need what is in {shop.repository}"
+        remedy = "set HOST and REPOSITORY"
+        raise UsageError(f"HOST={required_variable('HOST')} does not know what may go", why, remedy)
+
+
+def environments():
+    """The entries of dev and prod in the status of the targets that they run on. Raises CommandError."""
+    entries = {}
+    for name in ENVIRONMENTS:
+        if name not in entries or targets.on_cluster(name):
+            try:
+                entries |= status.environments(targets.for_environment(name))
+            except AlreadyReported as failure:
+                why = f"its status failed ({failure.status})"
+                raise CommandError("the host does not say what it needs", why, "make status") from None
+    return entries
+
+
+def line(image, why):
+    """One decision as a line of text."""
+    return f"{'keep' if why else 'delete':6} {image.digest} {','.join(image.tags) or '-'}{f' ({why})' if why else ''}"
+
+
+def commits(image):
+    """The commits that an image's snapshot tags name."""
+    return [found["commit"] for tag in image.tags if (found := SNAPSHOT.fullmatch(tag))]
+
+
+def dates(images):
+    """{digest: when it came, in seconds since 1970}: when it was pushed, or where the registry doesn't know, when its
+    newest commit was made. Images whose commits aren't in this clone are left out."""
+    unknown = [image for image in images if image.pushed is None]
+    committed = git.dates(sorted({commit for image in unknown for commit in commits(image)}))
+    found = {image.digest: image.pushed for image in images if image.pushed is not None}
+    for image in unknown:
+        if known := [committed[commit] for commit in commits(image) if commit in committed]:
+            found[image.digest] = max(known)
+    return found
+
+
+def needed(entries):
+    """{digest: why} of the live and the previous images, from the status entries {environment: entry}.
+
+    Raises CommandError unless there is a live image for dev and for prod: an environment whose Docker or
+    Kubernetes is down reports none.
+    """
+    what, result = "what the host needs is not known: nothing is deleted", {}
+    try:
+        for name in ENVIRONMENTS:
+            live, previous = entries[name]["digest"], entries[name]["previous"]
+            for digest in (live, previous):
+                if digest is not None and not DIGEST.fullmatch(digest):
+                    raise ValueError(f"'{digest}' is not a digest")
+            if not live:
+                raise CommandError(what, f"{name} serves nothing, or can't say what it serves", f"make deploy-{name}")
+            if previous:
+                result[previous] = f"{name} would roll back to it"
+        return result | {entries[name]["digest"]: f"{name} serves it" for name in ENVIRONMENTS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CommandError(what, f"its status can't be read: {type(error).__name__}: {error}", "make status") from None
+
+
+def plan(images, dates, needed, keep):
+    """[(image, why it stays or None if it may go)], newest first.
+
+    Only an image whose every tag is a snapshot's may go, since a deleted digest takes all its tags along; one without
+    a tag may be a part of another one. The newest `keep` snapshots are counted with those that stay anyway.
+    """
+    images = sorted(images, key=lambda image: (dates.get(image.digest, 0), image.tags), reverse=True)
+    newest = [image.digest for image in images if commits(image) and image.digest in dates][:keep]
+    return [(image, reason(image, dates, needed, newest)) for image in images]
+
+
+def reason(image, dates, needed, newest):
+    """Why an image stays, or None."""
+    others = [tag for tag in image.tags if not SNAPSHOT.fullmatch(tag)]
+    if releases := [tag for tag in others if VERSION.fullmatch(tag)]:
+        return f"release {', '.join(releases)}"
+    if others:
+        return f"{', '.join(others)} is no snapshot's tag"
+    if not image.tags:
+        return "without a tag it may be a part of another image"
+    if image.digest in needed:
+        return needed[image.digest]
+    if image.digest not in dates:
+        return "its commit is not in this clone, so its age is not known"
+    if image.digest in newest:
+        return f"one of the newest {len(newest)}"
+    return None

@@ -1,0 +1,69 @@
+"""What the environments serve and how long each step took, as Markdown for a job's summary page on GitHub."""
+
+import os
+
+from delivery import git, status, targets
+from delivery.cli import AlreadyReported, CommandError
+
+BUILD = ("version", "revision", "digest")
+
+
+def summary():
+    """Writes the summary to GITHUB_STEP_SUMMARY and returns where, or returns it where that is not set.
+
+    Without an answer from the host it has the steps alone, and CommandError is raised afterwards.
+    """
+    commit = git.resolve()
+    parts, failure = [f"## {git.version(commit)}, commit {commit}\n"], None
+    try:
+        parts.append(served(targets.for_environment("prod")))
+    except CommandError as error:  # the steps are reported all the same: they may show why
+        parts.append(f"What is served is not known: {error.what}.\n")
+        failure = error
+    if (path := os.environ.get("STEPS")) and os.path.exists(path):
+        parts.append(steps(path))
+    text = "\n".join(parts)
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(page, "a", encoding="utf-8") as file:
+            file.write(text + "\n")
+        text = f"written to {page}"
+    if failure:
+        print(text)
+        raise failure
+    return text
+
+
+def served(target):
+    """The table of what a target serves. Raises CommandError when it doesn't report it."""
+    try:
+        entries = status.environments(target)
+    except AlreadyReported as failed:
+        why = f"its status failed ({failed.status})"
+        raise CommandError("the host does not say what it serves", why, "make status") from None
+    rows = [
+        (name, target.url(name), *(entry[key] for key in BUILD), "yes" if entry["healthy"] else "**no**")
+        for name, entry in entries.items()
+    ]
+    return table(("", "URL", *BUILD, "healthy"), rows)
+
+
+def steps(path):
+    """The table of the steps, from the lines that scripts/lib/timed.sh writes: seconds, exit status, recipe.
+
+    Each target begins with its setup; a setup of less than a second found everything installed and has
+    no row.
+    """
+    with open(path, encoding="utf-8") as file:
+        lines = [line.rstrip("\n").split(" ", 2) for line in file]
+    rows = [
+        (recipe, f"{seconds} s", "ok" if code == "0" else f"**failed ({code})**")
+        for seconds, code, recipe in lines
+        if not (recipe.startswith("scripts/setup ") and code == "0" and float(seconds) < 1)
+    ]
+    return table(("step", "time", "result"), rows)
+
+
+def table(head, rows):
+    """A table in GitHub's Markdown. A missing value is a dash."""
+    lines = [head, ["---"] * len(head), *([str(cell) if cell else "-" for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines) + "\n"

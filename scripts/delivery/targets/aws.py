@@ -1,0 +1,230 @@
+"""The host on AWS: the EC2 instance that terraform/ makes, reached by Systems Manager."""
+
+import itertools
+import os
+import re
+import sys
+import time
+
+from delivery import actor, aws
+from delivery.cli import AlreadyReported, CommandError, UsageError, log, required_variable
+from delivery.references import ENVIRONMENTS
+from delivery.targets.base import report_continues, verbs
+
+NAME = re.compile("[a-z][a-z0-9-]{1,18}[a-z0-9]")  # as terraform/variables.tf has it
+DELIVERY = 60  # seconds until a command that no agent took is dropped: nothing may deploy later, unattended
+REGISTERED = 30  # seconds in which Systems Manager may not know a command that it has just accepted
+POLLS = (0.5, 0.5, 1, 1, 2, 3)  # seconds before each look, the last for good
+REPORT = 30  # seconds between reports that the verb still runs
+UNDER_WAY = {"Pending", "InProgress", "Delayed", "Cancelling"}
+LIMITS = {"StandardOutputContent": 24000, "StandardErrorContent": 8000}  # characters that it passes on, the first ones
+CUT = "--output truncated--"  # what it puts in the place of the rest
+
+
+class AwsHost:
+    """A Target whose verbs run by the Systems Manager documents NAME-dev, NAME-prod and NAME-data.
+
+    Systems Manager passes on a verb's output, but perhaps not before its end, and at most LIMITS of it.
+    """
+
+    def __init__(self, sleep=time.sleep, clock=time.monotonic):
+        self.name = required_variable("NAME")
+        if not NAME.fullmatch(self.name):
+            # Filters of EC2 take * and ? as wildcards.
+            why = "expected 3 to 20 lower-case letters, digits, -"
+            raise UsageError(f"invalid NAME '{self.name}'", why, "unset NAME")
+        self._limit = limit()
+        self._sleep, self._clock = sleep, clock
+        self.ec2, self.ssm = aws.Client("ec2", sleep=sleep), aws.Client("ssm", sleep=sleep)
+
+    def check(self):
+        """Raises CommandError unless one instance of that name runs, no other, and its agent is online."""
+        instance = self._instance()
+        self.id, self.address = instance["InstanceId"], instance.get("PublicIpAddress", "")
+        expected = [{"Key": "InstanceIds", "Values": [self.id]}]
+        known = self.ssm.pages("describe_instance_information", "InstanceInformationList", Filters=expected)
+        if not known:
+            why = f"the agent on {self.id} has not registered: a new instance takes some minutes"
+            raise CommandError("the host can't be reached yet", why, "make status, in a few minutes")
+        if known[0]["PingStatus"] != "Online":
+            why = f"the agent on {self.id} is {known[0]['PingStatus']}, last heard {known[0].get('LastPingDateTime')}"
+            remedy = f"aws ec2 reboot-instances --instance-ids {self.id} --region {self.ssm.region}"
+            raise CommandError("the host can't be reached", why, remedy)
+
+    def run(self, verb, *arguments):
+        """As Target.run. An interrupt does not reach the verb, which continues on the host."""
+        invocation = self._complete(verb, arguments, pass_output=True)
+        if cut(invocation, "StandardOutputContent") or cut(invocation, "StandardErrorContent"):
+            log("Systems Manager left out the rest of the host's output")
+        check_success(verb, invocation)
+
+    def ask(self, verb, *arguments):
+        """As Target.ask. Of more lines than Systems Manager passes on, the last that fit are requested."""
+        invocation = self._complete(verb, arguments)
+        while cut(invocation, "StandardOutputContent"):
+            most = LIMITS["StandardOutputContent"]
+            if verbs()[verb]["arguments"] != ["lines"] or arguments[1] == "1":
+                why = f"Systems Manager passes on {most} characters"
+                raise CommandError(f"the host's answer to {verb} is cut off", why, "make status")
+            fitting = invocation["StandardOutputContent"].count("\n") * 3 // 4
+            arguments = (arguments[0], str(max(1, min(fitting, int(arguments[1]) - 1))))
+            log(f"more than the {most} characters that Systems Manager passes on: the last {arguments[1]} lines")
+            invocation = self._complete(verb, arguments)
+        check_success(verb, invocation)
+        return invocation["StandardOutputContent"]
+
+    def url(self, environment):
+        """The address of the environment; empty for an instance without a public address."""
+        port = ":8080" if environment == "dev" else ""
+        return f"http://{self.address}{port}" if self.address else ""
+
+    def _instance(self):
+        """The one running instance of that name, as EC2 describes it. Raises CommandError for none and for several."""
+        states = ("pending", "running", "stopping", "stopped")
+        expected = {"tag:Name": [self.name], "tag:Project": ["book-shop"], "instance-state-name": states}
+        filters = [{"Name": name, "Values": list(values)} for name, values in expected.items()]
+        reservations = self.ec2.pages("describe_instances", "Reservations", Filters=filters)
+        found = [instance for reservation in reservations for instance in reservation["Instances"]]
+        running = [instance for instance in found if instance["State"]["Name"] == "running"]
+        if len(running) == 1:
+            return running[0]
+        names = ", ".join(f"{instance['InstanceId']} is {instance['State']['Name']}" for instance in found)
+        if running:
+            ids = " ".join(instance["InstanceId"] for instance in running)
+            look = f"aws ec2 describe-instances --region {self.ec2.region} --instance-ids {ids}"
+            remedy = f"stop all of them but the host; to see which it is: {look}"
+            raise CommandError(f"several hosts are called {self.name} in {self.ec2.region}", names, remedy)
+        why = names or f"no instance has the tags Name={self.name} and Project=book-shop"
+        remedy = "make infra"
+        if found:
+            remedy = f"aws ec2 start-instances --region {self.ec2.region} --instance-ids {found[0]['InstanceId']}"
+        raise CommandError(f"no host called {self.name} runs in {self.ec2.region}", why, remedy)
+
+    def _complete(self, verb, arguments, pass_output=False):
+        """Runs a verb: the invocation at its end, as Systems Manager describes it. Raises CommandError when it takes
+        longer than the limit."""
+        command = self._send(verb, arguments)
+        look = f"aws ssm get-command-invocation --command-id {command} --instance-id {self.id}"
+        look += f" --region {self.ssm.region}"
+        try:
+            last = self._wait(verb, command, pass_output)
+        except KeyboardInterrupt:
+            report_continues(verb, *arguments, more=f"; {look}")
+            raise
+        except CommandError:
+            log(f"{verb} may still be running on {self.id}, as command {command}")
+            raise
+        if last["Status"] in UNDER_WAY:
+            what = f"{verb} has not ended after {self._limit} s and may still be running on the host"
+            why = f"command {command} on {self.id} is {last['Status']}; TIME_LIMIT is {self._limit} s"
+            raise CommandError(what, why, f"make status logs-dev logs-prod; {look}")
+        return last
+
+    def _send(self, verb, arguments):
+        """Sends the command and returns its id. A GitHub role may send one document only: for a verb that several
+        documents run, they are tried in turn."""
+        documents, parameters = request(verb, arguments)
+        for number, document in enumerate(documents, 1):
+            try:
+                answer = self.ssm.ask(
+                    "send_command",
+                    once=True,  # a rollback that is sent twice goes back to where it began
+                    InstanceIds=[self.id],
+                    DocumentName=f"{self.name}-{document}",
+                    Parameters={name: [value] for name, value in parameters.items()},
+                    TimeoutSeconds=DELIVERY,
+                )
+                return answer["Command"]["CommandId"]
+            except aws.Refused as refused:
+                if refused.code not in aws.DENIED or number == len(documents):
+                    raise
+            except aws.NoAnswer as error:
+                what = f"whether {verb} reached the host is not known"
+                raise CommandError(what, error.why, "make status") from None
+
+    def _wait(self, verb, command, pass_output):
+        """Polls until the command has ended or the limit is reached: the invocation as it is then."""
+        started, reports = self._clock(), 0
+        streams = [Increments(sys.stderr, "StandardErrorContent")]
+        if pass_output:
+            streams.insert(0, Increments(sys.stderr, "StandardOutputContent"))
+        for pause in itertools.chain(POLLS, itertools.repeat(POLLS[-1])):
+            self._sleep(pause)
+            passed = int(self._clock() - started)
+            now = self._invocation(command, passed)
+            for stream in streams:
+                stream.show(now)
+            if now["Status"] not in UNDER_WAY or passed >= self._limit:
+                return now
+            if passed // REPORT > reports:
+                reports = passed // REPORT
+                log(f"{verb}: {now['Status']} for {passed} s")
+
+    def _invocation(self, command, passed):
+        """The invocation as it is now; it takes Systems Manager a moment to know of one that was just sent."""
+        try:
+            return self.ssm.ask("get_command_invocation", CommandId=command, InstanceId=self.id)
+        except aws.Refused as refused:
+            if refused.code != "InvocationDoesNotExist" or passed > REGISTERED:
+                raise
+            return {"Status": "Pending", "StandardOutputContent": "", "StandardErrorContent": ""}
+
+
+class Increments:
+    """Writes to a stream what has come since the last time under a key of the invocation."""
+
+    def __init__(self, stream, key):
+        self.stream, self.key, self.shown = stream, key, 0
+
+    def show(self, invocation):
+        text = invocation[self.key]
+        self.stream.write(text[self.shown :])
+        self.stream.flush()
+        self.shown = max(self.shown, len(text))
+
+
+def request(verb, arguments):
+    """(documents, parameters) for a verb, by verbs.json: which documents run it, and what they are given."""
+    form = verbs()[verb]
+    names = [name.rstrip("?").capitalize() for name in form["arguments"]]
+    if form["environments"]:
+        names.insert(0, "Environment")
+    parameters = {"Verb": verb, "Actor": actor.name()} | dict(zip(names, arguments, strict=False))
+    if form["document"] == "data":
+        return ["data"], parameters
+    return [parameters["Environment"]] if form["environments"] else ENVIRONMENTS, parameters
+
+
+def cut(invocation, key):
+    """Whether Systems Manager left out the end of a verb's output."""
+    return len(invocation[key]) >= LIMITS[key] or invocation[key].rstrip().endswith(CUT)
+
+
+def check_success(verb, invocation):
+    """Raises AlreadyReported when the verb failed, and CommandError when Systems Manager ended the command, or never
+    began it."""
+    status, code = invocation["Status"], invocation["ResponseCode"]
+    details = invocation.get("StatusDetails", status).replace(" ", "")
+    if status == "Success":
+        return
+    if (status, details) == ("Failed", "Failed") and code > 0:
+        raise AlreadyReported(code, invocation["StandardOutputContent"])
+    ends = {
+        "DeliveryTimedOut": (f"{verb} never reached the host", "its agent did not take the command"),
+        "Undeliverable": (f"{verb} never reached the host", "its agent can't be reached"),
+        "ExecutionTimedOut": (f"{verb} was ended on the host", "it took longer than its document allows"),
+        "TimedOut": (f"{verb} was ended on the host", "it took longer than its document allows"),
+        "Cancelled": (f"{verb} was ended on the host", "the command was cancelled"),
+        "Terminated": (f"{verb} was ended", "Systems Manager abandoned the command"),
+        "Failed": (f"{verb} did not run on the host", "its agent could not start it"),
+    }
+    what, why = ends.get(details, (f"{verb} did not end as it should", "see above"))
+    raise CommandError(what, f"{why} (command {invocation['CommandId']}: {details}, {code})", "make status")
+
+
+def limit():
+    """How long a verb may take on a host of AWS, in seconds: TIME_LIMIT, or 20 minutes. Raises UsageError."""
+    text = os.environ.get("TIME_LIMIT") or "1200"
+    if re.fullmatch("[1-9][0-9]{0,4}", text):
+        return int(text)
+    raise UsageError(f"invalid TIME_LIMIT '{text}'", "expected a number of seconds, 1 to 99999", "unset TIME_LIMIT")

@@ -1,0 +1,60 @@
+"""A Kubernetes cluster that prod runs on, reached by kubectl."""
+
+import os
+import subprocess
+import sys
+
+from delivery import cluster_verbs, registry
+from delivery.cli import CommandError, log
+from delivery.targets.base import verbs
+
+
+class Cluster:
+    """A Target: the cluster of kubectl's current context. CLUSTER, when it is set, is the only context allowed.
+
+    The verbs run on this machine, with the caller's own rights in the cluster.
+    """
+
+    def check(self):
+        """Names the cluster and raises CommandError unless it is the expected one. Changes nothing.
+
+        From here on its context is used, even if another one becomes the current one.
+        """
+        self.context = kubectl("config", "current-context")
+        expected = os.environ.get("CLUSTER")
+        if expected and self.context != expected:
+            why = f"kubectl's current context is {self.context}, CLUSTER is {expected}"
+            raise CommandError("wrong cluster", why, f"kubectl config use-context {expected}")
+        server = "jsonpath={.clusters[0].cluster.server}"
+        log(f"cluster {self.context}, {kubectl('config', 'view', '--minify', '--output', server)}")
+        self.kubectl("--request-timeout", "10s", "get", "--raw", "/readyz")
+
+    def kubectl(self, *arguments, **options):
+        """The output of kubectl in the shop's namespace there. Raises CommandError with its own message."""
+        return kubectl("--context", self.context, "--namespace", "book-shop", *arguments, **options)
+
+    def run(self, verb, *arguments):
+        """As Target.run."""
+        print(self.ask(verb, *arguments), end="", file=sys.stderr, flush=True)
+
+    def ask(self, verb, *arguments):
+        """As Target.ask."""
+        takes_image = verbs()[verb]["arguments"][:1] in (["image"], ["image?"])
+        repository = str(registry.shop().repository) if takes_image else ""
+        return cluster_verbs.call(verb, *arguments, context=self.context, repository=repository)
+
+    def url(self, environment):
+        """CLUSTER_URL, or the address of the Ingress; empty while it has none."""
+        return cluster_verbs.url(self.context)
+
+
+def kubectl(*arguments, **options):
+    """The output of kubectl. Raises CommandError with its own message when it fails."""
+    try:
+        done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, **options)
+    except FileNotFoundError:
+        raise CommandError("there is no kubectl here", "a cluster is reached by kubectl", "make setup-deploy") from None
+    if done.returncode:
+        remedy = "kubectl config get-contexts lists the clusters; kubectl config use-context chooses one"
+        raise CommandError("the cluster does not do that", done.stderr.strip(), remedy)
+    return done.stdout.strip()

@@ -1,0 +1,54 @@
+"""The local host: the machine in a container that scripts/demo/up makes."""
+
+import subprocess
+import sys
+
+from delivery import actor
+from delivery.cli import AlreadyReported, CommandError, required_variable
+from delivery.targets.base import report_continues
+
+BIN = "/opt/book-shop/bin"
+
+
+class LocalHost:
+    """A Target whose verbs run by `docker exec`."""
+
+    def __init__(self):
+        self.container = f"{required_variable('DEMO')}-host"
+
+    def check(self):
+        """Raises CommandError unless the host runs. Changes nothing."""
+        try:
+            done = subprocess.run(
+                ["docker", "container", "inspect", "--format", "{{.State.Running}}", self.container],
+                capture_output=True,
+                text=True,
+            )
+        except FileNotFoundError:
+            raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
+        if done.stdout.strip() != "true":
+            why = done.stderr.strip() or f"container {self.container} is stopped"
+            raise CommandError("there is no local host to reach", why, "make demo")
+
+    def run(self, verb, *arguments):
+        """As Target.run. An interrupt does not reach the verb, which continues on the host."""
+        self._execute(verb, arguments, stdout=sys.stderr)
+
+    def ask(self, verb, *arguments):
+        """As Target.ask. What is not UTF-8, as in an application's log, is replaced."""
+        return self._execute(verb, arguments, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+
+    def url(self, environment):
+        """The address of the environment's published port on this machine."""
+        return "http://localhost:" + required_variable("DEV_PORT" if environment == "dev" else "HTTP_PORT")
+
+    def _execute(self, verb, arguments, **streams):
+        command = ["docker", "exec", "--env", f"ACTOR={actor.name()}", self.container, f"{BIN}/{verb}", *arguments]
+        try:
+            done = subprocess.run(command, **streams)
+        except KeyboardInterrupt:
+            report_continues(verb, *arguments)
+            raise
+        if done.returncode:
+            raise AlreadyReported(done.returncode, done.stdout or "")
+        return done.stdout
