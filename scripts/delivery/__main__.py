@@ -17,14 +17,14 @@ def repository():
     return ecr.repository()
 
 
-def terraform_state(operation):
+def state_bucket(operation):
     """The name of the bucket of Terraform's state; `make` makes it, `check` fails without it."""
-    from delivery import terraform_state as state
+    from delivery import terraform_state
 
-    return state.bucket(operation == "make")
+    return terraform_state.bucket(operation == "make")
 
 
-OPERATIONS = {"repository": repository, "terraform-state": terraform_state, "confirm": cli.confirm}
+OPERATIONS = {"repository": repository, "terraform-state": state_bucket, "confirm": cli.confirm}
 
 del sys.argv[0]  # errors begin with the name of the operation
 with cli.reported():

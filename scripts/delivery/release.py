@@ -7,7 +7,7 @@ MOST = 200  # lines of notes
 BUMP = "bump the version in book-shop/pyproject.toml, commit and push that to dev, then to main"
 
 
-def release(check_only):
+def publish(check_only):
     """Tags HEAD and makes its release; returns the address. With `check_only` it returns the tag and changes nothing.
 
     A release that exists is left alone. Raises CommandError when the tag is on another commit, or prod

@@ -15,7 +15,7 @@ SHEET = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
 TIMEOUT = 10  # seconds for each answer
 
 
-def smoke(environment):
+def check(environment):
     """Checks that HEAD's image answers, with its pages and their style sheets; returns the address.
 
     It tries for SMOKE_LIMIT seconds (30), since the last pods of the previous image may still be

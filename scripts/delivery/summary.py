@@ -8,7 +8,7 @@ from delivery.cli import AlreadyReported, CommandError
 BUILD = ("version", "revision", "digest")
 
 
-def summary():
+def write():
     """Writes the summary to GITHUB_STEP_SUMMARY and returns where, or returns it where that is not set.
 
     Without an answer from the host it has the steps alone, and CommandError is raised afterwards.

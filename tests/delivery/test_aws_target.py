@@ -5,14 +5,13 @@ import re
 import sys
 from pathlib import Path
 
-import aws
-import backups
 import boto3
-import host
 import pytest
-import registry
-import say
 from botocore.stub import Stubber
+from delivery import actor, aws, backups, references, targets
+from delivery.cli import AlreadyReported, CommandError, UsageError
+from delivery.targets import aws as target
+from delivery.targets.base import verbs
 
 ROOT = Path(__file__).parents[2]
 ID, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
@@ -53,7 +52,7 @@ class Stubbed:
 
     def __init__(self):
         self.time = Time()
-        self.host = host.AwsHost(self.time.sleep, self.time.clock)
+        self.host = target.AwsHost(self.time.sleep, self.time.clock)
         self.ec2, self.ssm = Stubber(self.host.ec2.boto), Stubber(self.host.ssm.boto)
         self.ec2.activate()
         self.ssm.activate()
@@ -135,7 +134,7 @@ def test_the_one_that_runs_is_taken_and_those_that_are_stopped_do_not_matter(stu
 
 def test_no_instance_names_the_tags_and_make_infra(stubbed):
     stubbed.instances()
-    with pytest.raises(say.Problem, match="no host called book-shop runs in eu-central-1") as raised:
+    with pytest.raises(CommandError, match="no host called book-shop runs in eu-central-1") as raised:
         stubbed.host.check()
     assert raised.value.why == "no instance has the tags Name=book-shop and Project=book-shop"
     assert raised.value.remedy == "make infra"
@@ -143,7 +142,7 @@ def test_no_instance_names_the_tags_and_make_infra(stubbed):
 
 def test_an_instance_that_is_stopped_is_named_with_how_to_start_it(stubbed):
     stubbed.instances((ID, "stopped"))
-    with pytest.raises(say.Problem) as raised:
+    with pytest.raises(CommandError) as raised:
         stubbed.host.check()
     assert raised.value.why == f"{ID} is stopped"
     assert raised.value.remedy == f"aws ec2 start-instances --region eu-central-1 --instance-ids {ID}"
@@ -152,9 +151,10 @@ def test_an_instance_that_is_stopped_is_named_with_how_to_start_it(stubbed):
 def test_two_instances_are_refused_and_named_wherever_their_pages_end(stubbed):
     stubbed.instances((ID, "running"), answer={"NextToken": "more"})
     stubbed.instances((OTHER, "running"), wanted={"NextToken": "more"})
-    with pytest.raises(say.Problem, match="several hosts are called book-shop") as raised:
+    with pytest.raises(CommandError, match="several hosts are called book-shop") as raised:
         stubbed.host.check()
     assert raised.value.why == f"{ID} is running, {OTHER} is running"
+    assert raised.value.remedy.endswith(f"aws ec2 describe-instances --region eu-central-1 --instance-ids {ID} {OTHER}")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_two_instances_are_refused_and_named_wherever_their_pages_end(stubbed):
 def test_an_agent_that_is_not_online_is_told_before_anything_is_sent(stubbed, states, what, why):
     stubbed.instances((ID, "running"))
     stubbed.agent(*states)
-    with pytest.raises(say.Problem) as raised:
+    with pytest.raises(CommandError) as raised:
         stubbed.host.check()
     assert raised.value.what == what
     assert ID in raised.value.why
@@ -178,81 +178,73 @@ def test_an_agent_that_is_not_online_is_told_before_anything_is_sent(stubbed, st
 @pytest.mark.parametrize("name", ["*", "book-*", "book?", "Book", "a", "-a-", "a" * 21, "book-shop\n"])
 def test_a_name_with_wildcards_or_none_at_all_asks_nothing(monkeypatch, name):
     monkeypatch.setenv("NAME", name)
-    with pytest.raises(say.WrongCall, match="is no name"):
-        host.AwsHost()
+    with pytest.raises(UsageError, match="invalid NAME"):
+        target.AwsHost()
 
 
 @pytest.mark.parametrize("name", ["NAME", "AWS_REGION"])
 def test_what_varies_per_place_is_demanded(monkeypatch, name):
     monkeypatch.delenv(name)
-    with pytest.raises(say.Problem, match=f"{name} is not set"):
-        host.AwsHost()
+    with pytest.raises(CommandError, match=f"{name} is not set"):
+        target.AwsHost()
 
 
 def test_the_name_is_checked_as_terraform_checks_it():
     pattern = re.search(r'regex\("\^(.+)\$", var\.name\)', (ROOT / "terraform/variables.tf").read_text())[1]
-    assert host.NAME.pattern == pattern
+    assert target.NAME.pattern == pattern
 
 
 # What is sent
 
 
-@pytest.mark.parametrize(
-    ("verb", "arguments", "environment", "parameters"),
-    [
-        ("deploy-dev", [IMAGE], "dev", {"Image": IMAGE}),
-        ("deploy-prod", [IMAGE], "prod", {"Image": IMAGE}),
-        ("rollback-dev", [], "dev", {}),
-        ("rollback-prod", [], "prod", {}),
-        ("rollback-prod", [IMAGE], "prod", {"Image": IMAGE}),
-        ("plan", ["dev", IMAGE], "dev", {"Verb": "plan-dev", "Image": IMAGE}),
-        ("history", ["prod", "20"], "prod", {"Verb": "history-prod", "Lines": "20"}),
-        ("status", ["--json"], "dev", {}),
-        ("logs", ["dev", "100"], "dev", {"Verb": "logs-dev", "Lines": "100"}),
-        ("logs", ["prod", "5"], "prod", {"Verb": "logs-prod", "Lines": "5"}),
-        ("backup", [], "data", {}),
-        ("backup", ["dev"], "data", {"Verb": "backup-dev"}),
-        ("backups", [], "data", {}),
-        ("restore", ["prod", DUMP], "data", {"Verb": "restore-prod", "Dump": DUMP}),
-    ],
-)
-def test_each_verb_is_a_document_and_its_parameters(stubbed, verb, arguments, environment, parameters):
-    stubbed.ready().sent(environment, **({"Verb": verb} | parameters)).is_now("Success", 0, "the answer\n")
-    assert stubbed.host.ask(verb, *arguments) == (0, "the answer\n")
+CALLS = [
+    (["deploy", "dev", IMAGE], "dev", {"Environment": "dev", "Image": IMAGE}),
+    (["deploy", "prod", IMAGE], "prod", {"Environment": "prod", "Image": IMAGE}),
+    (["rollback", "dev"], "dev", {"Environment": "dev"}),
+    (["rollback", "prod"], "prod", {"Environment": "prod"}),
+    (["rollback", "prod", IMAGE], "prod", {"Environment": "prod", "Image": IMAGE}),
+    (["plan", "dev", IMAGE], "dev", {"Environment": "dev", "Image": IMAGE}),
+    (["history", "prod", "20"], "prod", {"Environment": "prod", "Lines": "20"}),
+    (["status"], "dev", {}),
+    (["logs", "dev", "100"], "dev", {"Environment": "dev", "Lines": "100"}),
+    (["logs", "prod", "5"], "prod", {"Environment": "prod", "Lines": "5"}),
+    (["backup"], "data", {}),
+    (["backup", "dev"], "data", {"Environment": "dev"}),
+    (["backups"], "data", {}),
+    (["restore", "prod", DUMP], "data", {"Environment": "prod", "Dump": DUMP}),
+]
 
 
-def test_what_is_sent_is_what_the_documents_know():
-    text = (ROOT / "terraform/deploy.tf").read_text()
-    verbs = {
-        name: re.findall(r'"([a-z-]+)"', words) for name, words in re.findall(r"(data|dev|prod) += \[(.*)\]", text)
-    }
-    calls = [(f"{verb}-{name}", [IMAGE]) for verb in ("deploy", "rollback") for name in ("dev", "prod")]
-    calls += [(verb, [name, "100"]) for verb in ("history", "logs") for name in ("dev", "prod")]
-    calls += [("plan", [name, IMAGE]) for name in ("dev", "prod")] + [("status", ["--json"])]
-    calls += [("backup", []), ("backups", [])] + [("backup", [name]) for name in ("dev", "prod")]
-    calls += [("restore", [name, DUMP]) for name in ("dev", "prod")]
-    sent = {"data": set(), "dev": set(), "prod": set()}
-    for verb, arguments in calls:
-        environments, parameters = host.document(verb, arguments)
-        for environment in environments:
-            sent[environment].add(parameters["Verb"])
-        for name, value in parameters.items():
-            assert name == "Verb" or re.search(allowed(name), value)
-    assert sent == {name: set(words) for name, words in verbs.items()}
-    assert host.ACTOR.pattern == allowed("Actor").removeprefix("^").removesuffix("$")
+@pytest.mark.parametrize(("call", "document", "parameters"), CALLS)
+def test_each_verb_is_a_document_and_its_parameters(stubbed, call, document, parameters):
+    stubbed.ready().sent(document, **({"Verb": call[0]} | parameters)).is_now("Success", 0, "the answer\n")
+    assert stubbed.host.ask(*call) == "the answer\n"
+
+
+def test_every_verb_that_the_host_declares_can_be_sent():
+    assert {call[0] for call, _, _ in CALLS} == set(verbs())
+
+
+def test_what_is_sent_is_what_the_documents_let_in():
+    for call, document, _ in CALLS:
+        documents, parameters = target.request(call[0], call[1:])
+        assert document in documents
+        for name in {"Image", "Lines", "Dump", "Actor"} & parameters.keys():
+            assert re.search(allowed(name), parameters[name])
+    assert actor.GRAMMAR.pattern == allowed("Actor").removeprefix("^").removesuffix("$")
 
 
 def test_a_role_that_may_use_one_document_only_asks_the_status_by_that_one(stubbed):
     stubbed.ready().fails("send_command", "AccessDeniedException").sent("prod", Verb="status").is_now(
         "Success", 0, "{}"
     )
-    assert stubbed.host.ask("status", "--json") == (0, "{}")
+    assert stubbed.host.ask("status") == "{}"
 
 
 def test_a_role_that_may_not_deploy_is_told_so(stubbed):
     stubbed.ready().fails("send_command", "AccessDeniedException")
     with pytest.raises(aws.Refused, match="AccessDeniedException"):
-        stubbed.host.run("deploy-prod", IMAGE)
+        stubbed.host.run("deploy", "prod", IMAGE)
 
 
 def test_a_role_that_may_not_touch_the_data_is_told_so(stubbed):
@@ -264,7 +256,7 @@ def test_a_role_that_may_not_touch_the_data_is_told_so(stubbed):
 def test_a_missing_document_names_make_infra(stubbed):
     stubbed.ready().fails("send_command", "InvalidDocument")
     with pytest.raises(aws.Refused) as raised:
-        stubbed.host.run("deploy-dev", IMAGE)
+        stubbed.host.run("deploy", "dev", IMAGE)
     assert raised.value.remedy == "make infra"
 
 
@@ -272,70 +264,74 @@ def test_a_missing_document_names_make_infra(stubbed):
 
 
 def test_run_passes_output_as_it_comes_and_the_exit_status_through(stubbed, capsys):
-    stubbed.ready().sent("dev", Verb="deploy-dev", Image=IMAGE)
+    stubbed.ready().sent("dev", Verb="deploy", Environment="dev", Image=IMAGE)
     stubbed.is_now("Pending").is_now("InProgress", errors="==> pull\n")
     stubbed.is_now("InProgress", errors="==> pull\n==> mig").is_now("InProgress", errors="==> pull\n==> mig")
     stubbed.is_now("Success", 0, "an answer\n", "==> pull\n==> migrate\n")
-    assert stubbed.host.run("deploy-dev", IMAGE) == 0
+    stubbed.host.run("deploy", "dev", IMAGE)
     assert capsys.readouterr() == ("", "==> pull\n==> migan answer\nrate\n")
-    assert stubbed.time.pauses == list(host.POLLS[:5])
+    assert stubbed.time.pauses == list(target.POLLS[:5])
 
 
 @pytest.mark.parametrize("code", [1, 2, 17, 255])
 def test_the_hosts_exit_status_and_words_are_the_callers(stubbed, capsys, code):
-    stubbed.ready().sent("prod", Verb="deploy-prod", Image=IMAGE)
+    stubbed.ready().sent("prod", Verb="deploy", Environment="prod", Image=IMAGE)
     stubbed.is_now("Failed", code, errors="deploy-prod: the rollout failed\n")
-    assert stubbed.host.run("deploy-prod", IMAGE) == code
+    with pytest.raises(AlreadyReported) as raised:
+        stubbed.host.run("deploy", "prod", IMAGE)
+    assert raised.value.status == code
     assert capsys.readouterr().err == "deploy-prod: the rollout failed\n"
 
 
 def test_ask_keeps_the_answer_apart_from_what_else_was_said(stubbed, capsys):
     stubbed.ready().sent("dev", Verb="status").is_now("Failed", 4, "{", "no kubectl\n")
-    assert stubbed.host.ask("status", "--json") == (4, "{")
+    with pytest.raises(AlreadyReported) as raised:
+        stubbed.host.ask("status")
+    assert (raised.value.status, raised.value.output) == (4, "{")
     assert capsys.readouterr() == ("", "no kubectl\n")
 
 
 def test_a_command_that_is_not_known_yet_is_waited_for(stubbed):
-    stubbed.ready().sent("dev", Verb="rollback-dev")
+    stubbed.ready().sent("dev", Verb="rollback", Environment="dev")
     stubbed.fails("get_command_invocation", "InvocationDoesNotExist").fails(
         "get_command_invocation", "InvocationDoesNotExist"
     )
     stubbed.is_now("Success", 0)
-    assert stubbed.host.run("rollback-dev") == 0
+    stubbed.host.run("rollback", "dev")
 
 
 def test_a_command_that_stays_unknown_is_an_error_that_says_it_may_run(stubbed, capsys):
-    stubbed.ready().sent("dev", Verb="rollback-dev")
+    stubbed.ready().sent("dev", Verb="rollback", Environment="dev")
     for _ in range(14):  # 0.5 + 0.5 + 1 + 1 + 2 + 9 x 3: the first look after more than REGISTERED seconds
         stubbed.fails("get_command_invocation", "InvocationDoesNotExist")
     with pytest.raises(aws.Refused, match="InvocationDoesNotExist"):
-        stubbed.host.run("rollback-dev")
+        stubbed.host.run("rollback", "dev")
     assert 30 < stubbed.time.now < 34
-    assert f"rollback-dev may still be running on {ID}, as command {COMMAND}" in capsys.readouterr().err
+    assert f"rollback may still be running on {ID}, as command {COMMAND}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("status", "details", "code", "what"),
     [
-        ("Cancelled", "Cancelled", -1, "deploy-dev was ended on the host.*somebody cancelled"),
-        ("TimedOut", "Delivery Timed Out", -1, "deploy-dev never reached the host"),
-        ("TimedOut", "DeliveryTimedOut", -1, "deploy-dev never reached the host"),
-        ("TimedOut", "Execution Timed Out", -1, "deploy-dev was ended on the host.*longer than its document allows"),
-        ("TimedOut", "TimedOut", -1, "deploy-dev was ended on the host"),
-        ("Failed", "Undeliverable", -1, "deploy-dev never reached the host.*can't be reached"),
-        ("Undeliverable", "Undeliverable", -1, "deploy-dev never reached the host"),
-        ("Failed", "Terminated", -1, "deploy-dev was ended"),
-        ("Terminated", "Terminated", -1, "deploy-dev was ended"),
-        ("Failed", "Failed", -1, "deploy-dev did not run on the host"),
-        ("Failed", "Failed", 0, "deploy-dev did not run on the host"),
-        ("Failed", "AccessDenied", 5, "deploy-dev did not end as it should"),
-        ("Melted", "Melted", 0, "deploy-dev did not end as it should"),
+        ("Cancelled", "Cancelled", -1, "deploy was ended on the host.*was cancelled"),
+        ("TimedOut", "Delivery Timed Out", -1, "deploy never reached the host"),
+        ("TimedOut", "DeliveryTimedOut", -1, "deploy never reached the host"),
+        ("TimedOut", "Execution Timed Out", -1, "deploy was ended on the host.*longer than its document allows"),
+        ("TimedOut", "TimedOut", -1, "deploy was ended on the host"),
+        ("Failed", "Undeliverable", -1, "deploy never reached the host.*can't be reached"),
+        ("Undeliverable", "Undeliverable", -1, "deploy never reached the host"),
+        ("Failed", "Terminated", -1, "deploy was ended"),
+        ("Terminated", "Terminated", -1, "deploy was ended"),
+        ("Failed", "Failed", -1, "deploy did not run on the host"),
+        ("Failed", "Failed", 0, "deploy did not run on the host"),
+        ("Failed", "AccessDenied", 5, "deploy did not end as it should"),
+        ("Melted", "Melted", 0, "deploy did not end as it should"),
     ],
 )
 def test_what_systems_manager_ended_is_no_exit_status_of_the_host(stubbed, status, details, code, what):
-    stubbed.ready().sent("dev", Verb="deploy-dev", Image=IMAGE).is_now(status, code, details=details)
-    with pytest.raises(say.Problem, match=f"(?s){what}") as raised:
-        stubbed.host.run("deploy-dev", IMAGE)
+    stubbed.ready().sent("dev", Verb="deploy", Environment="dev", Image=IMAGE).is_now(status, code, details=details)
+    with pytest.raises(CommandError, match=f"(?s){what}") as raised:
+        stubbed.host.run("deploy", "dev", IMAGE)
     assert raised.value.status == 1
     assert raised.value.remedy == "make status"
     assert COMMAND in raised.value.why
@@ -343,40 +339,53 @@ def test_what_systems_manager_ended_is_no_exit_status_of_the_host(stubbed, statu
 
 def test_an_end_that_takes_too_long_says_that_it_may_still_run_and_how_to_look(monkeypatch, capsys):
     monkeypatch.setenv("TIME_LIMIT", "70")
-    stubbed = Stubbed().ready().sent("dev", Verb="deploy-dev", Image=IMAGE)
+    stubbed = Stubbed().ready().sent("dev", Verb="deploy", Environment="dev", Image=IMAGE)
     for _ in range(27):
         stubbed.is_now("InProgress")
-    with pytest.raises(say.Problem, match="has not ended after 70 s and may still be running") as raised:
-        stubbed.host.run("deploy-dev", IMAGE)
+    with pytest.raises(CommandError, match="has not ended after 70 s and may still be running") as raised:
+        stubbed.host.run("deploy", "dev", IMAGE)
     assert 70 <= stubbed.time.now < 75
     assert COMMAND in raised.value.why
     assert "make status" in raised.value.remedy
     assert f"get-command-invocation --command-id {COMMAND} --instance-id {ID}" in raised.value.remedy
     said = capsys.readouterr().err
-    assert said.count("==> deploy-dev: InProgress for ") == 2
+    assert said.count("==> deploy: InProgress for ") == 2
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", "100000", "1\n"])
 def test_a_limit_that_is_no_number_is_a_wrong_call(monkeypatch, text):
     monkeypatch.setenv("TIME_LIMIT", text)
-    with pytest.raises(say.WrongCall, match="is no number of seconds"):
-        host.AwsHost()
+    with pytest.raises(UsageError, match="invalid TIME_LIMIT"):
+        target.AwsHost()
 
 
 def test_the_limit_is_20_minutes(stubbed):
-    assert host.limit() == 1200
+    assert target.limit() == 1200
 
 
-def test_an_interrupt_says_that_the_deploy_goes_on(stubbed, capsys):
-    stubbed.ready().sent("dev", Verb="deploy-dev", Image=IMAGE)
+@pytest.mark.parametrize(
+    ("call", "follow"),
+    [
+        (["deploy", "dev", IMAGE], "deploy dev continues on the host. Follow it: make status history-dev"),
+        (["rollback", "prod"], "rollback prod continues on the host. Follow it: make status history-prod"),
+        (["restore", "dev", DUMP], "restore dev continues on the host. Follow it: make status history-dev"),
+        (["backup"], "backup continues on the host. Follow it: make backups"),
+        (["status"], None),
+    ],
+)
+@pytest.mark.parametrize("way", ["run", "ask"])
+def test_an_interrupt_reports_that_a_verb_that_changes_something_continues(stubbed, capsys, way, call, follow):
+    documents, parameters = target.request(call[0], call[1:])
+    stubbed.ready().sent(documents[0], **parameters)
 
     def interrupt(_):
         raise KeyboardInterrupt
 
     stubbed.host._sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
-        stubbed.host.run("deploy-dev", IMAGE)
-    assert f"deploy-dev may still be running on {ID}" in capsys.readouterr().err
+        getattr(stubbed.host, way)(*call)
+    look = f"aws ssm get-command-invocation --command-id {COMMAND} --instance-id {ID} --region eu-central-1"
+    assert capsys.readouterr().err == (f"==> {follow}; {look}\n" if follow else "")
 
 
 # Throttling and a bad network
@@ -391,10 +400,10 @@ def test_throttling_is_waited_out_at_each_step(code):
     stubbed.instances((ID, "running"))
     stubbed.fails("describe_instance_information", code).agent("Online")
     stubbed.host.check()
-    stubbed.fails("send_command", code).fails("send_command", code).sent("dev", Verb="rollback-dev")
+    stubbed.fails("send_command", code).fails("send_command", code).sent("dev", Verb="rollback", Environment="dev")
     stubbed.fails("get_command_invocation", code).is_now("Success", 0)
-    assert stubbed.host.run("rollback-dev") == 0
-    assert stubbed.time.pauses == [0.5, 0.5, 0.5, 1, host.POLLS[0], 0.5]
+    stubbed.host.run("rollback", "dev")
+    assert stubbed.time.pauses == [0.5, 0.5, 0.5, 1, target.POLLS[0], 0.5]
     stubbed.done()
 
 
@@ -403,20 +412,22 @@ def test_throttling_that_stays_is_given_up_with_backoff(stubbed):
     for _ in range(len(aws.PAUSES) + 1):
         stubbed.fails("send_command", "ThrottlingException")
     with pytest.raises(aws.Refused, match="ThrottlingException"):
-        stubbed.host.run("rollback-dev")
+        stubbed.host.run("rollback", "dev")
     assert stubbed.time.pauses == list(aws.PAUSES)
 
 
 def test_a_failure_of_aws_while_looking_is_looked_past(stubbed):
-    stubbed.ready().sent("dev", Verb="rollback-dev").fails("get_command_invocation", "InternalServerError", 500)
+    stubbed.ready().sent("dev", Verb="rollback", Environment="dev").fails(
+        "get_command_invocation", "InternalServerError", 500
+    )
     stubbed.is_now("Success", 0)
-    assert stubbed.host.run("rollback-dev") == 0
+    stubbed.host.run("rollback", "dev")
 
 
 def test_a_command_is_never_sent_twice_on_a_doubt(stubbed):
     stubbed.ready().fails("send_command", "InternalServerError", 500)
-    with pytest.raises(say.Problem, match="whether rollback-prod reached the host is not known") as raised:
-        stubbed.host.run("rollback-prod")
+    with pytest.raises(CommandError, match="whether rollback reached the host is not known") as raised:
+        stubbed.host.run("rollback", "prod")
     assert raised.value.remedy == "make status"
     assert stubbed.time.pauses == []
 
@@ -429,25 +440,26 @@ LONG = "".join(f'{{"n": {number:030}}}\n' for number in range(1000))[:24000]
 @pytest.mark.parametrize("text", [LONG, LONG[:23000] + "--output truncated--"])
 def test_logs_that_are_cut_are_asked_for_again_with_fewer_lines(stubbed, capsys, text):
     fewer = str(text.count("\n") * 3 // 4)
-    stubbed.ready().sent("dev", Verb="logs-dev", Lines="1000").is_now("Success", 0, text)
-    stubbed.sent("dev", Verb="logs-dev", Lines=fewer).is_now("Success", 0, "the last lines\n")
-    assert stubbed.host.ask("logs", "dev", "1000") == (0, "the last lines\n")
+    stubbed.ready().sent("dev", Verb="logs", Environment="dev", Lines="1000").is_now("Success", 0, text)
+    stubbed.sent("dev", Verb="logs", Environment="dev", Lines=fewer).is_now("Success", 0, "the last lines\n")
+    assert stubbed.host.ask("logs", "dev", "1000") == "the last lines\n"
     assert f"the last {fewer} lines" in capsys.readouterr().err
 
 
 def test_one_line_that_is_too_long_and_a_status_that_is_too_long_are_errors(stubbed):
-    stubbed.ready().sent("dev", Verb="logs-dev", Lines="2").is_now("Success", 0, "x" * 24000)
-    stubbed.sent("dev", Verb="logs-dev", Lines="1").is_now("Success", 0, "x" * 24000)
-    with pytest.raises(say.Problem, match="the host's answer to logs is cut off"):
+    stubbed.ready().sent("dev", Verb="logs", Environment="dev", Lines="2").is_now("Success", 0, "x" * 24000)
+    stubbed.sent("dev", Verb="logs", Environment="dev", Lines="1").is_now("Success", 0, "x" * 24000)
+    with pytest.raises(CommandError, match="the host's answer to logs is cut off"):
         stubbed.host.ask("logs", "dev", "2")
     stubbed.sent("dev", Verb="status").is_now("Success", 0, "x" * 24000)
-    with pytest.raises(say.Problem, match="the host's answer to status is cut off"):
-        stubbed.host.ask("status", "--json")
+    with pytest.raises(CommandError, match="the host's answer to status is cut off"):
+        stubbed.host.ask("status")
 
 
 def test_a_deploy_that_says_more_than_is_passed_on_keeps_its_exit_status(stubbed, capsys):
-    stubbed.ready().sent("dev", Verb="deploy-dev", Image=IMAGE).is_now("Failed", 1, errors="x" * 8000)
-    assert stubbed.host.run("deploy-dev", IMAGE) == 1
+    stubbed.ready().sent("dev", Verb="deploy", Environment="dev", Image=IMAGE).is_now("Failed", 1, errors="x" * 8000)
+    with pytest.raises(AlreadyReported):
+        stubbed.host.run("deploy", "dev", IMAGE)
     assert "left out the rest" in capsys.readouterr().err
 
 
@@ -543,8 +555,8 @@ def test_there_are_50_hostile_images_and_more():
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_image_is_refused_by_the_document_and_by_the_verb(value):
     assert not lets_in("Image", value)
-    with pytest.raises(registry.BadReference):
-        registry.parse_image(value)
+    with pytest.raises(references.BadReference):
+        references.image(value)
 
 
 def test_an_image_is_let_in_and_so_is_none():
@@ -556,7 +568,7 @@ def test_a_hostile_actor_is_refused_and_would_be_sent_as_unknown(monkeypatch, va
     assert not lets_in("Actor", value)
     monkeypatch.setenv("GITHUB_ACTOR", value)
     monkeypatch.setenv("LOGNAME", value or "-")
-    assert host.actor() == "unknown"
+    assert actor.name() == "unknown"
 
 
 @pytest.mark.parametrize("value", ["", "0", "01", "-1", "1;id", "1\n", "100000", "all", "+5", "٣"])
@@ -585,35 +597,35 @@ def test_without_credentials_it_says_how_to_log_in(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(aws.NoCredentials, match="there are no AWS credentials") as raised:
-        host.host()
+        targets.for_environment("dev")
     assert raised.value.remedy == aws.LOGIN
 
 
 def test_a_profile_that_does_not_exist_is_told(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(aws.NoCredentials, match=r"AWS_PROFILE names no profile(?s:.*)nobody"):
-        host.host()
+        targets.for_environment("dev")
 
 
 def test_a_region_that_is_none_is_a_wrong_call(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "no region!")
-    with pytest.raises(say.WrongCall, match="'no region!' is no region"):
-        host.host()
+    with pytest.raises(UsageError, match="'no region!' is no region"):
+        targets.for_environment("dev")
 
 
 def test_no_network_is_told_after_a_few_tries(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     pauses = []
     with pytest.raises(aws.NoAnswer, match="AWS doesn't answer in eu-central-1") as raised:
-        host.AwsHost(pauses.append).check()
+        target.AwsHost(pauses.append).check()
     assert raised.value.remedy == "check AWS_REGION and the network"
     assert pauses == list(aws.PAUSES)
 
 
 def test_without_boto3_it_names_make_setup(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(say.Problem, match="the AWS library for Python is missing") as raised:
-        host.host()
+    with pytest.raises(CommandError, match="the AWS library for Python is missing") as raised:
+        targets.for_environment("dev")
     assert raised.value.remedy == "make setup"
 
 

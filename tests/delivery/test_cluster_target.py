@@ -2,9 +2,10 @@ import json
 import os
 import sys
 
-import host
 import pytest
-import say
+from delivery import cluster_verbs, registry, targets
+from delivery.cli import AlreadyReported, CommandError, UsageError
+from delivery.targets.cluster import Cluster
 
 KUBECTL = """\
 import json, os, pathlib, sys
@@ -24,9 +25,11 @@ state = pathlib.Path(os.environ["CLUSTER_STATE"])
 assert state.is_dir() and not list(state.iterdir())
 names = ("CLUSTER_CONTEXT", "ACTOR", "REPOSITORY")
 told = {name: os.environ.get(name) for name in names}
-print(json.dumps([os.path.basename(sys.argv[0]), sys.argv[1:], told, str(state)]))
+call = [os.path.basename(sys.argv[0]), sys.argv[1:], told, str(state)]
+(pathlib.Path(__file__).parent / "log").write_text(json.dumps(call))
+print("the answer")
 print("==> a step", file=sys.stderr)
-sys.exit(7)
+sys.exit(int(os.environ.get("FAILS", "0")))
 """
 IMAGE = "localhost:5000/book-shop@sha256:" + "a" * 64
 
@@ -62,17 +65,18 @@ def kubectl(tmp_path, monkeypatch):
 
 @pytest.fixture
 def verbs(tmp_path, monkeypatch):
-    """Verbs that say what they were given and fail with 7, where the cluster's are."""
-    (tmp_path / host.CLUSTER_BIN).mkdir(parents=True)
-    for name in ("deploy-prod", "status"):
-        (tmp_path / host.CLUSTER_BIN / name).write_text(f"#!{sys.executable}\n{VERB}")
-        (tmp_path / host.CLUSTER_BIN / name).chmod(0o755)
+    """Verbs that log what they were given and fail with FAILS, where the cluster's are; returns the log's reader."""
+    (tmp_path / cluster_verbs.BIN).mkdir(parents=True)
+    for name in ("deploy-prod", "rollback-prod", "plan", "status", "history", "logs"):
+        (tmp_path / cluster_verbs.BIN / name).write_text(f"#!{sys.executable}\n{VERB}")
+        (tmp_path / cluster_verbs.BIN / name).chmod(0o755)
     monkeypatch.chdir(tmp_path)
+    return lambda: json.loads((tmp_path / cluster_verbs.BIN / "log").read_text())
 
 
 def test_prod_on_a_cluster_is_named_with_its_server_before_anything_else(kubectl, capsys):
-    place = host.host("prod")
-    assert isinstance(place, host.Cluster)
+    place = targets.for_environment("prod")
+    assert isinstance(place, Cluster)
     assert capsys.readouterr().err == "==> cluster shop, https://10.0.0.1:6443\n"
     assert [call[-1] for call in kubectl.calls()] == [
         "current-context",
@@ -82,60 +86,90 @@ def test_prod_on_a_cluster_is_named_with_its_server_before_anything_else(kubectl
 
 
 def test_dev_stays_on_the_host(kubectl):
-    with pytest.raises(say.WrongCall, match="HOST=moon is no place"):
-        host.host("dev")
+    with pytest.raises(UsageError, match="invalid HOST 'moon'"):
+        targets.for_environment("dev")
     assert kubectl.calls() == []
 
 
 def test_prod_is_on_the_host_unless_said_otherwise(kubectl, monkeypatch):
     for prod in ("host", ""):
         monkeypatch.setenv("PROD", prod)
-        with pytest.raises(say.WrongCall, match="HOST=moon is no place"):
-            host.host("prod")
+        with pytest.raises(UsageError, match="invalid HOST 'moon'"):
+            targets.for_environment("prod")
     monkeypatch.setenv("PROD", "moon")
-    with pytest.raises(say.WrongCall, match="PROD=moon is no place for prod"):
-        host.host("prod")
+    with pytest.raises(UsageError, match="invalid PROD 'moon'"):
+        targets.for_environment("prod")
 
 
 def test_another_cluster_than_the_expected_one_is_asked_nothing(kubectl, monkeypatch):
     monkeypatch.setenv("CLUSTER", "production")
-    with pytest.raises(say.Problem, match="wrong cluster") as raised:
-        host.host("prod")
+    with pytest.raises(CommandError, match="wrong cluster") as raised:
+        targets.for_environment("prod")
     assert raised.value.why == "kubectl's current context is shop, CLUSTER is production"
     assert raised.value.remedy == "kubectl config use-context production"
     assert kubectl.calls() == [["config", "current-context"]]
     monkeypatch.setenv("CLUSTER", "shop")
-    assert host.host("prod").context == "shop"
+    assert targets.for_environment("prod").context == "shop"
 
 
 @pytest.mark.parametrize("words", ["current-context", "/readyz"])
 def test_no_cluster_to_reach_says_so_in_kubectls_words(kubectl, words):
     kubectl.answers(words, stderr="current-context is not set\n", status=1)
-    with pytest.raises(say.Problem, match="current-context is not set"):
-        host.host("prod")
+    with pytest.raises(CommandError, match="current-context is not set"):
+        targets.for_environment("prod")
 
 
 def test_no_kubectl_says_so(kubectl):
     (kubectl.place / "kubectl").unlink()
-    with pytest.raises(say.Problem, match="there is no kubectl here"):
-        host.host("prod")
+    with pytest.raises(CommandError, match="there is no kubectl here"):
+        targets.for_environment("prod")
 
 
 def test_a_verb_gets_the_context_that_was_named_whatever_is_current_meanwhile(kubectl, verbs, capfd):
-    place = host.host("prod")
+    target = targets.for_environment("prod")
     kubectl.answers("current-context", "another\n")
-    assert place.run("deploy-prod", IMAGE) == 7
-    out, err = capfd.readouterr()
-    answer, step = err.splitlines()[1:]
-    name, arguments, told, state = json.loads(answer)
-    assert (out, step, name, arguments) == ("", "==> a step", "deploy-prod", [IMAGE])
-    assert told == {"CLUSTER_CONTEXT": "shop", "ACTOR": "tester", "REPOSITORY": "localhost:5000/book-shop"}
+    capfd.readouterr()
+    target.run("deploy", "prod", IMAGE)
+    name, arguments, variables, state = verbs()
+    assert (name, arguments) == ("deploy-prod", [IMAGE])
+    assert variables == {"CLUSTER_CONTEXT": "shop", "ACTOR": "tester", "REPOSITORY": "localhost:5000/book-shop"}
     assert not os.path.exists(state)
+    out, err = capfd.readouterr()
+    assert (out, sorted(err.splitlines())) == ("", ["==> a step", "the answer"])
 
 
-def test_ask_gives_the_answer_and_asks_no_registry(kubectl, verbs, monkeypatch, capfd):
-    monkeypatch.delenv("REPOSITORY")
-    status, answer = host.host("prod").ask("status", "--json")
-    assert status == 7
-    assert json.loads(answer)[:2] == ["status", ["--json"]]
+def test_ask_returns_the_answer_and_raises_when_the_verb_failed(kubectl, verbs, monkeypatch, capfd):
+    target = targets.for_environment("prod")
+    assert target.ask("history", "prod", "20") == "the answer\n"
+    assert verbs()[:2] == ["history", ["prod", "20"]]
     assert capfd.readouterr().out == ""
+    monkeypatch.setenv("FAILS", "7")
+    for way in (target.run, target.ask):
+        with pytest.raises(AlreadyReported) as raised:
+            way("status")
+        assert raised.value.status == 7
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("deploy", ["prod", IMAGE]),
+        ("rollback", ["prod"]),
+        ("rollback", ["prod", IMAGE]),
+        ("plan", ["prod", IMAGE]),
+        ("status", []),
+        ("history", ["prod", "20"]),
+        ("logs", ["prod", "20"]),
+    ],
+)
+def test_a_verb_that_takes_an_image_gets_the_repository_wherever_it_is_known_from(
+    kubectl, verbs, monkeypatch, verb, arguments
+):
+    """With HOST=aws nothing but the account knows it; a verb without an image does not ask the account."""
+    asked = []
+    monkeypatch.delenv("REPOSITORY")
+    monkeypatch.setattr(registry, "shop", lambda: asked.append(1) or registry.Registry("public.ecr.aws/a1/book-shop"))
+    targets.for_environment("prod").ask(verb, *arguments)
+    takes_image = verb in ("deploy", "rollback", "plan")
+    assert verbs()[2]["REPOSITORY"] == ("public.ecr.aws/a1/book-shop" if takes_image else None)
+    assert bool(asked) == takes_image

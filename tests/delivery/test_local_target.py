@@ -2,9 +2,10 @@ import json
 import os
 import sys
 
-import host
 import pytest
-import say
+from delivery import actor, references, targets
+from delivery.cli import AlreadyReported, CommandError, UsageError
+from delivery.targets.local import LocalHost
 
 DOCKER = """\
 import json, os, pathlib, sys
@@ -50,7 +51,7 @@ INSPECT = ["container", "inspect", "--format", "{{.State.Running}}", "test-host"
 
 
 def test_a_host_that_runs_is_given_after_one_question(docker):
-    assert isinstance(host.host(), host.LocalHost)
+    assert isinstance(targets.for_environment("dev"), LocalHost)
     assert docker.calls() == [INSPECT]
 
 
@@ -64,70 +65,101 @@ def test_a_host_that_runs_is_given_after_one_question(docker):
 )
 def test_no_host_to_reach_names_make_demo(docker, answer, why):
     docker.answers("container", *answer)
-    with pytest.raises(say.Problem) as raised:
-        host.host()
+    with pytest.raises(CommandError) as raised:
+        targets.for_environment("dev")
     assert (raised.value.why, raised.value.remedy, raised.value.status) == (why, "make demo", 1)
     assert docker.calls() == [INSPECT]
 
 
 def test_no_engine_names_make_setup(docker):
     (docker.place / "docker").unlink()
-    with pytest.raises(say.Problem, match="there is no Docker engine here") as raised:
-        host.host()
+    with pytest.raises(CommandError, match="there is no Docker engine here") as raised:
+        targets.for_environment("dev")
     assert raised.value.remedy == "make setup"
 
 
 def test_host_and_demo_are_demanded_and_another_place_is_a_wrong_call(docker, monkeypatch):
     monkeypatch.setenv("HOST", "moon")
-    with pytest.raises(say.WrongCall, match="HOST=moon is no place") as raised:
-        host.host()
+    with pytest.raises(UsageError, match="invalid HOST 'moon'") as raised:
+        targets.for_environment("dev")
     assert "local" in raised.value.why
     for name in ("DEMO", "HOST"):
         monkeypatch.setenv("HOST", "local")
         monkeypatch.delenv(name)
-        with pytest.raises(say.Problem, match=f"{name} is not set"):
-            host.host()
+        with pytest.raises(CommandError, match=f"{name} is not set"):
+            targets.for_environment("dev")
         monkeypatch.setenv(name, "test")
     assert docker.calls() == []
 
 
 def test_run_passes_the_verb_its_output_and_its_exit_status_through(docker, capfd):
     docker.answers("exec", "the answer\n", "==> a step\n", 7)
-    assert host.LocalHost().run("deploy-dev", IMAGE) == 7
-    assert docker.calls() == [["exec", "--env", "ACTOR=tester", "test-host", "/opt/book-shop/bin/deploy-dev", IMAGE]]
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().run("deploy", "dev", IMAGE)
+    assert raised.value.status == 7
+    assert docker.calls() == [["exec", "--env", "ACTOR=tester", "test-host", "/opt/book-shop/bin/deploy", "dev", IMAGE]]
     assert capfd.readouterr() == ("", "the answer\n==> a step\n")  # stdout is the caller's own
 
 
 def test_ask_gives_the_answer_and_leaves_the_rest_on_stderr(docker, capfd):
-    docker.answers("exec", "the answer: é\n", "==> a step\n", 3)
-    assert host.LocalHost().ask("logs", "dev", "5") == (3, "the answer: é\n")
+    docker.answers("exec", "the answer: é\n", "==> a step\n")
+    assert LocalHost().ask("logs", "dev", "5") == "the answer: é\n"
     assert docker.calls() == [["exec", "--env", "ACTOR=tester", "test-host", "/opt/book-shop/bin/logs", "dev", "5"]]
     assert capfd.readouterr() == ("", "==> a step\n")
 
 
+def test_ask_raises_with_the_exit_status_and_what_was_printed(docker):
+    docker.answers("exec", "one file\n", "no room\n", 3)
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().ask("backup")
+    assert (raised.value.status, raised.value.output) == (3, "one file\n")
+
+
+@pytest.mark.parametrize(
+    ("verb", "follow"),
+    [
+        (["deploy", "dev", IMAGE], "deploy dev continues on the host. Follow it: make status history-dev"),
+        (["rollback", "prod"], "rollback prod continues on the host. Follow it: make status history-prod"),
+        (["restore", "prod", "latest"], "restore prod continues on the host. Follow it: make status history-prod"),
+        (["backup"], "backup continues on the host. Follow it: make backups"),
+        (["logs", "dev", "5"], None),
+    ],
+)
+@pytest.mark.parametrize("way", ["run", "ask"])
+def test_an_interrupt_reports_that_a_verb_that_changes_something_continues(monkeypatch, capsys, way, verb, follow):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("DEMO", "test")
+    monkeypatch.setattr("subprocess.run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(LocalHost(), way)(*verb)
+    assert capsys.readouterr() == ("", f"==> {follow}\n" if follow else "")
+
+
 def test_ask_bears_output_that_is_no_utf_8(docker):
     docker.answers("exec", b"caf\xe9\n")
-    assert host.LocalHost().ask("logs", "dev") == (0, "caf\ufffd\n")
+    assert LocalHost().ask("logs", "dev") == "caf\ufffd\n"
 
 
 @pytest.mark.parametrize("argument", ["$(touch x)", "a b", "; reboot", "'", "--privileged", "a\nb"])
 def test_an_argument_stays_one_argument_behind_the_verb(docker, argument):
-    host.LocalHost().run("deploy-dev", argument)
-    assert docker.calls()[0][-3:] == ["test-host", "/opt/book-shop/bin/deploy-dev", argument]
+    LocalHost().run("deploy", "dev", argument)
+    assert docker.calls()[0][-4:] == ["test-host", "/opt/book-shop/bin/deploy", "dev", argument]
 
 
 @pytest.mark.parametrize("name", ["octocat", "dependabot[bot]", "first.last@example.com", "a" * 64])
 def test_actor_is_githubs_in_ci(monkeypatch, name):
     monkeypatch.setenv("LOGNAME", "runner")
     monkeypatch.setenv("GITHUB_ACTOR", name)
-    assert host.actor() == name
+    assert actor.name() == name
 
 
 @pytest.mark.parametrize("name", ["a b", "-x", "$(id)", "a\n", "é", "DOMAIN\\user", "a" * 65])
 def test_actor_that_is_no_plain_name_is_unknown(monkeypatch, name):
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
     monkeypatch.setenv("LOGNAME", name)
-    assert host.actor() == "unknown"
+    assert actor.name() == "unknown"
 
 
 def test_actor_is_the_user_and_unknown_where_the_user_has_no_name(monkeypatch):
@@ -135,21 +167,21 @@ def test_actor_is_the_user_and_unknown_where_the_user_has_no_name(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GITHUB_ACTOR", "")
     monkeypatch.setenv("USER", "somebody")
-    assert host.actor() == "somebody"
+    assert actor.name() == "somebody"
     monkeypatch.delenv("USER")
     monkeypatch.setattr(os, "getuid", lambda: 4294967000)  # a container that runs as any number
-    assert host.actor() == "unknown"
+    assert actor.name() == "unknown"
 
 
 def test_url(docker, monkeypatch):
     monkeypatch.setenv("HTTP_PORT", "81")
     monkeypatch.setenv("DEV_PORT", "8081")
-    place = host.LocalHost()
+    place = LocalHost()
     assert (place.url("dev"), place.url("prod")) == ("http://localhost:8081", "http://localhost:81")
 
 
 def test_environment():
-    assert [host.environment(name) for name in ("dev", "prod")] == ["dev", "prod"]
+    assert [references.environment(name) for name in ("dev", "prod")] == ["dev", "prod"]
     for name in ("", "stage", "dev ", "DEV", "dev\n"):
-        with pytest.raises(say.WrongCall, match="is no environment"):
-            host.environment(name)
+        with pytest.raises(UsageError, match="invalid environment"):
+            references.environment(name)

@@ -11,7 +11,12 @@ from delivery.cli import UsageError, required_variable
 
 def for_environment(environment):
     """The Target of an environment, which can be reached. Raises CommandError when it can't."""
-    target = cluster() if on_cluster(environment) else host()
+    if on_cluster(environment):
+        from delivery.targets.cluster import Cluster
+
+        target = Cluster()
+    else:
+        target = host()
     target.check()
     return target
 
@@ -37,13 +42,6 @@ def host():
 
         return AwsHost()
     raise UsageError(f"invalid HOST '{name}'", "expected local or aws", "unset HOST")
-
-
-def cluster():
-    """The cluster of kubectl's current context."""
-    from delivery.targets.cluster import Cluster
-
-    return Cluster()
 
 
 def on_cluster(environment):

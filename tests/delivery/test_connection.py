@@ -1,0 +1,192 @@
+"""Proxies and certificate authorities on the way to a registry; the proxy and the registry are on loopback."""
+
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+from delivery import connection, registry
+from delivery.cli import UsageError
+
+NAME = "public.ecr.aws"  # what the certificate is for
+FOUND = (200, {"Docker-Content-Digest": "sha256:" + "a" * 64}, b"")
+VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
+
+
+class Proxy:
+    """Answers CONNECT with `status`, and then passes everything on to the target, whatever was asked for."""
+
+    def __init__(self, target):
+        self.target, self.status, self.heads = target, "200 OK", []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                client, _ = self.server.accept()
+                threading.Thread(target=self.tunnel, args=(client,), daemon=True).start()
+
+    def tunnel(self, client):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        self.heads.append(head.decode())
+        client.sendall(f"HTTP/1.1 {self.status}\r\n\r\n".encode())
+        if not self.status.startswith("200"):
+            client.close()
+            return
+        upstream = socket.create_connection(self.target)
+        for source, sink in ((client, upstream), (upstream, client)):
+            threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def copy(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch, tmp_path):
+    for name in VARIABLES + AUTHORITIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(connection, "DOCKER", str(tmp_path / "certs.d"))
+
+
+@pytest.fixture
+def tls(scripted, certificate):
+    """The scripted registry over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    scripted.server.socket = context.wrap_socket(scripted.server.socket, server_side=True)
+    return scripted
+
+
+@pytest.fixture
+def proxy(tls):
+    made = Proxy(tls.server.server_address)
+    yield made
+    made.server.close()
+
+
+@pytest.fixture
+def trusted(monkeypatch, certificate):
+    monkeypatch.setenv("SSL_CERT_FILE", certificate[0])
+
+
+def ask(host=NAME):
+    """The digest of a tag, as a promotion asks for it."""
+    return registry.Registry(f"{host}/shop", sleep=lambda _: None).digest("1.0.0")
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_a_registry_is_reached_through_the_proxy_by_a_tunnel(tls, proxy, trusted, monkeypatch, variable, scheme):
+    monkeypatch.setenv(variable, scheme + proxy.address)
+    tls.answers = [FOUND]
+    assert ask() == FOUND[1]["Docker-Content-Digest"]
+    assert proxy.heads[0].startswith(f"CONNECT {NAME}:443 HTTP/1.")
+    assert tls.asked() == ["HEAD /v2/shop/manifests/1.0.0"]
+
+
+def test_small_letters_come_first(tls, proxy, trusted, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+    tls.answers = [FOUND]
+    assert ask()
+
+
+def test_another_port_and_a_password_reach_the_proxy_and_the_password_is_never_shown(tls, proxy, trusted, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://ann:p%40ss@{proxy.address}")
+    tls.answers = [FOUND]
+    assert ask(f"{NAME}:8443")
+    assert proxy.heads[0].startswith(f"CONNECT {NAME}:8443 HTTP/1.")
+    assert "Proxy-Authorization: Basic YW5uOnBAc3M=\r\n" in proxy.heads[0]
+    proxy.status = "407 Proxy Authentication Required"
+    with pytest.raises(registry.Unreachable) as raised:
+        ask()
+    assert f"407 Proxy Authentication Required (through the proxy {proxy.address})" in raised.value.why
+    assert "p%40ss" not in str(raised.value)
+
+
+def test_a_proxy_that_is_not_there_is_named(trusted, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(registry.Unreachable, match=r"refused \(through the proxy 127\.0\.0\.1:1\)"):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("host", "excluded", "direct"),
+    [
+        (NAME, "", False),
+        (NAME, NAME, True),
+        (NAME, "ecr.aws", True),
+        (NAME, ".ecr.aws", True),
+        (NAME, "example.com, public.ecr.aws", True),
+        (NAME, "*", True),
+        (NAME, "r.aws", False),
+        (NAME, "10.0.0.0/8", False),
+        ("10.1.2.3:5000", "10.0.0.0/8", True),
+        ("10.1.2.3:5000", "example.com,192.168.0.0/16", False),
+        ("10.1.2.3:5000", "10.1.2.3", True),
+        ("localhost:5000", "", True),
+        ("127.0.0.1:5000", "", True),
+        ("127.9.9.9", "", True),
+    ],
+)
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_hosts_that_are_reached_without_the_proxy(monkeypatch, variable, host, excluded, direct):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv(variable, excluded)
+    for scheme in ("http", "https"):
+        assert (connection.proxy_of(scheme, host) is None) == direct
+
+
+def test_loopback_is_never_reached_through_a_proxy(scripted, monkeypatch):
+    for name in VARIABLES[:4]:
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    scripted.answers = [FOUND]
+    assert ask(scripted.address)
+
+
+@pytest.mark.parametrize("address", ["https://proxy.example", "socks5://proxy.example", "http://", "http://a:port"])
+def test_a_proxy_that_can_not_be_used_is_a_usage_error(monkeypatch, address):
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    with pytest.raises(UsageError, match="invalid HTTPS_PROXY"):
+        ask()
+
+
+@pytest.mark.parametrize("place", ["SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "docker", "system", None])
+def test_a_company_authority_is_trusted_where_docker_and_git_look(
+    tls, proxy, certificate, tmp_path, monkeypatch, place
+):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
+    directory = tmp_path / "certs.d" / NAME
+    if place == "docker":
+        directory.mkdir(parents=True)
+        shutil.copy(certificate[0], directory / "company.crt")
+    elif place == "system":
+        monkeypatch.setattr(connection, "BUNDLES", (str(tmp_path / "none"), certificate[0]))
+    elif place == "SSL_CERT_DIR":
+        command = ["openssl", "x509", "-hash", "-noout", "-in", certificate[0]]
+        name = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+        directory.mkdir(parents=True)
+        shutil.copy(certificate[0], directory / f"{name}.0")
+        monkeypatch.setenv(place, str(directory))
+    elif place:
+        monkeypatch.setenv(place, certificate[0])
+    tls.answers = [FOUND]
+    if place:
+        assert ask()
+        return
+    with pytest.raises(registry.Unreachable, match="certificate"):
+        ask()
+    assert tls.asked() == []
