@@ -8,12 +8,15 @@ setup() {
 teardown() { stop_host; }
 
 programs() { echo "$HOST_ROOT"/usr/local/bin/*; }
+wait_node="kubectl as root: wait --for=condition=Ready node --all --timeout=10s --request-timeout=15s"
+wait_token="kubectl as root: --namespace book-shop wait --for=jsonpath={.data.token} secret/deployer-token --timeout=5s --request-timeout=15s"
 # What is done with a cluster, the node and the token there at once.
 with_cluster="kubectl as root: apply -f /opt/book-shop/k8s/namespace.yaml -f /opt/book-shop/k8s/account.yaml
 kubectl as root: --namespace book-shop create secret generic book-shop-env --from-env-file=/etc/book-shop/prod.env --dry-run=client -o yaml
 kubectl as root: apply -f -
-kubectl as root: --namespace book-shop get secret deployer-token -o jsonpath={.data.token}"
-kubeconfig="kubectl as root: config view --raw -o jsonpath={.clusters[0].cluster.server}
+$wait_token"
+kubeconfig="kubectl as root: --namespace book-shop get secret deployer-token -o jsonpath={.data.token}
+kubectl as root: config view --raw -o jsonpath={.clusters[0].cluster.server}
 kubectl as root: config view --raw -o jsonpath={.clusters[0].cluster.certificate-authority-data}"
 
 @test "bootstrap-kubernetes: a cluster that answers is used; a node and a token that are not there yet are waited for" {
@@ -22,12 +25,12 @@ kubectl as root: config view --raw -o jsonpath={.clusters[0].cluster.certificate
   assert_success
   assert_output ""
   assert_log "kubectl as root: get --raw /readyz
-kubectl as root: wait --for=condition=Ready node --all --timeout=120s
+$wait_node
 sleep 1
-kubectl as root: wait --for=condition=Ready node --all --timeout=120s
+$wait_node
 $with_cluster
-sleep 0.2
-kubectl as root: --namespace book-shop get secret deployer-token -o jsonpath={.data.token}
+sleep 1
+$wait_token
 $kubeconfig"
   assert_equal "$(cat "$WORLD/secret")" "SECRET_KEY=the-secret-key"
   assert_equal "$(stat -c %a "$CONF/deployer.kubeconfig")" 600
@@ -49,7 +52,7 @@ contexts: [{name: deployer, context: {cluster: host, user: deployer, namespace: 
   verb bootstrap-kubernetes
   assert_success
   assert_log "kubectl as root: get --raw /readyz
-kubectl as root: wait --for=condition=Ready node --all --timeout=120s
+$wait_node
 $with_cluster
 $kubeconfig"
   assert_equal "$(tree "$HOST_ROOT" "$WORLD")" "$before"
@@ -63,7 +66,7 @@ $kubeconfig"
   assert_success
   run head -n 4 "$LOG"
   assert_output --regexp '^kubectl as root: get --raw /readyz
-curl -fsSL --retry 5 -o /usr/local/bin/k3s.new https://github.com/k3s-io/k3s/releases/download/v[0-9.]+%2Bk3s1/k3s
+curl -fsSL --max-time 600 --retry 5 -o /usr/local/bin/k3s.new https://github.com/k3s-io/k3s/releases/download/v[0-9.]+%2Bk3s1/k3s
 systemctl enable --now --quiet k3s.service
 kubectl as root: wait '
   assert_equal "$(programs)" "$HOST_ROOT/usr/local/bin/k3s $HOST_ROOT/usr/local/bin/kubectl"
@@ -81,6 +84,21 @@ $HOST_ROOT/etc/rancher/k3s/k3s.yaml"
   assert_failed 1 "bootstrap-kubernetes: k3s v" "is not the file that was pinned: nothing installed"
   refute [ -e "$HOST_ROOT/usr/local/bin/k3s" ]
   refute grep -q systemctl "$LOG"
+}
+
+@test "bootstrap-kubernetes: a node or a token that never comes is named, with what to do next" {
+  : >"$WORLD/cluster"
+  : >"$WORLD/never-node"
+  NODE_LIMIT=0 verb bootstrap-kubernetes
+  assert_failed 1 "bootstrap-kubernetes: the node of Kubernetes is not ready after 0 s." \
+    "See: kubectl describe nodes" "Then: $VERBS/bootstrap"
+  refute grep -q "apply" "$LOG"
+  rm "$WORLD/never-node"
+  : >"$WORLD/never-token"
+  TOKEN_LIMIT=0 verb bootstrap-kubernetes
+  assert_failed 1 "bootstrap-kubernetes: the Secret 'deployer-token' has no token after 0 s." \
+    "See: kubectl --namespace book-shop describe secret deployer-token" "Then: $VERBS/bootstrap"
+  refute [ -e "$CONF/deployer.kubeconfig" ]
 }
 
 @test "bootstrap-kubernetes: wrong calls" { assert_wrong_calls_on_host bootstrap-kubernetes x "--force"; }
