@@ -34,7 +34,7 @@ load road.bash
 
 @test "the install script run again changes nothing that runs, and no secret" {
   before=$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)
-  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
   assert_equal "$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)" "$before"
 }
 

@@ -130,7 +130,7 @@ $slot_address:8000 refused"
 }
 
 @test "another list of names, with a dot for all below, is in force after a reload" {
-  install_for() { "$SHOP/scripts/user-data" "$REPOSITORY" "$1" | docker exec -i "$DEMO-host" bash; }
+  install_for() { "$SHOP/scripts/demo/user-data" "$1" | docker exec -i "$DEMO-host" python3 -; }
   # soon HOST STATUS: a reload is done when NGINX gets to it.
   soon() { for _ in {1..100}; do [[ $(status_of -H "Host: $1" "http://localhost:$HTTP_PORT/") =~ ^($2)$ ]] && return; done; }
   nginx=$(on_host systemctl show --property MainPID nginx)

@@ -90,7 +90,7 @@ SH
     assert_heals "$environment"
     assert_served_throughout
   done
-  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
   on_host nginx -t
   for environment in dev prod; do back_within_a_minute "$environment"; done
 }

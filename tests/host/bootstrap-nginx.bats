@@ -37,6 +37,7 @@ localhost 1;"
   verb bootstrap-nginx
   assert_success
   assert_log "rm -f /etc/nginx/sites-enabled/default
+rm /etc/nginx/book-shop/allowed-hosts.conf.new
 nginx -t -q
 systemctl enable --quiet nginx
 systemctl start nginx"
@@ -98,6 +99,25 @@ systemctl start nginx"
   run tail -n 2 "$LOG"
   assert_output "systemctl reload-or-restart nginx
 touch /var/lib/book-shop/nginx-loaded"
+}
+
+@test "bootstrap-nginx: a file that an earlier release had is removed, the owner's own stay, and NGINX loads that" {
+  verb bootstrap-nginx
+  earlier=$HOST_ROOT/opt/book-shop-releases/x/nginx
+  mkdir -p "$earlier/conf.d" "$earlier/book-shop"
+  cp "$HOST_ROOT/etc/nginx/conf.d/book-shop.conf" "$earlier/conf.d"
+  for file in conf.d/renamed.conf book-shop/dropped.conf; do
+    echo "server { }" | tee "$earlier/$file" >"$HOST_ROOT/etc/nginx/$file"
+  done
+  echo "# the owner's" >"$HOST_ROOT/etc/nginx/conf.d/own.conf"
+  : >"$LOG"
+  verb bootstrap-nginx
+  assert_success
+  assert_equal "$(cd "$HOST_ROOT/etc/nginx/conf.d" && echo *)" "book-shop.conf own.conf"
+  refute [ -e "$HOST_ROOT/etc/nginx/book-shop/dropped.conf" ]
+  assert_equal "$(reloads)" 1
+  verb bootstrap-nginx
+  assert_equal "$(reloads)" 1
 }
 
 @test "bootstrap-nginx: wrong calls" { assert_wrong_calls_on_host bootstrap-nginx x "--force"; }

@@ -12,7 +12,7 @@ packages="docker.io nginx-light postgresql openssl curl jq iptables nftables una
 asked="dpkg-query -W -f \${db:Status-Status}\\n $packages"
 settings() { (cd "$1" && find apt book-shop/firewall.nft docker needrestart systemd/journald.conf.d -type f -print0 | sort -z | xargs -0 sha256sum); }
 # What is laid is a list as long as there are files.
-calls() { grep -v -e '^kubectl' -e '^rm -f /var/lib/book-shop/[a-z]*-loaded$' "$LOG"; }
+calls() { grep -v -e '^kubectl' -e '^rm -f /var/lib/book-shop/[a-z]*-loaded$' -e '^rm -f$' -e '^rm .*[.]new$' "$LOG"; }
 
 @test "bootstrap: a new machine becomes the host" {
   verb bootstrap
@@ -44,12 +44,13 @@ runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 systemctl enable --now --quiet book-shop-backup.timer
 sleep 1
-sleep 0.2
+sleep 1
 rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
 systemctl enable --quiet nginx
 systemctl reload-or-restart nginx
-touch /var/lib/book-shop/nginx-loaded"
+touch /var/lib/book-shop/nginx-loaded
+rm -rf /opt/book-shop-releases"
 
   assert_equal "$(stat -c %a "$CONF" "$STATE" "$STATE/dev" "$STATE/prod" | xargs)" "700 755 755 755" # NGINX looks into dev/
   assert_equal "$(settings "$HOST_ROOT/etc")" "$(settings "$ROOT/scripts/host/etc")"
@@ -78,7 +79,8 @@ systemctl enable --now --quiet book-shop-backup.timer
 rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
 systemctl enable --quiet nginx
-systemctl start nginx"
+systemctl start nginx
+rm -rf /opt/book-shop-releases"
   assert_equal "$(tree "$HOST_ROOT" "$WORLD/passwords" "$WORLD/secret")" "$before"
 }
 
@@ -113,6 +115,49 @@ systemctl start nginx"
   assert_equal "$(grep -c 'restart systemd-journald' "$LOG")" 1
 }
 
+@test "bootstrap: what only an earlier release had is removed from every place, and a unit is stopped first" {
+  verb bootstrap
+  earlier=$HOST_ROOT/opt/book-shop-releases/x
+  files=(etc/apt/apt.conf.d/59book-shop etc/book-shop/doors.nft systemd/book-shop-old.timer nginx/conf.d/old.conf)
+  for file in "${files[@]}"; do
+    installed=$HOST_ROOT/etc/${file#etc/}
+    installed=${installed/etc\/systemd/etc\/systemd\/system}
+    mkdir -p "$earlier/${file%/*}"
+    echo old | tee "$earlier/$file" >"$installed"
+    removed+=("$installed")
+  done
+  # Docker's settings are the owner's too, whatever an earlier release had there.
+  mkdir "$earlier/etc/docker"
+  echo '{}' >"$earlier/etc/docker/daemon.json"
+  before=$(tree "$HOST_ROOT/etc")
+  : >"$LOG"
+  verb bootstrap
+  assert_success
+  for file in "${removed[@]}"; do refute [ -e "$file" ]; done
+  assert_equal "$(tree "$HOST_ROOT/etc")" "$(grep -vE "59book-shop|doors.nft|book-shop-old|conf.d/old.conf" <<<"$before")"
+  assert grep -xF "systemctl disable --now --quiet book-shop-old.timer" "$LOG"
+  refute [ -e "$HOST_ROOT/opt/book-shop-releases" ]
+}
+
+@test "bootstrap: the owner's settings of Docker stay, and Docker reads the host's once" {
+  mkdir -p "$HOST_ROOT/etc/docker"
+  echo '{"log-opts": {"max-size": "5m"}, "userland-proxy": true}' >"$HOST_ROOT/etc/docker/daemon.json"
+  for _ in first second; do verb bootstrap; done
+  assert_success
+  assert_equal "$(jq -c . "$HOST_ROOT/etc/docker/daemon.json")" \
+    '{"log-opts":{"max-size":"5m"},"userland-proxy":false,"live-restore":true}'
+  assert_equal "$(grep -c '^systemctl restart docker$' "$LOG")" 1
+}
+
+@test "bootstrap: settings of Docker that are no JSON stop it before it changes anything" {
+  mkdir -p "$HOST_ROOT/etc/docker"
+  echo '{"log-opts": ' >"$HOST_ROOT/etc/docker/daemon.json"
+  before=$(tree "$HOST_ROOT")
+  verb bootstrap
+  assert_refused 1 "invalid '$HOST_ROOT/etc/docker/daemon.json'" "correct the file, then install again: make demo"
+  assert_equal "$(tree "$HOST_ROOT")" "$before"
+}
+
 @test "bootstrap: its setting for needrestart: what serves is restarted in the hours of the unattended upgrades alone" {
   # restarts HOUR SERVICE: as needrestart reads the file, at that hour.
   restarts() {
@@ -129,7 +174,7 @@ systemctl start nginx"
 @test "bootstrap: killed here or there, the next run ends as if it had not been" {
   KILL_AT=0 verb bootstrap # never
   assert_success
-  changes=$(wc -l <"$WORLD/changes")
+  changes=$(($(wc -l <"$WORLD/changes") - 1)) # the last one removes the files of earlier releases
   # Secrets are new on each machine, so they are left out.
   without_secrets() {
     find "$HOST_ROOT" -printf '%M %P %l\n' | sort
@@ -146,9 +191,10 @@ systemctl start nginx"
     verb bootstrap
     assert_success
     assert_equal "$(without_secrets)" "$whole"
-    run tail -n 2 "$LOG"
+    run tail -n 3 "$LOG"
     assert_output "systemctl reload-or-restart nginx
-touch /var/lib/book-shop/nginx-loaded"
+touch /var/lib/book-shop/nginx-loaded
+rm -rf /opt/book-shop-releases"
   done
 }
 

@@ -10,7 +10,8 @@ start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp REPOSITORY=localhost:5000/book-shop
   errors=
-  unset ACTOR VERB KEEP LOCK_WAIT READY_LIMIT MIGRATION_LIMIT ANSWER_LIMIT
+  unset ACTOR VERB KEEP LOCK_WAIT READY_LIMIT MIGRATION_LIMIT ANSWER_LIMIT NODE_LIMIT TOKEN_LIMIT
+  export PYTHONDONTWRITEBYTECODE=1 # a verb that is refused changes nothing
   VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop BACKUPS=$HOST_ROOT/var/backups/book-shop
   copy_of host
 }
@@ -22,6 +23,7 @@ make_host() {
   # shellcheck disable=SC2046 # a list of paths without blanks
   ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl sed sha256sum sort tail tr true xargs) "$TEST_DIR/bin"
   local name
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
   for name in docker kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.
   for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep ss sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
@@ -34,8 +36,9 @@ stop_host() { rm -rf "$TEST_DIR"; }
 # lay: the host's files as the install script lays them, before bootstrap.
 lay() {
   mkdir -p "$HOST_ROOT/opt/book-shop" "$CONF"
-  cp -r "$ROOT"/scripts/host/* "$ROOT/nginx" "$HOST_ROOT/opt/book-shop"
+  cp -r "$ROOT"/scripts/host/*/ "$ROOT/nginx" "$HOST_ROOT/opt/book-shop"
   cp "$ROOT/scripts/lib/say.sh" "$HOST_ROOT/opt/book-shop/lib"
+  cp -r "$ROOT/scripts/delivery" "$HOST_ROOT/opt/book-shop/bin"
   echo 0123456789ab >"$HOST_ROOT/opt/book-shop/version"
   printf 'REPOSITORY=%s\nALLOWED_HOSTS=localhost\n' "$REPOSITORY" >"$CONF/host.env"
 }

@@ -65,7 +65,7 @@ deploys() {
 installs() {
   local number
   for ((number = 0; number < INSTALLS; number++)); do
-    "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash || return
+    "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 - || return
   done
 }
 

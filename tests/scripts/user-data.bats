@@ -7,53 +7,67 @@ setup() {
 }
 teardown() { stop_host; }
 
-@test "user-data: one plain script, the same each time, small enough for EC2" {
-  verb user-data "$REPOSITORY" localhost,127.0.0.1
+url=file:///seed/host-files.tar.gz
+sum=$(printf '0123456789abcdef%.0s' {1..4})
+
+# archived: the archive of $SHOP's files, and its SHA-256.
+archived() {
+  "$SHOP/scripts/host-archive" >"$TEST_DIR/host-files.tar.gz"
+  sha256=$(sha256sum <"$TEST_DIR/host-files.tar.gz")
+  sha256=${sha256%% *}
+}
+# install [allowed hosts]: the install script of $SHOP's files runs on the host.
+install_host() {
+  archived
+  "$SHOP/scripts/user-data" "file://$TEST_DIR/host-files.tar.gz" "$sha256" "$REPOSITORY" "${1:-localhost,127.0.0.1}" \
+    >"$TEST_DIR/script"
+  run env PATH="$TEST_DIR/bin" python3 - "$HOST_ROOT" <"$TEST_DIR/script"
+}
+# other_shop: $SHOP is a copy of the project, to be changed.
+other_shop() {
+  SHOP=$TEST_DIR/shop
+  mkdir "$SHOP"
+  cp -r "$ROOT/scripts" "$ROOT/nginx" "$SHOP"
+}
+
+@test "user-data: one script, the same each time, small enough for EC2" {
+  verb user-data "$url" "$sum" "$REPOSITORY" localhost,127.0.0.1
   assert_success
   assert_errors_whole ""
   cp "$TEST_DIR/stdout" "$TEST_DIR/first"
   cd / # from anywhere
-  verb user-data "$REPOSITORY" localhost,127.0.0.1
+  verb user-data "$url" "$sum" "$REPOSITORY" localhost,127.0.0.1
   cmp "$TEST_DIR/stdout" "$TEST_DIR/first"
-  assert_equal "$(head -n 1 "$TEST_DIR/first")" "#!/usr/bin/env bash"
-  bash -n "$TEST_DIR/first"
-  assert_log ""
+  assert_equal "$(head -n 1 "$TEST_DIR/first")" "#!/usr/bin/env python3"
+  run grep -E '^[A-Z0-9_]+ = "' "$TEST_DIR/first"
+  assert_output "URL = \"$url\"
+SHA256 = \"$sum\"
+REPOSITORY = \"$REPOSITORY\"
+ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   size=$(gzip -9 <"$TEST_DIR/first" | wc -c)
   [ "$size" -lt 16384 ] || fail "$size bytes compressed"
 }
 
-@test "user-data: run, it lays down every file but for its comments, and makes the host" {
+@test "user-data: run, it installs every file as it is, and makes the host; again, it changes nothing" {
   touch "$WORLD/cluster"
-  verb user-data "$REPOSITORY" localhost,127.0.0.1
-  run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
+  install_host
   assert_success
-  assert_line --regexp '^==> host ready \(host files [0-9a-f]{12}\)$'
-
+  assert_line --regexp "^==> host ready \(host files ${sha256:0:12}\)$"
   mkdir "$TEST_DIR/expected"
-  cp -r "$ROOT"/scripts/host/* "$ROOT/nginx" "$TEST_DIR/expected"
-  cp "$ROOT/scripts/lib/say.sh" "$TEST_DIR/expected/lib"
-  for program in "$HOST_ROOT"/opt/book-shop/bin/*; do # but not without its help
-    run "$program" -h
-    assert_success
-    assert_output --partial "Usage: ${program##*/}"
-    assert_output --partial "Runs on: the host"
-  done
-  cp -r "$HOST_ROOT/opt/book-shop" "$TEST_DIR/laid"
-  find "$TEST_DIR/expected" "$TEST_DIR/laid" -type f -exec sed -i '/^[[:blank:]]*#\( \|$\)/d' {} +
-  run diff -r "$TEST_DIR/expected" "$TEST_DIR/laid"
-  assert_output "Only in $TEST_DIR/laid: version"
-  assert_equal "$(find "$HOST_ROOT/opt/book-shop/bin" -perm 755 -type f | wc -l)" "$(find "$ROOT/scripts/host/bin" -type f | wc -l)"
-  assert_equal "$(find "$HOST_ROOT/opt/book-shop" -path '*/bin' -prune -o -type f ! -perm 644 -print)" ""
+  tar -xzf "$TEST_DIR/host-files.tar.gz" -C "$TEST_DIR/expected"
+  run diff -r "$TEST_DIR/expected" "$HOST_ROOT/opt/book-shop"
+  assert_output "Only in $HOST_ROOT/opt/book-shop: version"
+  assert_equal "$(find "$HOST_ROOT/opt/book-shop" -type d ! -perm 755 -print)" ""
   assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$REPOSITORY
 ALLOWED_HOSTS=localhost,127.0.0.1"
+  assert_equal "$(stat -c %a "$CONF")" 700
 
-  # And a second time, as the Systems Manager association does, on standard input as on the local host.
   before=$(tree "$HOST_ROOT")
   : >"$LOG"
-  run env PATH="$TEST_DIR/bin" bash -s "$HOST_ROOT" <"$TEST_DIR/stdout"
+  install_host
   assert_success
   assert_equal "$(tree "$HOST_ROOT")" "$before"
-  refute grep -q 'reload-or-restart' "$LOG"
+  refute grep -qE 'reload-or-restart|restart docker' "$LOG"
 
   # What it made can deploy.
   export VERBS=$HOST_ROOT/opt/book-shop/bin
@@ -64,84 +78,123 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(grep -c true <<<"$output")" 2
 }
 
-@test "user-data: run again, it leaves no moment in which a file is not there" {
+@test "user-data: a running host gets the files of another release, and loses those that it no longer has" {
   touch "$WORLD/cluster"
-  verb user-data "$REPOSITORY" localhost
-  run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
+  install_host
+  other_shop
+  mv "$SHOP/nginx/book-shop/too-many.html" "$SHOP/nginx/book-shop/429.html"
+  mv "$SHOP/nginx/conf.d/book-shop.conf" "$SHOP/nginx/conf.d/renamed.conf"
+  mv "$SHOP/scripts/host/etc/apt/apt.conf.d/60book-shop" "$SHOP/scripts/host/etc/apt/apt.conf.d/61book-shop"
+  rm "$SHOP/scripts/host/bin/backups" "$SHOP/scripts/delivery/references.py" "$SHOP/scripts/host/systemd/k3s.service"
+  install_host
   assert_success
-  export LAID=$TEST_DIR/laid
-  find "$HOST_ROOT/opt/book-shop" -type f >"$LAID"
-  # Looks round where install itself would: it has removed the file of before, and not yet written the new one.
-  # shellcheck disable=SC2016 # the fake itself expands it
-  logged install '
-    [[ " $* " != *" /dev/stdin "* ]] || { rm -f "${@: -1}" && while read -r file; do [ -e "$file" ] || echo "missing: $file" >>"$LOG"; done <"$LAID"; }
-    exec /usr/bin/install "$@"'
-  run env PATH="$TEST_DIR/bin" bash "$TEST_DIR/stdout" "$HOST_ROOT"
-  assert_success
-  assert grep -q '^install .*/dev/stdin' "$LOG"
-  refute grep '^missing' "$LOG"
+  for removed in etc/nginx/book-shop/too-many.html etc/nginx/conf.d/book-shop.conf etc/apt/apt.conf.d/60book-shop \
+    etc/systemd/system/k3s.service opt/book-shop/bin/backups opt/book-shop/bin/delivery/references.py; do
+    refute [ -e "$HOST_ROOT/$removed" ]
+  done
+  for added in etc/nginx/book-shop/429.html etc/nginx/conf.d/renamed.conf etc/apt/apt.conf.d/61book-shop; do
+    assert [ -e "$HOST_ROOT/$added" ]
+  done
+  assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
 }
 
-@test "user-data: without a directory it lays the host under /" {
-  verb user-data "$REPOSITORY" localhost
-  # shellcheck disable=SC2016 # as it is written there
-  assert_equal "$(grep -n '^cd ' "$TEST_DIR/stdout")" '5:cd "${1:-/}" # tests name a directory to take for /'
-  assert_equal "$(tail -n 1 "$TEST_DIR/stdout")" "exec opt/book-shop/bin/bootstrap"
+@test "user-data: a host that was installed by the code before there were archives loses its old files as well" {
+  touch "$WORLD/cluster"
+  install_host
+  # It never removed a file, under /opt/book-shop nor elsewhere.
+  for file in nginx/conf.d/old.conf etc/apt/apt.conf.d/59book-shop systemd/old.service; do
+    installed=$HOST_ROOT/etc/${file#etc/}
+    installed=${installed/etc\/systemd/etc\/systemd\/system}
+    echo old | tee "$HOST_ROOT/opt/book-shop/$file" >"$installed"
+  done
+  touch "$HOST_ROOT/opt/book-shop/lib/lay.sh" "$HOST_ROOT/opt/book-shop/bin/old-verb"
+  install_host
+  assert_success
+  assert_equal "$(find "$HOST_ROOT" -name old.conf -o -name 59book-shop -o -name old.service -o -name lay.sh -o -name old-verb)" ""
 }
 
-@test "user-data: its version is that of the files, whatever the repository and the hosts" {
-  version() { tail -n 3 "$TEST_DIR/stdout" | head -n 1; }
-  verb user-data "$REPOSITORY" localhost
-  first=$(version)
-  assert_regex "$first" '^[0-9a-f]{12}$'
-  verb user-data public.ecr.aws/abc/book-shop '*'
-  assert_equal "$(version)" "$first"
-  mkdir "$TEST_DIR/shop"
-  cp -r "$ROOT/scripts" "$ROOT/nginx" "$TEST_DIR/shop"
-  echo 'changed;' >>"$TEST_DIR/shop/nginx/book-shop/proxy.conf"
-  SHOP=$TEST_DIR/shop verb user-data "$REPOSITORY" localhost
-  refute [ "$(version)" = "$first" ]
+@test "user-data: an upgrade that was killed leaves its old files to the next one, whichever release that is" {
+  touch "$WORLD/cluster"
+  other_shop
+  echo '# old' >"$SHOP/nginx/conf.d/old.conf"
+  install_host
+  assert [ -e "$HOST_ROOT/etc/nginx/conf.d/old.conf" ]
+  rm "$SHOP/nginx/conf.d/old.conf"
+  : >"$WORLD/fails-nginx" # before NGINX's files are compared
+  fake systemctl <<<'#!/bin/bash
+exit 1'
+  install_host
+  assert_failure
+  assert [ -e "$HOST_ROOT/etc/nginx/conf.d/old.conf" ]
+  ln -sf world "$TEST_DIR/bin/systemctl"
+  echo '# another' >>"$SHOP/nginx/conf.d/book-shop.conf"
+  install_host
+  assert_success
+  refute [ -e "$HOST_ROOT/etc/nginx/conf.d/old.conf" ]
+  assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
+}
+
+@test "user-data: settings of Docker that are no JSON stop an upgrade before it changes anything" {
+  touch "$WORLD/cluster"
+  install_host
+  echo '{' >"$HOST_ROOT/etc/docker/daemon.json"
+  before=$(tree "$HOST_ROOT/etc" "$HOST_ROOT/opt/book-shop")
+  other_shop
+  echo '# changed' >>"$SHOP/nginx/conf.d/book-shop.conf"
+  install_host example.org
+  assert_failure 1
+  assert_output --partial "invalid '$HOST_ROOT/etc/docker/daemon.json'"
+  assert_equal "$(tree "$HOST_ROOT/etc" "$HOST_ROOT/opt/book-shop")" "$before"
 }
 
 @test "user-data: the words that Terraform replaces, and nothing else of that kind" {
-  verb user-data @REPOSITORY@ @ALLOWED_HOSTS@
+  verb user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
   assert_success
-  assert_equal "$(grep -nE '@[A-Z_]+@' <<<"$output" | cut -d: -f2)" 'REPOSITORY=@REPOSITORY@
-ALLOWED_HOSTS=@ALLOWED_HOSTS@'
+  assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" '@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@'
   replaced=${output//@REPOSITORY@/$REPOSITORY}
   replaced=${replaced//@ALLOWED_HOSTS@/localhost}
-  verb user-data "$REPOSITORY" localhost
+  replaced=${replaced//@URL@/$url}
+  replaced=${replaced//@SHA256@/$sum}
+  verb user-data "$url" "$sum" "$REPOSITORY" localhost
   assert_equal "$replaced" "$output"
 }
 
 @test "user-data: wrong calls" {
   verb user-data -h
   assert_success
-  assert_output --partial "Usage: scripts/user-data <repository> <allowed hosts>"
-  for arguments in "" "$REPOSITORY" "$REPOSITORY localhost more"; do
+  assert_output --partial "Usage: scripts/user-data <url> <sha256> <repository> <allowed hosts>"
+  for arguments in "" "$REPOSITORY" "$url $sum $REPOSITORY" "$url $sum $REPOSITORY localhost more"; do
     # shellcheck disable=SC2086 # a list of words
     verb user-data $arguments
     assert_failed 2 "Usage: scripts/user-data"
   done
   # What would get into a script that root runs.
   # shellcheck disable=SC2016 # nothing may expand them
-  for hostile in '' ' ' '-x' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' '@OTHER@' 'é'; do
-    verb user-data "$hostile" localhost
-    assert_failed 2 "user-data: not a repository: '$hostile'"
+  for hostile in '' ' ' '-x' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' 'a\b' '@OTHER@' 'é'; do
+    verb user-data "$url" "$sum" "$hostile" localhost
+    assert_failed 2 "user-data: invalid repository '$hostile'"
+    verb user-data "file:///$hostile\"" "$sum" "$REPOSITORY" localhost
+    assert_failed 2 "user-data: invalid URL 'file:///$hostile\"'"
+    verb user-data "$url" "$sum$hostile" "$REPOSITORY" localhost
+    [ -z "$hostile" ] || assert_failed 2 "user-data: invalid SHA-256 '$sum$hostile'"
     [[ $hostile == -x ]] && continue # dashes are part of host names
-    verb user-data "$REPOSITORY" "$hostile"
-    assert_failed 2 "user-data: not a list of host names: '$hostile'"
+    verb user-data "$url" "$sum" "$REPOSITORY" "$hostile"
+    assert_failed 2 "user-data: invalid host names '$hostile'"
   done
   for hosts in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'; do
-    verb user-data "$REPOSITORY" "$hosts"
-    assert_failed 2 "not a list of host names: '$hosts'. A domain and all below it is written .example.org"
+    verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
+    assert_failed 2 "invalid host names '$hosts': expected names with commas between, as in .example.org"
   done
   for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
-    verb user-data "$REPOSITORY" "$hosts"
+    verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
     assert_success
   done
   for wrong in 'UPPER/x' '/x' '@REPOSITORY@x'; do
-    verb user-data "$wrong" localhost
-    assert_failed 2 "not a repository"
+    verb user-data "$url" "$sum" "$wrong" localhost
+    assert_failed 2 "invalid repository"
+  done
+  for wrong in 'ftp://example.org/x' 'example.org/x' '/x' '@URL@x'; do
+    verb user-data "$wrong" "$sum" "$REPOSITORY" localhost
+    assert_failed 2 "invalid URL '$wrong'"
   done
 }

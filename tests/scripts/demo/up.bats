@@ -15,7 +15,7 @@ setup() {
   echo 'listen on REGISTRY_PORT' >scripts/demo/host/vendor-data
   # shellcheck disable=SC2016 # the fake itself expands it
   host_does 'case "$*" in
-  "-i test-host bash") cat >"$ENGINE/ran"; [ ! -f "$ENGINE/script-fails" ] || { echo "apt is locked" >&2; exit 100; } ;;
+  "-i test-host python3 -") cat >"$ENGINE/ran"; [ ! -f "$ENGINE/script-fails" ] || { echo "apt is locked" >&2; exit 100; } ;;
   *cloud-init-output.log) echo "E: no such package" ;;
   "test-host sh -c"*) [ ! -f "$ENGINE/cloud-init-fails" ] ;;
 esac'
@@ -23,7 +23,7 @@ esac'
 }
 teardown() { stop_shop; }
 
-script_is() { fake_in_shop scripts/user-data "echo '$1'"; } # what the install script is
+script_is() { fake_in_shop scripts/demo/user-data "echo '$1'"; } # what the install script is
 # Each group of calls is one step of up; the two inspections of ports and label are those of a host that is there.
 checked='scripts/demo/check-port HTTP_PORT 80 test-host
 scripts/demo/check-port DEV_PORT 8080 test-host
@@ -31,7 +31,6 @@ scripts/demo/check-port REGISTRY_PORT 5000 test-registry
 docker container inspect test-host'
 inspected='docker inspect -f {{index .Config.Labels "kubernetes"}} test-host
 docker inspect -f {{range .HostConfig.PortBindings}}{{(index . 0).HostPort}} {{end}} test-host'
-rendered() { echo "scripts/user-data $REPOSITORY localhost,127.0.0.1"; }
 saved='sysctl kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes vm.overcommit_memory'
 waited='docker exec test-host sh -c until [ -f /run/cloud-init/result.json ]; do sleep 0.5; done; cloud-init status >/dev/null'
 network='docker network inspect test
@@ -53,7 +52,7 @@ docker run -d --name test-host --hostname test-host --label kubernetes=$1 --netw
 }
 up_already="$checked
 $inspected
-$(REPOSITORY=localhost:1/book-shop rendered)
+scripts/demo/user-data
 docker network inspect test
 docker network inspect -f {{(index .IPAM.Config 0).Subnet}} test
 scripts/demo/kubernetes-build
@@ -68,7 +67,7 @@ files() { (cd "$seed" && sha256sum -- *); }
   assert_output ""
   assert_errors_whole $'==> registry on localhost:5000\n==> machine in a container\n==> cloud-init'
   assert_log "$checked
-$(rendered)
+scripts/demo/user-data
 $saved
 $network
 curl -fsSL -m 10 -o /dev/null -I https://github.com/k3s-io/k3s/releases
@@ -185,7 +184,7 @@ docker start test-host test-registry"
   assert_success
   assert_errors "==> the install script has changed"
   assert_log "$up_already
-docker exec -i test-host bash"
+docker exec -i test-host python3 -"
   assert_equal "$(cat "$ENGINE/ran")" "second script"
   : >"$LOG"
   verb demo/up
@@ -253,7 +252,7 @@ docker exec -i test-host bash"
 }
 
 @test "up: an install script that can't be rendered touches nothing" {
-  fake_in_shop scripts/user-data 'echo "not a repository" >&2; exit 2'
+  fake_in_shop scripts/demo/user-data 'echo "not a repository" >&2; exit 2'
   verb demo/up
   assert_failure 2
   assert_equal "$(grep -vE '^scripts/|^docker container inspect' "$LOG" || true)" ""

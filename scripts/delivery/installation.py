@@ -1,0 +1,74 @@
+"""How a release of the host's files replaces the one before it, and what of the owner's stays."""
+
+import ctypes
+import json
+import os
+from pathlib import Path
+
+from delivery.cli import CommandError
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
+
+
+class InvalidDockerSettings(CommandError):
+    """The owner's daemon.json is not a JSON object: Docker would not start with it either."""
+
+
+def install(release, repository, allowed_hosts):
+    """Makes the unpacked files in `release` those of /opt/book-shop and becomes `bootstrap`.
+
+    `release` is a directory in book-shop-releases, next to book-shop. The two are exchanged in one
+    step: a program that starts meanwhile finds all files of one of them. The previous files are in
+    `release` then, where bootstrap looks up what it has to remove.
+
+    Raises InvalidDockerSettings before anything is changed.
+    """
+    home = release.parents[1] / "book-shop"
+    root = release.parents[2]
+    docker_settings(release, root)
+    configuration = root / "etc/book-shop"
+    configuration.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write(configuration / "host.env", f"REPOSITORY={repository}\nALLOWED_HOSTS={allowed_hosts}\n")
+    if home.exists():
+        exchange(release, home)
+    else:
+        release.rename(home)
+    os.execv(home / "bin/bootstrap", ["bootstrap"])
+
+
+def exchange(one, other):
+    """Exchanges the names of two directories of one file system, as one step. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def write(path, text):
+    """Replaces the file by one with this text, as one step. Everyone may read it."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.chmod(0o644)
+    new.replace(path)
+
+
+def docker_settings(home, root):
+    """The text of /etc/docker/daemon.json under `root`: the owner's settings with those of the host's files in `home`.
+
+    The owner's own text where it has all of them. Raises InvalidDockerSettings.
+    """
+    own = json.loads((home / "etc/docker/daemon.json").read_text(encoding="utf-8"))
+    path = Path(root) / "etc/docker/daemon.json"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        settings = json.loads(text) if text.strip() else {}
+        if not isinstance(settings, dict):
+            raise ValueError("it is not an object")
+    except ValueError as error:
+        raise InvalidDockerSettings(
+            f"invalid '{path}'",
+            f"{error}. Nothing was changed",
+            "correct the file, then install again: make demo, or on AWS: scripts/infra apply",
+        ) from error
+    merged = settings | own
+    return text if merged == settings else json.dumps(merged, indent=2) + "\n"

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Makes this machine the book shop's host: fetches the archive of the host's files, verifies it and installs it.
+
+Printed by scripts/user-data, which replaces the words between @. Safe to run again. Nothing is
+changed before the archive has the expected SHA-256.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+URL = "@URL@"
+SHA256 = "@SHA256@"
+REPOSITORY = "@REPOSITORY@"
+ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
+METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
+# The first boot can be earlier than the network and the credentials of the host's role.
+RETRY = ("retry = 10", "retry-delay = 3", "retry-max-time = 60", "retry-all-errors")
+
+
+def curl(url, *options):
+    """The answer of `url`, as bytes. Credentials are on stdin: every user of a host can read an argument list."""
+    lines = (f'url = "{url}"', "fail", "silent", "show-error", "max-time = 120", *RETRY, *options)
+    command = ("curl", "--disable", "--config", "-")
+    done = subprocess.run(command, input="\n".join(lines).encode(), stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(
+            f"install: '{url}' cannot be fetched: curl failed with status {done.returncode}. Nothing was changed.\n"
+            "Run the install script again with: scripts/infra apply, or for the local host: make demo"
+        )
+    return done.stdout
+
+
+def host_role():
+    """curl's options for a request to S3 by the role of this EC2 instance (IMDSv2)."""
+    lifetime = 'header = "X-aws-ec2-metadata-token-ttl-seconds: 300"'
+    token = curl(f"{METADATA}/api/token", "request = PUT", lifetime).decode()
+
+    def metadata(name):
+        return curl(f"{METADATA}/meta-data/{name}", f'header = "X-aws-ec2-metadata-token: {token}"').decode()
+
+    role = metadata("iam/security-credentials/").split()[0]
+    keys = json.loads(metadata(f"iam/security-credentials/{role}"))
+    return (
+        f'aws-sigv4 = "aws:amz:{metadata("placement/region")}:s3"',
+        f'user = "{keys["AccessKeyId"]}:{keys["SecretAccessKey"]}"',
+        f'header = "X-Amz-Security-Token: {keys["Token"]}"',
+        f'header = "X-Amz-Content-Sha256: {hashlib.sha256().hexdigest()}"',  # of no body; curl before 8 sends none
+    )
+
+
+def install(root):
+    """Unpacks the archive next to /opt/book-shop under `root` and becomes its program `install`."""
+    os.umask(0o022)
+    releases = root / "opt/book-shop-releases"
+    with tempfile.TemporaryDirectory() as work:
+        archive = Path(work) / "archive"
+        curl(URL, f'output = "{archive}"', *(() if URL.startswith("file:") else host_role()))
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if found != SHA256:
+            sys.exit(
+                f"install: '{URL}' has the SHA-256 '{found}', expected '{SHA256}'. Nothing was changed.\n"
+                "Write the archive again with: scripts/infra apply, or for the local host: make demo"
+            )
+        releases.mkdir(parents=True, exist_ok=True)
+        release = Path(tempfile.mkdtemp(dir=releases))
+        release.chmod(0o755)
+        # With the times of now: Python takes a compiled module for current by its source's time and size.
+        command = ("tar", "--extract", "--gzip", "--touch", "--no-same-owner", "--directory", release)
+        subprocess.run((*command, "--file", archive), check=True)
+    (release / "version").write_text(SHA256[:12] + "\n")
+    sys.stdout.flush()
+    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS])
+
+
+if __name__ == "__main__":
+    install(Path(sys.argv[1] if len(sys.argv) > 1 else "/"))  # tests name another directory

@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+load ../../lib/shop.bash
+setup() {
+  start_shop
+  real demo/user-data host-archive user-data
+  cp -r "$ROOT/scripts/host" "$ROOT/scripts/delivery" "$SHOP/scripts"
+  cp -r "$ROOT/nginx" "$SHOP"
+  tools cp gzip mv sha256sum tar
+  seed=$XDG_CACHE_HOME/book-shop/demo/test
+}
+teardown() { stop_shop; }
+
+value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
+
+@test "user-data: the install script, and in the seed the archive that it names" {
+  verb demo/user-data
+  assert_success
+  assert_errors_whole ""
+  assert_log ""
+  assert_equal "$(value URL)" "file:///var/lib/cloud/seed/nocloud/host-files.tar.gz"
+  assert_equal "$(value REPOSITORY) $(value ALLOWED_HOSTS)" "$REPOSITORY localhost,127.0.0.1"
+  assert_equal "$(ls "$seed")" host-files.tar.gz
+  assert_equal "$(sha256sum <"$seed/host-files.tar.gz")" "$(value SHA256)  -"
+  first=$(value SHA256)
+  verb demo/user-data
+  assert_equal "$(value SHA256)" "$first"
+  echo changed >>"$SHOP/nginx/book-shop/proxy.conf"
+  verb demo/user-data example.org
+  refute [ "$(value SHA256)" = "$first" ]
+  assert_equal "$(sha256sum <"$seed/host-files.tar.gz")" "$(value SHA256)  -"
+  assert_equal "$(value ALLOWED_HOSTS)" example.org
+}
+
+@test "user-data: an install script that can't be rendered leaves the archive of the running host" {
+  verb demo/user-data
+  before=$(sha256sum "$seed/host-files.tar.gz")
+  echo changed >>"$SHOP/nginx/book-shop/proxy.conf"
+  verb demo/user-data 'a b'
+  assert_failed 2 "invalid host names 'a b'"
+  assert_equal "$(sha256sum "$seed/host-files.tar.gz")" "$before"
+}
+
+@test "user-data: -h and wrong calls" {
+  assert_wrong_calls demo/user-data "one two"
+  for name in DEMO REPOSITORY; do
+    declare -x "$name="
+    verb demo/user-data
+    assert_failed 1 "$name: call it by make"
+    declare -x "$name=x"
+  done
+}
