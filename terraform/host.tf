@@ -3,8 +3,10 @@ data "aws_ssm_parameter" "ubuntu" {
 }
 
 locals {
-  # scripts/user-data @REPOSITORY@ @ALLOWED_HOSTS@, written by scripts/infra: the one text that every host is installed by.
-  install_script = replace(replace(file("${path.module}/.build/user-data"),
+  # scripts/user-data with words for what only Terraform knows, written by scripts/infra: the script that installs every host.
+  install_script = replace(replace(replace(replace(file("${path.module}/.build/user-data"),
+    "@URL@", "https://${aws_s3_bucket.install.bucket_regional_domain_name}/${aws_s3_object.host_files.key}"),
+    "@SHA256@", local.archive_sha256),
     "@REPOSITORY@", aws_ecrpublic_repository.shop.repository_uri),
   "@ALLOWED_HOSTS@", var.allowed_hosts)
   user_data       = base64gzip(local.install_script)
@@ -43,6 +45,7 @@ resource "aws_instance" "host" {
     aws_route_table_association.public,
     aws_vpc_security_group_egress_rule.web,
     aws_iam_role_policy_attachment.host,
+    aws_iam_role_policy.host,
   ]
 
   lifecycle {
@@ -69,10 +72,23 @@ resource "aws_iam_role" "host" {
   })
 }
 
-# Nothing but Systems Manager: the repository is public, so pulls need no right.
+# Systems Manager and the archive of the host's files, nothing else: the image repository is public, so pulls need no right.
 resource "aws_iam_role_policy_attachment" "host" {
   role       = aws_iam_role.host.name
   policy_arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+}
+
+resource "aws_iam_role_policy" "host" {
+  name = "install"
+  role = aws_iam_role.host.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = "${aws_s3_bucket.install.arn}/*"
+    }]
+  })
 }
 
 resource "aws_iam_instance_profile" "host" {

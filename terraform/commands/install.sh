@@ -10,5 +10,5 @@ run_install() {
   script=$(mktemp)
   trap 'rm -f "$script"' EXIT
   printf %s "$1" | base64 -d | gunzip >"$script"
-  flock /run/lock/book-shop-install bash "$script"
+  flock -w 900 -E 75 /run/lock/book-shop-install python3 "$script"
 }

@@ -1,20 +1,40 @@
 #!/bin/sh
-# Usage: none; the text of the Systems Manager documents in deploy.tf.
-# Runs one verb of the host; its output and exit status become the command's. SSM_* are the document's parameters.
+# Usage: none; the text of the Systems Manager documents in deploy.tf, which puts the assignment of `forms`
+# in front: a line for each verb of scripts/delivery/verbs.json, with the form of its arguments.
+# Runs one verb of the host; its output and exit status become the command's. SSM_* are the document's
+# parameters.
 # Runs on: the host
 set -eu
-: "${SSM_Verb:?the Systems Manager agent hands over no parameters: it must be 3.3.2746.0 or newer}"
-bin=/opt/book-shop/bin
+: "${SSM_Verb:?the Systems Manager agent passes no parameters: it must be 3.3.2746.0 or newer}"
 export ACTOR="${SSM_Actor:-unknown}"
 
-# Systems Manager passes on 24,000 characters of stdout but only 8,000 of stderr, the first ones; why a deploy failed comes last.
-case $SSM_Verb in
-  deploy-dev | deploy-prod | rollback-dev | rollback-prod) exec "$bin/$SSM_Verb" "${SSM_Image:-}" 2>&1 ;;
-  plan-dev | plan-prod) exec "$bin/plan" "${SSM_Verb#plan-}" "${SSM_Image:-}" ;;
-  history-dev | history-prod | logs-dev | logs-prod) exec "$bin/${SSM_Verb%-*}" "${SSM_Verb#*-}" "${SSM_Lines:-100}" ;;
-  backup | backups) exec "$bin/$SSM_Verb" ;;
-  backup-dev | backup-prod) exec "$bin/backup" "${SSM_Verb#backup-}" ;;
-  restore-dev | restore-prod) exec "$bin/restore" "${SSM_Verb#restore-}" "${SSM_Dump:-latest}" 2>&1 ;;
-  status) exec "$bin/status" --json ;;
-  *) echo "no such verb: '$SSM_Verb'" >&2 && exit 2 ;;
+case $SSM_Verb in *-dev | *-prod)
+  echo "$SSM_Verb: this checkout is older than the host, which has no verb '$SSM_Verb' any more. Update it: git pull" >&2
+  exit 1
+  ;;
 esac
+
+known='' merge_output=''
+while read -r verb form; do
+  [ "$verb" = "$SSM_Verb" ] || continue
+  known=yes
+  for word in $form; do
+    case $word in
+      environment) value=${SSM_Environment:-} ;;
+      image) value=${SSM_Image:-} ;;
+      lines) value=${SSM_Lines:-100} ;;
+      dump) value=${SSM_Dump:-latest} ;;
+      merge_output) merge_output=yes value='' ;;
+      --*) value=$word ;;
+    esac
+    [ -z "$value" ] || set -- "$@" "$value"
+  done
+done <<END
+${forms:-}
+END
+[ -n "$known" ] || { echo "no such verb: '$SSM_Verb'" >&2 && exit 2; }
+
+# Systems Manager passes on 24,000 characters of stdout but only 8,000 of stderr, the first ones; why a
+# deploy failed comes last.
+[ -z "$merge_output" ] || exec 2>&1
+exec "/opt/book-shop/bin/$SSM_Verb" "$@"

@@ -1,9 +1,18 @@
 # The rules of the brief and the limits of each right. Every provider call is mocked: no network, no keys; `apply` makes nothing.
-# The install script has to be there: scripts/user-data @REPOSITORY@ @ALLOWED_HOSTS@ >terraform/.build/user-data
+# Install script and archive have to be there, as scripts/infra writes them: .build/user-data, .build/host-files.tar.gz
 
 mock_provider "aws" {
   mock_data "aws_ssm_parameter" {
     defaults = { insecure_value = "ami-0123456789abcdef0" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      arn                         = "arn:aws:s3:::book-shop-install-123456789012"
+      bucket_regional_domain_name = "book-shop-install-123456789012.s3.eu-central-1.amazonaws.com"
+    }
   }
   mock_resource "aws_vpc" {
     defaults = { id = "vpc-0123456789abcdef0" }
@@ -112,7 +121,11 @@ run "host" {
   }
   assert {
     condition     = aws_iam_role_policy_attachment.host.policy_arn == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    error_message = "That role may use Systems Manager and nothing else."
+    error_message = "That role may use Systems Manager."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.host.policy).Statement == [{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::book-shop-install-123456789012/*" }] && aws_iam_role_policy.host.role == aws_iam_role.host.id
+    error_message = "It may read the objects of the install bucket, and nothing else."
   }
   assert {
     condition     = jsondecode(aws_iam_role.host.assume_role_policy).Statement == [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
@@ -131,8 +144,36 @@ run "host" {
     error_message = "The instance boots the install script, within EC2's limit."
   }
   assert {
-    condition     = local.install_script == replace(replace(file(".build/user-data"), "@REPOSITORY@", "public.ecr.aws/a1b2c3d4/book-shop"), "@ALLOWED_HOSTS@", "*") && !strcontains(local.install_script, "@REPOSITORY@")
-    error_message = "The install script names the repository and the allowed hosts."
+    condition = [for line in split("\n", local.install_script) : line if can(regex("^[A-Z0-9_]+ = \"", line))] == [
+      "URL = \"https://book-shop-install-123456789012.s3.eu-central-1.amazonaws.com/host-files-${filesha256(".build/host-files.tar.gz")}.tar.gz\"",
+      "SHA256 = \"${filesha256(".build/host-files.tar.gz")}\"",
+      "REPOSITORY = \"public.ecr.aws/a1b2c3d4/book-shop\"",
+      "ALLOWED_HOSTS = \"*\"",
+    ]
+    error_message = "The install script names the archive and its SHA-256, the repository and the allowed hosts."
+  }
+}
+
+run "install" {
+  assert {
+    condition     = aws_s3_bucket.install.bucket == "book-shop-install-123456789012" && aws_s3_bucket.install.force_destroy
+    error_message = "A bucket of this account, which `destroy` deletes with its objects."
+  }
+  assert {
+    condition     = alltrue([for closed in ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"] : aws_s3_bucket_public_access_block.install[closed]]) && aws_s3_bucket_public_access_block.install.bucket == aws_s3_bucket.install.id
+    error_message = "It is closed to the public."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_server_side_encryption_configuration.install.rule : rule.apply_server_side_encryption_by_default[0].sse_algorithm] == ["AES256"] && aws_s3_bucket_versioning.install.versioning_configuration[0].status == "Enabled"
+    error_message = "It is encrypted and versioned."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.install.rule : "${rule.status} ${rule.noncurrent_version_expiration[0].noncurrent_days}"] == ["Enabled 30"]
+    error_message = "Old versions are kept for 30 days."
+  }
+  assert {
+    condition     = aws_s3_object.host_files.key == "host-files-${filesha256(".build/host-files.tar.gz")}.tar.gz" && filesha256(aws_s3_object.host_files.source) == filesha256(".build/host-files.tar.gz")
+    error_message = "The object is the archive, under a name with its SHA-256."
   }
 }
 
@@ -218,8 +259,28 @@ run "github_branches_and_ids" {
 
 run "deploy" {
   assert {
-    condition     = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", jsondecode(document.content).parameters.Verb.allowedValues)}" } == { data = "book-shop-data 2.2 backup backup-dev backup-prod backups restore-dev restore-prod", dev = "book-shop-dev 2.2 plan-dev deploy-dev rollback-dev history-dev logs-dev status", prod = "book-shop-prod 2.2 plan-prod deploy-prod rollback-prod history-prod logs-prod status" }
+    condition = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if !can(regex("-(dev|prod)$", verb))]))}" } == {
+      data = "book-shop-data 2.2 backup backups restore"
+      dev  = "book-shop-dev 2.2 deploy history logs plan rollback status"
+      prod = "book-shop-prod 2.2 deploy history logs plan rollback status"
+    }
     error_message = "A document for each environment and one for the data, with their own verbs only."
+  }
+  assert {
+    condition = { for name, document in aws_ssm_document.verbs : name => join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if can(regex("-(dev|prod)$", verb))])) } == {
+      data = "backup-dev backup-prod restore-dev restore-prod"
+      dev  = "deploy-dev history-dev logs-dev plan-dev rollback-dev"
+      prod = "deploy-prod history-prod logs-prod plan-prod rollback-prod"
+    }
+    error_message = "An old checkout's verbs reach the host, which says what to do."
+  }
+  assert {
+    condition = { for name, document in aws_ssm_document.verbs : name => "${join(",", jsondecode(document.content).parameters.Environment.allowedValues)} ${jsondecode(document.content).parameters.Environment.default}" } == {
+      data = "dev,prod, "
+      dev  = "dev dev"
+      prod = "prod prod"
+    }
+    error_message = "A document acts on its own environment only; that of the data on either or both."
   }
   assert {
     condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : parameter.type == "String" && try(parameter.interpolationType, "") == "ENV_VAR"]]))
@@ -234,12 +295,12 @@ run "deploy" {
     error_message = "No parameter is pasted into a command."
   }
   assert {
-    condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == [trimspace(file("commands/verb.sh"))]
+    condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == ["forms='${local.verb_forms}'\n${trimspace(file("commands/verb.sh"))}"]
     error_message = "The documents run commands/verb.sh."
   }
   assert {
     condition     = [for step in jsondecode(aws_ssm_document.install.content).mainSteps : join("\n", step.inputs.runCommand)] == ["${trimspace(file("commands/install.sh"))}\nrun_install '${aws_instance.host.user_data_base64}'"]
-    error_message = "A living host is given the same install script as a new one."
+    error_message = "A running host gets the same install script as a new one."
   }
   assert {
     condition     = aws_ssm_association.install.name == aws_ssm_document.install.name && aws_ssm_association.install.document_version == "7" && [for t in aws_ssm_association.install.targets : "${t.key} ${join(" ", t.values)}"] == ["InstanceIds i-0123456789abcdef0"]

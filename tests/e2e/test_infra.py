@@ -2,8 +2,11 @@
 
 import base64
 import gzip
+import hashlib
+import io
 import json
 import re
+import tarfile
 
 import fake_aws
 import infra
@@ -11,6 +14,7 @@ import plan
 import pytest
 
 BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
+INSTALL_BUCKET = f"book-shop-install-{fake_aws.ACCOUNT}"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 GOOD = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
 WEB = ["tcp 80-80 from 0.0.0.0/0", "tcp 8080-8080 from 0.0.0.0/0"]
@@ -149,6 +153,7 @@ def test_the_first_boot_waits_for_the_way_out(planned):
         "aws_route_table_association.public",
         "aws_vpc_security_group_egress_rule.web",
         "aws_iam_role_policy_attachment.host",
+        "aws_iam_role_policy.host",
     }
 
 
@@ -175,7 +180,7 @@ def test_the_documents_take_a_digest_and_refuse_hostile_values(planned):
     assert len(set(HOSTILE)) >= 50
     for document in documents.values():
         patterns = {name: parameter.get("allowedPattern") for name, parameter in document["parameters"].items()}
-        assert set(patterns) == {"Verb", "Image", "Actor", "Dump", "Lines"}
+        assert set(patterns) == {"Verb", "Environment", "Image", "Actor", "Dump", "Lines"}
         assert all(re.fullmatch(patterns["Image"], good) for good in (GOOD, "localhost:5000/book-shop@" + DIGEST))
         assert [value for value in HOSTILE if value and re.fullmatch(patterns["Image"], value)] == []
         assert all(re.fullmatch(patterns["Actor"], good) for good in ("me", "dependabot[bot]", "a.b@c-d_e"))
@@ -237,12 +242,36 @@ def test_the_host_is_as_the_brief_says(cloud, shop, applied):
     assert [policy["PolicyName"] for policy in policies] == ["AmazonSSMManagedInstanceCore"]
 
 
-def test_the_host_boots_what_user_data_prints_byte_for_byte(cloud, shop, applied):
+def test_the_host_boots_the_install_script_of_the_archive_in_the_bucket(cloud, shop, applied):
     attribute = cloud.client("ec2").describe_instance_attribute(InstanceId=applied["instance_id"], Attribute="userData")
     packed = base64.b64decode(attribute["UserData"]["Value"])
-    printed, _ = shop.run("scripts/user-data", applied["repository"], "*")
-    assert gzip.decompress(packed).decode() == printed
     assert len(packed) == applied["user_data_bytes"] <= 16384
+    assert gzip.decompress(packed).decode() == install_script(shop, applied)
+
+
+def install_script(shop, applied):
+    """The install script of the archive of these files, and of the bucket where it must be."""
+    archive = (shop.directory / "terraform/.build/host-files.tar.gz").read_bytes()
+    sha256 = hashlib.sha256(archive).hexdigest()
+    url = f"https://{INSTALL_BUCKET}.s3.{fake_aws.REGION}.amazonaws.com/host-files-{sha256}.tar.gz"
+    return shop.run("scripts/user-data", url, sha256, applied["repository"], "*")[0]
+
+
+def test_the_archive_is_in_a_closed_bucket_and_the_host_may_read_it(cloud, shop, applied):
+    s3 = cloud.client("s3")
+    (archive,) = s3.list_objects_v2(Bucket=INSTALL_BUCKET)["Contents"]
+    content = s3.get_object(Bucket=INSTALL_BUCKET, Key=archive["Key"])["Body"].read()
+    assert archive["Key"] == f"host-files-{hashlib.sha256(content).hexdigest()}.tar.gz"
+    with tarfile.open(fileobj=io.BytesIO(content)) as files:
+        assert files.extractfile("./bin/bootstrap").read() == (shop.directory / "scripts/host/bin/bootstrap").read_bytes()
+    blocked = s3.get_public_access_block(Bucket=INSTALL_BUCKET)["PublicAccessBlockConfiguration"]
+    assert list(blocked.values()) == [True] * 4
+    assert s3.get_bucket_versioning(Bucket=INSTALL_BUCKET)["Status"] == "Enabled"
+    (encrypted,) = s3.get_bucket_encryption(Bucket=INSTALL_BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encrypted["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    policy = cloud.client("iam").get_role_policy(RoleName="book-shop-host", PolicyName="install")["PolicyDocument"]
+    (allowed,) = policy["Statement"]
+    assert (allowed["Action"], allowed["Resource"]) == ("s3:GetObject", f"arn:aws:s3:::{INSTALL_BUCKET}/*")
 
 
 def test_the_repository_is_public_and_the_outputs_name_it(cloud, applied):
@@ -261,11 +290,15 @@ def test_a_second_plan_finds_no_drift_even_when_canonical_publishes(cloud, shop,
     assert "No changes. Your infrastructure matches the configuration." in printed
 
 
-def test_a_changed_install_script_is_run_by_the_association_and_touches_nothing_else(cloud, shop, applied):
+def test_a_changed_file_of_the_host_is_installed_by_the_association_and_touches_nothing_else(cloud, shop, applied):
     with (shop.directory / "scripts/lib/say.sh").open("a") as file:
         file.write("changed() { :; }\n")
     shop.write_install_script()
-    assert changed_by(shop) == {"aws_ssm_association.install": ["update"], "aws_ssm_document.install": ["update"]}
+    assert changed_by(shop) == {
+        "aws_s3_object.host_files": ["create", "delete"],
+        "aws_ssm_association.install": ["update"],
+        "aws_ssm_document.install": ["update"],
+    }
     (association,) = cloud.associations.values()
     before = association["DocumentVersion"]
     assert outputs(shop.infra("apply", "-y")[0])["instance_id"] == applied["instance_id"]
@@ -276,8 +309,9 @@ def test_a_changed_install_script_is_run_by_the_association_and_touches_nothing_
     )
     command = json.loads(document["Content"])["mainSteps"][0]["inputs"]["runCommand"][-1]
     script = gzip.decompress(base64.b64decode(command.removeprefix("run_install '").removesuffix("'"))).decode()
-    assert script == shop.run("scripts/user-data", applied["repository"], "*")[0]
-    assert "changed() { :; }" in script
+    assert script == install_script(shop, applied)
+    (archive,) = cloud.client("s3").list_objects_v2(Bucket=INSTALL_BUCKET)["Contents"]
+    assert archive["Key"] in script
 
 
 def test_a_lock_that_somebody_holds_is_respected(cloud, shop, applied):
@@ -306,6 +340,7 @@ def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
     assert set(states) <= {"terminated"}
     assert ec2.describe_vpcs(Filters=mine)["Vpcs"] == []
     assert cloud.client("iam").list_roles()["Roles"] == []
+    assert [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]] == [BUCKET]
     assert (
         cloud.client("ssm").list_documents(Filters=[{"Key": "Owner", "Values": ["Self"]}])["DocumentIdentifiers"] == []
     )

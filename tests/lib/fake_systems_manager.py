@@ -1,9 +1,8 @@
 """A fake of Systems Manager, and of EC2's DescribeInstances, on a loopback port; its one instance runs commands here.
 
-A command is what terraform/ makes of it: the parameters must match the patterns in deploy.tf, and reach the text of
-commands/verb.sh as environment variables. `host` is the directory that stands for the instance's root. As in AWS, a
-command is unknown at first, says nothing before its end, and no more than 24,000 and 8,000 characters then.
-AWS_ENDPOINT_URL points boto3 at it.
+A command is what terraform/ makes of it: the parameters must match the document, and reach its script as environment
+variables. `host` is the directory that stands for the instance's root. As in AWS, a command is unknown at first, has
+no output before its end, and at most 24,000 and 8,000 characters then. AWS_ENDPOINT_URL points boto3 at it.
 """
 
 import os
@@ -12,9 +11,9 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import infra
 from fake_api import Api, Refused
 
-TERRAFORM = Path(__file__).parents[2] / "terraform"
 INSTANCE = "i-0123456789abcdef0"
 INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item>
 <instancesSet><item><instanceId>{INSTANCE}</instanceId><instanceState><code>16</code><name>running</name></instanceState>
@@ -26,12 +25,7 @@ class SystemsManager(Api):
     def __init__(self, host, name="book-shop"):
         super().__init__()
         self.host, self.name, self.commands = Path(host), name, {}
-        text = (TERRAFORM / "deploy.tf").read_text()
-        self.verbs = {
-            at: re.findall('"([a-z-]+)"', words) for at, words in re.findall(r"(data|dev|prod) += \[(.*)\]", text)
-        }
-        found = re.findall(r'(\w+) = {\s+description[^}]*?default +=\s+"(.*)"\s+allowedPattern = "(.*)"\n', text)
-        self.parameters = {key: (default, pattern.replace("\\\\", "\\")) for key, default, pattern in found}
+        self.documents = infra.documents()
 
     def answer(self, operation, body):
         if operation:
@@ -46,17 +40,19 @@ class SystemsManager(Api):
         if InstanceIds != [INSTANCE]:
             raise Refused("InvalidInstanceId")
         name, _, environment = DocumentName.rpartition("-")
-        if name != self.name or environment not in self.verbs:
+        if name != self.name or environment not in self.documents:
             raise Refused("InvalidDocument")
+        document = self.documents[environment]
         given = {key: values[0] for key, values in Parameters.items()}
-        if given.pop("Verb", None) not in self.verbs[environment] or not given.keys() <= self.parameters.keys():
+        if not given.keys() <= document["parameters"].keys():
             raise Refused("InvalidParameters")
-        given = {key: given.get(key, default) for key, (default, _) in self.parameters.items()}
-        if not all(re.fullmatch(self.parameters[key][1].strip("^$"), value) for key, value in given.items()):
-            raise Refused("InvalidParameters")
-        variables = {f"SSM_{key}": value for key, value in {**given, "Verb": Parameters["Verb"][0]}.items()}
-        script = (TERRAFORM / "commands/verb.sh").read_text().replace("bin=/opt", f"bin={self.host}/opt")
-        environ = {"PATH": os.environ["PATH"], **variables}
+        for key, parameter in document["parameters"].items():
+            given.setdefault(key, parameter.get("default"))
+            allowed = parameter.get("allowedValues", [given[key]])
+            if given[key] not in allowed or not re.fullmatch(parameter.get("allowedPattern", "(?s).*"), given[key]):
+                raise Refused("InvalidParameters")
+        environ = {"PATH": os.environ["PATH"]} | {f"SSM_{key}": value for key, value in given.items()}
+        script = infra.commands_of(document).replace("/opt/book-shop", f"{self.host}/opt/book-shop")
         streams = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         command = str(uuid.uuid4())
         self.commands[command] = [False, subprocess.Popen(["sh", "-c", script], env=environ, text=True, **streams)]

@@ -1,15 +1,38 @@
 """A copy of what scripts/infra works on: a test runs the real script and leaves nothing behind in the work tree."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ("GITHUB_REPOSITORY", "TF_VAR_github_repository")  # for scripts/infra, for Terraform by itself
+
+
+def documents():
+    """{"dev": content} of the Systems Manager documents that run the host's verbs, from terraform/verbs.tf."""
+    with tempfile.TemporaryDirectory() as directory:  # a root without provider and state
+        root = Path(directory) / "terraform"
+        root.mkdir()
+        for name in ("verbs.tf", "commands"):
+            (root / name).symlink_to(ROOT / "terraform" / name)
+        (root.parent / "scripts").symlink_to(ROOT / "scripts")
+        command = ["terraform", f"-chdir={root}", "console"]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        text = "jsonencode(local.contents)\n"
+        done = subprocess.run(command, input=text, env=clean, check=True, capture_output=True, text=True)
+    return json.loads(json.loads(done.stdout))
+
+
+def commands_of(content):
+    """The shell script that a document runs."""
+    (step,) = content["mainSteps"]
+    return "\n".join(step["inputs"]["runCommand"])
 
 
 class Infra:
@@ -62,6 +85,9 @@ class Infra:
                 provider.terminate()
 
     def write_install_script(self):
-        text, _ = self.run("scripts/user-data", "@REPOSITORY@", "@ALLOWED_HOSTS@")
-        (self.directory / "terraform/.build").mkdir(exist_ok=True)
-        (self.directory / "terraform/.build/user-data").write_text(text)
+        """What scripts/infra writes for Terraform."""
+        build = self.directory / "terraform/.build"
+        build.mkdir(exist_ok=True)
+        words = ("@URL@", "@SHA256@", "@REPOSITORY@", "@ALLOWED_HOSTS@")
+        (build / "user-data").write_text(self.run("scripts/user-data", *words)[0])
+        self.run("sh", "-c", "scripts/host-archive >terraform/.build/host-files.tar.gz")

@@ -11,6 +11,7 @@ setup() {
   real infra
   tools find
   fake_in_shop scripts/user-data 'echo "install script"'
+  fake_in_shop scripts/host-archive 'echo "archive"'
   mkdir -p "$HOME" "$SHOP/terraform"
   echo 'provider "registry.example/owner/aws" {' >"$SHOP/terraform/.terraform.lock.hcl"
   fake curl <<'END'
@@ -36,7 +37,8 @@ END
 teardown() { stop_shop; }
 
 before='python3 scripts/lib/state.py check
-scripts/user-data @REPOSITORY@ @ALLOWED_HOSTS@
+scripts/host-archive
+scripts/user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
 curl https://registry.example/.well-known/terraform.json
 terraform -chdir=terraform init -input=false -no-color -lockfile=readonly -reconfigure -backend-config=bucket=the-bucket -backend-config=region=eu-central-1'
 planned="$before
@@ -50,7 +52,7 @@ outputs='terraform -chdir=terraform output -json'
   assert_output "terraform plan says"
   assert_log "$before
 terraform -chdir=terraform plan -no-color -input=false"
-  assert_equal "$(cat terraform/.build/user-data)" "install script"
+  assert_equal "$(cat terraform/.build/user-data terraform/.build/host-files.tar.gz)" $'install script\narchive'
 }
 
 @test "infra cluster: the same in its own root, which needs neither install script nor GitHub repository" {
@@ -60,7 +62,7 @@ terraform -chdir=terraform plan -no-color -input=false"
   verb infra cluster plan
   assert_success
   assert_output "terraform plan says"
-  assert_log "$(grep -v user-data <<<"${before//=terraform /=terraform\/cluster }")
+  assert_log "$(grep -vE "user-data|host-archive" <<<"${before//=terraform /=terraform\/cluster }")
 terraform -chdir=terraform/cluster plan -no-color -input=false"
   verb infra cluster destroy <<<no
   assert_failed 1 "not confirmed: nothing was changed"
