@@ -52,10 +52,14 @@ def dumps(directory, environment, suffix=""):
     return sorted((path for path in found if NAME.fullmatch(path.stem)), reverse=True)
 
 
-def find(directory, environment, name):
-    """The dump of that name, or the newest that no restore has made for `latest`. Raises CommandError."""
+def check_name(name):
+    """Raises UsageError unless the text is the name of a dump, or `latest`."""
     if name != "latest" and not NAME.fullmatch(name):
         raise UsageError(f"invalid backup {name[:200]!r}", "expected latest or a name from the list", "make backups")
+
+
+def find(directory, environment, name):
+    """The dump of that name, or the newest that no restore has made for `latest`. Raises CommandError."""
     path = directory / environment / f"{name}.dump"
     if name == "latest":
         path = next(iter(dumps(directory, environment)), path)

@@ -46,13 +46,19 @@ class Parser(argparse.ArgumentParser):
     """Parses the arguments of the running script, whose header comment is its help.
 
     `-h` prints the header on stdout and exits with 0. Wrong usage prints it on stderr and exits
-    with 2.
+    with 2. `--` is wrong usage too: no verb has an argument that begins with a dash.
     """
 
     def __init__(self):
         # Without a usage and a width of their own argparse imports shutil, a fifth of a verb's start-up time.
         width = {"formatter_class": lambda prog: argparse.HelpFormatter(prog, width=100)}
         super().__init__(prog=verb(), usage="", allow_abbrev=False, **width)
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Also refuses `--`, which argparse drops."""
+        if "--" in (sys.argv[1:] if args is None else args):
+            self.error("unrecognized arguments: --")
+        return super().parse_known_args(args, namespace)
 
     def format_help(self):
         """The header comment of the script."""
@@ -68,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(operation, parser=None):
-    """Calls `operation` with the parsed arguments as keywords and prints its result, unless that is None.
+    """Calls `operation` with the parsed arguments as keywords and prints its result, unless that is None or empty.
 
     The operation runs in the directory above the script's, whatever directory the caller is in.
     Ends the process. A CommandError is printed on stderr and becomes its exit status.
@@ -77,7 +83,7 @@ def run(operation, parser=None):
         arguments = vars((parser or Parser()).parse_intermixed_args())
         os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
         answer = operation(**arguments)
-        if answer is not None:
+        if answer:
             print(answer)
     sys.exit()
 

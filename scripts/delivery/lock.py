@@ -68,7 +68,7 @@ class FileLock:
 
     @contextlib.contextmanager
     def acquire(self, purpose):
-        with open(self.path, "a+", encoding="utf-8") as file:
+        with open(self.path, "a+", encoding="utf-8", errors="backslashreplace") as file:
             self._wait(file)
             # The children inherit it: a migration that outlives a killed deploy keeps the lock.
             os.set_inheritable(file.fileno(), True)

@@ -20,6 +20,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
     environment then does not answer, the previous data returns. It is kept as a dump in the end.
     Raises CommandError; then the environment has the data that it had.
     """
+    backup.check_name(name)
     live = database(environment.name)
     new, replaced = f"{live}_restored", f"{live}_replaced"
     container = f"book-shop-restore-{environment.name}"
