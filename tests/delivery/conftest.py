@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import io
 import json
+import os
 import runpy
 import shutil
 import sys
@@ -13,9 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from delivery import backup, cli, compositions, host_verbs, http_client, operations, sockets
+from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets
 from delivery.clock import Clock
-from delivery.compositions import actor
 from delivery.paths import Paths
 from delivery.state import FileState
 from fakes import REPOSITORY, World, image, number_of, revision
@@ -45,11 +45,20 @@ def run(operation):
 
 def run_verb(name, *arguments):
     """Runs a verb of the host in this process."""
-    before, sys.argv = sys.argv, [str(VERBS / name), *arguments]
-    try:
+    with called_as(VERBS / name, *arguments):
         return run(lambda: runpy.run_path(sys.argv[0], run_name="__main__"))
+
+
+@contextlib.contextmanager
+def called_as(*arguments):
+    """Sets the arguments of this process; restores them and the directory, which a verb changes."""
+    before, directory = sys.argv, os.getcwd()
+    sys.argv = [str(argument) for argument in arguments]
+    try:
+        yield
     finally:
         sys.argv = before
+        os.chdir(directory)
 
 
 @pytest.fixture
@@ -68,9 +77,21 @@ def world(monkeypatch):
     monkeypatch.setattr(sockets, "is_listening", made.sockets.is_listening)
     monkeypatch.setattr(sockets, "established", made.sockets.established)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
-    for name in ("ACTOR", "KEEP", "LOCK_WAIT", "LEASE_LIMIT", "READY_LIMIT", "MIGRATION_LIMIT", "ANSWER_LIMIT"):
+    monkeypatch.setenv("GITHUB_ACTOR", "unknown")
+    for name in ("ACTOR", "KEEP", "LOCK_WAIT", "LEASE_LIMIT", "CLUSTER_URL", "READY_LIMIT", "MIGRATION_LIMIT", "ANSWER_LIMIT"):
         monkeypatch.delenv(name, raising=False)
     return made
+
+
+@pytest.fixture
+def act_as(monkeypatch):
+    """A function that names the user who deploys from here on."""
+
+    def act(name):
+        monkeypatch.setenv("ACTOR", name)  # on a host, from the verb on the laptop
+        monkeypatch.setenv("GITHUB_ACTOR", name)
+
+    return act
 
 
 class Place:
@@ -153,6 +174,9 @@ class HostPlace(Place):
             yield file
 
 
+DEFAULTS = {"history": ("20",), "logs": ("100",)}  # of the verbs on the laptop
+
+
 class ClusterPlace(Place):
     def __init__(self, world):
         super().__init__(world, "prod")
@@ -160,21 +184,18 @@ class ClusterPlace(Place):
 
     @property
     def environment(self):
-        return compositions.cluster_environments("the-cluster", REPOSITORY)["prod"]
+        return cluster_verbs.environment("the-cluster", REPOSITORY)
 
-    def run(self, verb, image="", *arguments):
-        operation = {
-            "deploy": lambda: operations.deploy(self.environment, image, actor()),
-            "rollback": lambda: operations.rollback(self.environment, image, actor()),
-            "plan": lambda: operations.plan(self.environment, image),
-            "history": lambda: operations.history(self.environment, int(image or 20)),
-            "logs": lambda: operations.logs(self.environment, int(image or 100)),
-        }[verb]
-        before, sys.argv = sys.argv, [verb]
-        try:
-            return run(lambda: cli.run(operation))
-        finally:
-            sys.argv = before
+    def run(self, verb, *arguments):
+        def operation():
+            with cli.reported():
+                answer = cluster_verbs.call(
+                    verb, "prod", *(arguments or DEFAULTS.get(verb, ())), context="the-cluster", repository=REPOSITORY
+                )
+                print(answer, end="")
+
+        with called_as(verb):
+            return run(operation)
 
     @contextlib.contextmanager
     def locked(self, holder):
@@ -225,6 +246,7 @@ def host(world, tmp_path, monkeypatch):
     for function in ("rename", "unlink"):
         stepwise(monkeypatch, world, Path, function, root)
     stepwise(monkeypatch, world, FileState, "add", None)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # no test survives a power failure
     # The names of dumps.
     clock = types.SimpleNamespace(
         gmtime=lambda: time.gmtime(world.now), strftime=time.strftime, sleep=lambda seconds: world.pass_time(seconds)

@@ -41,13 +41,13 @@ def test_the_first_deploy(place):
     assert place.world.postgres.databases[f"book_shop_{place.name}"]["schema"] == 1
 
 
-def test_the_next_deploys_remember_what_a_rollback_returns_to(place, monkeypatch):
+def test_the_next_deploys_remember_what_a_rollback_returns_to(place, act_as):
     place.deployed(1)
-    monkeypatch.setenv("ACTOR", 'a "b"\nc $(reboot) \\')
+    act_as("ann")
     place.deployed(2)
     assert place.serves() == 2
     assert place.remembered() == (2, 1)
-    assert place.history()[-1] == ('a "b"\nc $(reboot) \\', "deploy", 2, "ok")
+    assert place.history()[-1] == ("ann", "deploy", 2, "ok")
     place.deployed(3)
     assert place.serves() == 3
     assert place.remembered() == (3, 2)
@@ -234,6 +234,14 @@ def test_an_image_of_another_repository_or_without_a_digest_is_wrong_usage(place
         assert result.status == 2
         assert f"invalid image '{other}'" in result.err
     assert place.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ['a "b"\nc $(reboot) \\', "\udcff", "é" * 1000])
+def test_an_entry_is_one_line_whatever_the_actor_is_called(host, act_as, name):
+    act_as(name)
+    host.dev.deployed(1)
+    assert host.dev.history() == [(name, "deploy", 1, "ok")]
+    assert len((host.paths.state / "deploys.jsonl").read_text().splitlines()) == 1
 
 
 def test_the_history_survives_a_torn_line(host):

@@ -228,7 +228,7 @@ def test_on_a_host_a_kind_that_its_account_may_not_change_is_refused_and_reverte
 
 
 def cluster_url(url):
-    return compositions.cluster_environments("the-cluster", REPOSITORY, url)["prod"].url()
+    return compositions.cluster_environments("the-cluster", REPOSITORY, "ann", url)["prod"].url()
 
 
 def test_the_address_is_given_or_that_of_the_ingress(cluster):

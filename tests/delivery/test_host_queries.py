@@ -94,9 +94,9 @@ def test_history_of_a_place_without_one(place):
     assert (result.status, result.out.strip(), result.err) == (0, "", "")
 
 
-def test_history_is_of_one_environment_and_the_oldest_entry_comes_first(place, monkeypatch):
+def test_history_is_of_one_environment_and_the_oldest_entry_comes_first(place, act_as):
     place.deployed(1, 2, 3)
-    monkeypatch.setenv("ACTOR", "ann")
+    act_as("ann")
     place.deploy(4, "migration")
     place.rollback()
     before = place.snapshot()
@@ -173,9 +173,9 @@ def test_status_of_a_host(host):
     assert found["dev"]["last_backup"].startswith("20261125T03")
 
 
-def test_status_names_who_deploys_and_how_the_last_deploy_ended(host, monkeypatch):
+def test_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):
     host.dev.deployed(1)
-    monkeypatch.setenv("ACTOR", "ann")
+    act_as("ann")
     host.dev.deploy(2, "crash")
     # The text in a lock file that no process holds means nothing.
     (host.paths.locks / "book-shop-prod").write_text("deploy prod x, by bob\n")

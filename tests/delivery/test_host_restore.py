@@ -56,8 +56,8 @@ def assert_unchanged(place):
 
 
 @pytest.mark.parametrize("name", [OLD, "latest"])
-def test_the_data_of_a_dump_replaces_the_live_data_which_is_kept_as_a_dump(place, monkeypatch, name):
-    monkeypatch.setenv("ACTOR", "ann")
+def test_the_data_of_a_dump_replaces_the_live_data_which_is_kept_as_a_dump(place, act_as, name):
+    act_as("ann")
     result = restore(place, name)
     assert result.status == 0, result.err
     assert result.out == f"{place.paths.backups}/{place.name}/20261125T031600Z-replaced.dump\n"

