@@ -486,7 +486,9 @@ class FakeKubernetes(Fake):
 
     def serving(self):
         """The image that answers at the address."""
-        denied = any(found["kind"] == "NetworkPolicy" and found["spec"].get("denies") for found in self.objects.values())
+        denied = any(
+            found["kind"] == "NetworkPolicy" and found["spec"].get("denies") for found in self.objects.values()
+        )
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
 
     def _call(self, name, changes=False):

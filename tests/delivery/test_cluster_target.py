@@ -1,10 +1,9 @@
 import json
-import os
 import sys
 
 import pytest
-from delivery import cluster_verbs, registry, targets
-from delivery.cli import AlreadyReported, CommandError, UsageError
+from delivery import cluster_verbs, operations, registry, targets
+from delivery.cli import CommandError, UsageError
 from delivery.targets.cluster import Cluster
 
 KUBECTL = """\
@@ -18,18 +17,6 @@ for words, (stdout, stderr, status) in answers.items():
         print(stdout, end="")
         print(stderr, end="", file=sys.stderr)
         sys.exit(status)
-"""
-VERB = """\
-import json, os, pathlib, sys
-state = pathlib.Path(os.environ["CLUSTER_STATE"])
-assert state.is_dir() and not list(state.iterdir())
-names = ("CLUSTER_CONTEXT", "ACTOR", "REPOSITORY")
-told = {name: os.environ.get(name) for name in names}
-call = [os.path.basename(sys.argv[0]), sys.argv[1:], told, str(state)]
-(pathlib.Path(__file__).parent / "log").write_text(json.dumps(call))
-print("the answer")
-print("==> a step", file=sys.stderr)
-sys.exit(int(os.environ.get("FAILS", "0")))
 """
 IMAGE = "localhost:5000/book-shop@sha256:" + "a" * 64
 
@@ -64,14 +51,26 @@ def kubectl(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def verbs(tmp_path, monkeypatch):
-    """Verbs that log what they were given and fail with FAILS, where the cluster's are; returns the log's reader."""
-    (tmp_path / cluster_verbs.BIN).mkdir(parents=True)
-    for name in ("deploy-prod", "rollback-prod", "plan", "status", "history", "logs"):
-        (tmp_path / cluster_verbs.BIN / name).write_text(f"#!{sys.executable}\n{VERB}")
-        (tmp_path / cluster_verbs.BIN / name).chmod(0o755)
-    monkeypatch.chdir(tmp_path)
-    return lambda: json.loads((tmp_path / cluster_verbs.BIN / "log").read_text())
+def verbs(monkeypatch):
+    """The operations on prod log what they were given; returns the log: (operation, composition, arguments)."""
+    calls = []
+    monkeypatch.setattr(cluster_verbs, "cluster_environments", lambda *parts: {"prod": parts})
+    for name, answer in {
+        "deploy": None,
+        "rollback": None,
+        "plan": "a plan",
+        "history": "a line",
+        "logs": "",
+        "status": {},
+    }.items():
+
+        def operation(composition, *arguments, name=name, answer=answer):
+            calls.append((name, composition, arguments))
+            print(f"==> {name}", file=sys.stderr)
+            return answer
+
+        monkeypatch.setattr(operations, name, operation)
+    return calls
 
 
 def test_prod_on_a_cluster_is_named_with_its_server_before_anything_else(kubectl, capsys):
@@ -125,29 +124,31 @@ def test_no_kubectl_says_so(kubectl):
         targets.for_environment("prod")
 
 
-def test_a_verb_gets_the_context_that_was_named_whatever_is_current_meanwhile(kubectl, verbs, capfd):
+def test_a_verb_gets_the_context_that_was_named_whatever_is_current_meanwhile(kubectl, verbs, monkeypatch, capfd):
+    monkeypatch.setenv("CLUSTER_URL", "http://shop.example")
     target = targets.for_environment("prod")
     kubectl.answers("current-context", "another\n")
     capfd.readouterr()
     target.run("deploy", "prod", IMAGE)
-    name, arguments, variables, state = verbs()
-    assert (name, arguments) == ("deploy-prod", [IMAGE])
-    assert variables == {"CLUSTER_CONTEXT": "shop", "ACTOR": "tester", "REPOSITORY": "localhost:5000/book-shop"}
-    assert not os.path.exists(state)
-    out, err = capfd.readouterr()
-    assert (out, sorted(err.splitlines())) == ("", ["==> a step", "the answer"])
+    composition = ("shop", "localhost:5000/book-shop", "tester", "http://shop.example")
+    assert verbs == [("deploy", composition, (IMAGE, "tester"))]
+    assert capfd.readouterr() == ("", "==> deploy\n")
 
 
 def test_ask_returns_the_answer_and_raises_when_the_verb_failed(kubectl, verbs, monkeypatch, capfd):
     target = targets.for_environment("prod")
-    assert target.ask("history", "prod", "20") == "the answer\n"
-    assert verbs()[:2] == ["history", ["prod", "20"]]
+    assert target.ask("history", "prod", "20") == "a line\n"
+    assert target.ask("logs", "prod", "20") == ""
+    assert [(name, arguments) for name, _, arguments in verbs] == [("history", (20,)), ("logs", (20,))]
     assert capfd.readouterr().out == ""
-    monkeypatch.setenv("FAILS", "7")
+
+    def fails(*_):
+        raise CommandError("it failed", "on purpose", "make status")
+
+    monkeypatch.setattr(operations, "deploy", fails)
     for way in (target.run, target.ask):
-        with pytest.raises(AlreadyReported) as raised:
-            way("status")
-        assert raised.value.status == 7
+        with pytest.raises(CommandError, match="it failed"):
+            way("deploy", "prod", IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -171,5 +172,6 @@ def test_a_verb_that_takes_an_image_gets_the_repository_wherever_it_is_known_fro
     monkeypatch.setattr(registry, "shop", lambda: asked.append(1) or registry.Registry("public.ecr.aws/a1/book-shop"))
     targets.for_environment("prod").ask(verb, *arguments)
     takes_image = verb in ("deploy", "rollback", "plan")
-    assert verbs()[2]["REPOSITORY"] == ("public.ecr.aws/a1/book-shop" if takes_image else None)
+    ((name, composition, _),) = verbs
+    assert (name, composition[1]) == (verb, "public.ecr.aws/a1/book-shop" if takes_image else "")
     assert bool(asked) == takes_image

@@ -164,7 +164,9 @@ def test_any_part_that_fails_is_a_failed_deploy_which_reports_the_live_image(pla
     place.deployed(2)
     place.world.call = call
     number = 3
-    for name in sorted({name for name in calls if name.startswith(("docker.", "kubernetes.", "switch.", "containerd."))}):
+    for name in sorted(
+        {name for name in calls if name.startswith(("docker.", "kubernetes.", "switch.", "containerd."))}
+    ):
         for earlier in range(calls.count(name)):
             live = place.serves()
             place.world.push(number)

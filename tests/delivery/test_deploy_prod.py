@@ -187,7 +187,9 @@ def test_a_rollback_deletes_the_fault_before_it_waits_for_the_rollout(cluster):
     assert cluster.serves() is None
     gone = []
     name = "networkpolicy.networking.k8s.io/no-one"
-    cluster.world.before("kubernetes.wait_for_rollout", lambda: gone.append(name not in cluster.world.kubernetes.objects))
+    cluster.world.before(
+        "kubernetes.wait_for_rollout", lambda: gone.append(name not in cluster.world.kubernetes.objects)
+    )
     assert cluster.rollback().status == 0
     assert gone == [True]
     assert cluster.serves() == 1

@@ -92,7 +92,10 @@ def test_without_space_no_backup_begins(host, data):
     result = host.run("backup", "dev")
     assert result.status == 1
     assert "not enough disk space: nothing was changed\n  why: 999 bytes are free, 1000 are required" in result.err
-    assert {**host.files(), host.paths.locks / "book-shop-dev": b""} == {**before, host.paths.locks / "book-shop-dev": b""}
+    assert {**host.files(), host.paths.locks / "book-shop-dev": b""} == {
+        **before,
+        host.paths.locks / "book-shop-dev": b"",
+    }
 
 
 def test_two_backups_in_one_second_are_two(host, data):
@@ -124,10 +127,7 @@ def test_the_list_of_backups(host):
         (host.paths.backups / name).write_text(content)
     before = host.files()
     assert host.run("backups").out == (
-        "dev 20261123T031500Z 4\n"
-        "prod 20261125T031500Z 1\n"
-        "prod 20261124T120000Z-replaced 3\n"
-        "prod 20261124T031500Z 2\n"
+        "dev 20261123T031500Z 4\nprod 20261125T031500Z 1\nprod 20261124T120000Z-replaced 3\nprod 20261124T031500Z 2\n"
     )
     assert host.files() == before
 

@@ -113,7 +113,9 @@ def test_a_command_runs_its_verb_and_keeps_the_exit_status(host, parameters, cal
     assert (done.stdout, done.stderr, done.returncode) == (*expected, 7)
 
 
-@pytest.mark.parametrize("hostile", ["$(touch x)", "`id`", "a; id", "a\nid", "' || id", '" || id', "-h", "* ?", "${IFS}"])
+@pytest.mark.parametrize(
+    "hostile", ["$(touch x)", "`id`", "a; id", "a\nid", "' || id", '" || id', "-h", "* ?", "${IFS}"]
+)
 def test_a_value_reaches_the_verb_letter_for_letter(host, hostile):
     done = host.run(Verb="plan", Environment="dev", Actor="me", Image=hostile)
     assert done.stdout == f"plan|me|dev|{hostile}|"
