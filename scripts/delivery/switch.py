@@ -1,17 +1,77 @@
-"""Placeholder until the nftables switch is merged: the flag file."""
+"""The switch of :8080: which slot of dev receives new connections.
 
+The kernel's table is the truth (switch.nft); a state file restores it after a reboot. Needs root and nft.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
 from pathlib import Path
+
+from delivery.cli import CommandError
+
+NGINX_PORT = 4000
+PORTS = {"a": 4001, "b": 4002}
+RULES = Path(__file__).with_name("switch.nft")
 
 
 class Switch:
+    """`root` is the directory of the state file. The table is that of the calling process's network namespace."""
+
     def __init__(self, root="/"):
-        self.flag = Path(root, "var/lib/book-shop/dev/slot-b-is-live")
+        self.directory = Path(root, "var/lib/book-shop/dev")
+        self.file = self.directory / "live-slot"
+        self.old_flag = self.directory / "slot-b-is-live"  # of a host that was installed before the switch
 
     def live(self):
-        return "b" if self.flag.exists() else "a"
+        """The slot, `a` or `b`, that the kernel sends to. Without a table, the slot that restore() will choose."""
+        listed = _nft("-j", "list", "map", "ip", "book_shop_switch", "live")
+        if listed.returncode == 0:
+            elements = json.loads(listed.stdout)["nftables"][-1]["map"].get("elem", [])
+            for slot, port in PORTS.items():
+                if [NGINX_PORT, port] in elements:
+                    return slot
+        try:
+            slot = self.file.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return "b" if self.old_flag.exists() else "a"
+        if slot not in PORTS:
+            raise CommandError(f"invalid slot '{slot}' in {self.file}", "expected a or b", f"echo a >{self.file}")
+        return slot
 
     def to(self, slot):
-        if slot == "b":
-            self.flag.touch()
-        else:
-            self.flag.unlink(missing_ok=True)
+        """Sends new connections to a slot and records it. Repairs the table if it is missing or was changed.
+
+        Raises CommandError. After one, live() still returns the slot that receives the connections.
+        """
+        self._load(slot)
+        self.old_flag.unlink(missing_ok=True)
+
+    def restore(self):
+        """Loads the table for the live slot, for example after a reboot, and records it. Raises as to() does."""
+        self._load(None)
+
+    def _load(self, slot):
+        directory = os.open(self.directory, os.O_RDONLY)
+        try:
+            # A restore during a deploy must not bring back the slot that was live when it began.
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            slot = slot or self.live()
+            new = self.file.with_suffix(".new")  # written first: a full disk must not fail after the switch
+            with new.open("w", encoding="utf-8") as file:
+                print(slot, file=file, flush=True)
+                os.fsync(file.fileno())
+            loaded = _nft("-D", f"live={PORTS[slot]}", "-f", str(RULES))
+            if loaded.returncode:
+                raise CommandError(f"nft refused slot '{slot}' of dev", loaded.stderr.strip(), "nft list ruleset")
+            new.replace(self.file)
+            os.fsync(directory)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise CommandError(f"can't switch dev to slot '{slot}'", error, f"df {self.directory}") from error
+        finally:
+            os.close(directory)
+
+
+def _nft(*arguments):
+    return subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=10, check=False)
