@@ -95,6 +95,14 @@ SH
   for environment in dev prod; do back_within_a_minute "$environment"; done
 }
 
+@test "the table of the switch is deleted by hand: the install script loads it again, and so does a deploy" {
+  on_host nft delete table ip book_shop_switch
+  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  back_within_a_minute dev
+  on_host nft delete table ip book_shop_switch
+  assert_heals dev
+}
+
 @test "PostgreSQL is down: the deploy fails before anything serves, and all is well once it is back" {
   for environment in dev prod; do
     image=$(good "$environment")

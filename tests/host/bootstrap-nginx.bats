@@ -20,7 +20,8 @@ reloads() { grep -c '^systemctl reload-or-restart nginx$' "$LOG"; }
   assert_errors_whole "==> nginx"
   assert_equal "$(grep -v '^rm -f /var/lib/book-shop/nginx-loaded$' "$LOG")" "rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
-systemctl enable --quiet nginx
+systemctl enable --quiet book-shop-switch.service nginx
+systemctl restart book-shop-switch.service
 systemctl reload-or-restart nginx
 touch /var/lib/book-shop/nginx-loaded"
   assert_equal "$(in_nginx "$HOST_ROOT/etc/nginx")" "$(in_nginx "$ROOT/nginx")"
@@ -39,7 +40,8 @@ localhost 1;"
   assert_log "rm -f /etc/nginx/sites-enabled/default
 rm /etc/nginx/book-shop/allowed-hosts.conf.new
 nginx -t -q
-systemctl enable --quiet nginx
+systemctl enable --quiet book-shop-switch.service nginx
+systemctl restart book-shop-switch.service
 systemctl start nginx"
   assert_equal "$(tree "$HOST_ROOT")" "$before"
 }

@@ -47,7 +47,8 @@ sleep 1
 sleep 1
 rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
-systemctl enable --quiet nginx
+systemctl enable --quiet book-shop-switch.service nginx
+systemctl restart book-shop-switch.service
 systemctl reload-or-restart nginx
 touch /var/lib/book-shop/nginx-loaded
 rm -rf /opt/book-shop-releases"
@@ -78,7 +79,8 @@ runuser -u postgres -- psql -q -v ON_ERROR_STOP=1
 systemctl enable --now --quiet book-shop-backup.timer
 rm -f /etc/nginx/sites-enabled/default
 nginx -t -q
-systemctl enable --quiet nginx
+systemctl enable --quiet book-shop-switch.service nginx
+systemctl restart book-shop-switch.service
 systemctl start nginx
 rm -rf /opt/book-shop-releases"
   assert_equal "$(tree "$HOST_ROOT" "$WORLD/passwords" "$WORLD/secret")" "$before"

@@ -27,18 +27,16 @@ started() {
   printf 'docker ps -aq --filter name=^book-shop-%s$\nss -Hltn sport = :%s\n' "$1" "$2"
   printf 'docker run -d --name book-shop-%s -p 127.0.0.1:%s:8000 %s --restart unless-stopped --stop-timeout 25 %s' "$1" "$2" "$IN_DEV" "$(image "$3")"
 }
-# watched SLOT OLD_PORT: for the time of the watch; then the old slot has no connection.
+# watched SLOT: for the time of the watch.
 watched() {
   for _ in 1 2 3 4 5 6 7 8; do
     printf 'sleep 1\ndocker inspect -f {{.RestartCount}} {{.State.Running}} book-shop-%s\n' "$1"
   done
-  asked_for_connections "$2"
 }
-asked_for_connections() { printf 'ss -Htn state established dport = :%s' "$1"; }
 tidied="docker image ls --digests --format {{.Repository}}@{{.Digest}} localhost:5000/book-shop"
 ready() { printf 'curl -fsS -o /dev/null -m 3 http://localhost:%s/readyz' "$1"; }
 version="curl -fsS -m 5 http://localhost:8080/version"
-flag=/var/lib/book-shop/dev/slot-b-is-live
+switched_to() { echo "nft -D live=$1 -f /opt/book-shop/bin/delivery/switch.nft"; } # PORT
 
 # still SLOT NUMBER: that image serves from that slot, alone, and is what is remembered.
 assert_still() {
@@ -58,9 +56,9 @@ $(label_and_serving a 1)
 $(migrated 1)
 $(started b 4002 1)
 $(ready 4002)
-touch $flag
+$(switched_to 4002)
 $version
-$(watched b 4001)
+$(watched b)
 docker ps -q --filter name=^book-shop-a\$
 docker ps -aq --filter name=^book-shop-a\$
 $tidied"
@@ -81,9 +79,9 @@ $(label_and_serving b 2)
 $(migrated 2)
 $(started a 4001 2)
 $(ready 4001)
-rm -f $flag
+$(switched_to 4001)
 $version
-$(watched a 4002)
+$(watched a)
 docker ps -q --filter name=^book-shop-b\$
 docker stop id-of-book-shop-b
 docker ps -aq --filter name=^book-shop-b\$
@@ -99,29 +97,12 @@ $tidied"
   assert_equal "$(remembered dev)" "3 2"
 }
 
-# looks_at_connections NUMBER: image 2 is deployed over image 1, to whose slot NGINX has so many connections, one less at each look.
-# Prints how often the deploy looks before it stops that slot.
-looks_at_connections() {
+@test "deploy-dev: both slots run for 5 s after the switch, however old the new one is" {
   deployed dev 1
-  in_registry 2
-  seq 0 "$1" >"$WORLD/connections-4002"
+  in_registry 2 late
   verb deploy-dev "$(image 2)"
   assert_success
-  assert_equal "$(served_in dev)" "2 book-shop-a"
-  sed -n '/^ss -Htn/p; /^docker stop/q' "$LOG" | grep -c ''
-}
-
-@test "deploy-dev: drains while NGINX has a connection to the old slot" {
-  run looks_at_connections 1
-  assert_success
-  assert_output 2
-}
-
-@test "deploy-dev: a connection that stays ends the drain after 10 s" {
-  run looks_at_connections 100
-  assert_success
-  assert_output 3
-  assert_equal "$(grep -c '^sleep 1$' "$LOG")" 10
+  assert_equal "$(sed -n '/^nft/,/^docker stop/p' "$LOG" | grep -c '^sleep 1$')" 5
 }
 
 @test "deploy-dev: the same image again changes nothing" {
@@ -132,6 +113,7 @@ looks_at_connections() {
   assert_log "$(asked_for 1)
 $(label_and_serving b 1)
 $version
+$(switched_to 4002)
 docker ps -aq --filter name=^book-shop-a\$"
   assert_equal "$(tree "$STATE" "$WORLD")" "$before"
   assert_errors_whole "==> dev serves $(image 1) already"
@@ -168,7 +150,7 @@ docker ps -aq --filter name=^book-shop-a\$"
 docker inspect -f {{.RestartCount}} book-shop-b
 sleep 0.2
 $(ready 4002)
-touch $flag
+$(switched_to 4002)
 $version"
 }
 
@@ -191,7 +173,7 @@ $(pulled 2)"
 $(pulled 2)
 $(label_and_serving b 2)
 $(migrated 2)
-touch $flag
+$(switched_to 4002)
 docker ps -aq --filter name=^book-shop-migration\$
 docker ps -aq --filter name=^book-shop-a\$
 docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
@@ -223,7 +205,7 @@ docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
   READY_LIMIT=0 verb deploy-dev "$(image 2)"
   assert_failed 1 "the last 20 lines of $(revision 2)" "and those of its stderr" "slot a was not ready within 0 s; its last lines are above. Still serving: $(image 1)"
   assert_still b 1
-  refute grep -q "^rm -f $flag" "$LOG"
+  refute grep -q "live=4001" "$LOG"
 }
 
 @test "deploy-dev: a container that crashes is given up at its second restart, not at the limit" {
@@ -238,7 +220,8 @@ docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
   in_registry 1 crash
   verb deploy-dev "$(image 1)"
   assert_failed 1 "Still serving: nothing"
-  assert_equal "$(ls -A "$WORLD/containers" "$STATE/dev")" "$(printf '%s:\n\n%s:' "$STATE/dev" "$WORLD/containers")"
+  assert_equal "$(ls -A "$WORLD/containers")" ""
+  assert_equal "$(remembered dev)" "- -"
   assert_deploy_log "unknown dev deploy $(image 1) failed"
 }
 
@@ -247,11 +230,11 @@ docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
   in_registry 2 wrong
   verb deploy-dev "$(image 2)"
   assert_failed 1 "deploy-dev: :8080 did not answer with revision $(revision 2). Still serving: $(image 1)"
-  run sed -n '/readyz/,$p' "$LOG"
+  run bash -c 'sed -n "/readyz/,\$p" "$LOG" | grep -v "^sleep" | uniq'
   assert_output "$(ready 4001)
-rm -f $flag
+$(switched_to 4001)
 $version
-touch $flag
+$(switched_to 4002)
 docker ps -aq --filter name=^book-shop-migration\$
 docker ps -aq --filter name=^book-shop-a\$
 docker rm -f id-of-book-shop-a
@@ -265,9 +248,9 @@ docker ps --no-trunc --filter name=^book-shop-b\$ --format {{.Image}}"
   in_registry 2 young
   verb deploy-dev "$(image 2)"
   assert_failed 1 "the last 20 lines of $(revision 2)" "slot a crashed after it was ready; its last lines are above. Still serving: $(image 1)"
-  run grep -E "^(rm|touch) |docker (stop|rm)" "$LOG"
-  assert_output "rm -f $flag
-touch $flag
+  run grep -E "^nft |docker (stop|rm)" "$LOG"
+  assert_output "$(switched_to 4001)
+$(switched_to 4002)
 docker rm -f id-of-book-shop-a"
   assert_still b 1
   assert_deploy_log "unknown dev deploy $(image 2) failed"

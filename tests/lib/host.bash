@@ -21,12 +21,12 @@ make_host() {
   touch "$TEST_DIR/log"
 
   # shellcheck disable=SC2046 # a list of paths without blanks
-  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl sed sha256sum sort tail tr true xargs) "$TEST_DIR/bin"
+  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep install jq ln mkdir mktemp mv openssl python3 sed sha256sum sort tail tr true xargs) "$TEST_DIR/bin"
   local name
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
   for name in docker kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.
-  for name in apt-get ctr curl df dpkg-query nginx rm runuser sleep ss sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
+  for name in apt-get ctr curl df dpkg-query nft nginx rm runuser sleep ss sync systemctl timeout touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
 # A verb calls dirname for each file that it sources: a function starts no process.
 dirname() { case $1 in */*) echo "${1%/*}" ;; *) echo . ;; esac }
@@ -69,7 +69,7 @@ remembered() {
   echo "${answer[*]}"
 }
 number() { if [ -n "$1" ]; then echo $((16#${1##*:})); else echo -; fi; }
-live_slot() { if [ -e "$STATE/dev/slot-b-is-live" ]; then echo b; else echo a; fi; }
+live_slot() { if [ "$(cat "$WORLD/live" 2>/dev/null)" = 4002 ]; then echo b; else echo a; fi; }
 # served_in ENVIRONMENT: the number of the image that answers there (- for none), and for dev the containers that there are.
 served_in() {
   case $1 in

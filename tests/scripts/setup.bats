@@ -9,7 +9,7 @@ setup() {
   fake_in_shop scripts/demo/engine
   tools chmod cp find flock install sha256sum sort touch
   local tool
-  for tool in curl update-ca-certificates ss sysctl bats prove xgettext jq openssl chromium terraform; do logged "$tool"; done
+  for tool in curl update-ca-certificates nft ss sysctl bats prove xgettext jq openssl chromium terraform; do logged "$tool"; done
   # shellcheck disable=SC2016 # the fakes themselves expand them
   {
     logged apt-get 'if [ "${!#}" = docker-registry ]; then : >docker-registry_1_amd64.deb; else for package in "$@"; do : >"$TEST_DIR/installed-$package"; done; fi'
@@ -106,11 +106,12 @@ check xgettext gettext
 check jq jq
 check openssl openssl
 check ss iproute2
+check nft nftables
 TOOLS
 }
 
 @test "setup: a tool that the purpose does not need is not installed" {
-  for tool in curl update-ca-certificates ss sysctl bats prove xgettext jq openssl chromium terraform; do rm "$TEST_DIR/bin/$tool"; done
+  for tool in curl update-ca-certificates nft ss sysctl bats prove xgettext jq openssl chromium terraform; do rm "$TEST_DIR/bin/$tool"; done
   for purpose in run deploy tools; do
     set_up "$purpose"
     assert_success

@@ -14,14 +14,14 @@ MIGRATING = "compose: migrate as ours does, up -d --wait"
 RATE = 100  # requests a second
 PAGES = " ".join(["/book-detail/1/", *(f"/book-cover/{book}.svg" for book in (1, 2, 3, 4))])
 CASE = f"{RATE} requests/s"
-# NGINX's upstreams of both slots, led to the others' ports. One where nobody is yet is passed over each time, and asked
+# NGINX's upstream of dev, led to the others' ports. One where nobody is yet is passed over each time, and asked
 # again at once. NGINX's workers of before lead to our slots until they are gone.
 LEAD = """
-for slot in a b; do
-  printf 'upstream dev_%s { ' "$slot"
+{
+  echo 'upstream dev {'
   for port in $PORTS; do printf 'server 127.0.0.1:%s max_fails=0; ' "$port"; done
   echo 'keepalive 16; keepalive_time 2s; keepalive_timeout 2s; }'
-done >/etc/nginx/book-shop/dev-upstream.conf
+} >/etc/nginx/book-shop/dev-upstream.conf
 workers=$(pgrep --parent "$(cat /run/nginx.pid)")
 systemctl reload nginx
 for worker in $workers; do while kill -0 "$worker" 2>/dev/null; do sleep 0.1; done; done
