@@ -1,16 +1,19 @@
 """The switch of dev, with the kernel's own tables and real connections, in a network namespace made for each test."""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from delivery.cli import CommandError
 from delivery.switch import Switch
 
-LINES = Path(__file__).parents[1] / "lib" / "lines.py"
+ROOT = Path(__file__).parents[2]
+LINES = ROOT / "tests/lib/lines.py"
 TABLE = ("ip", "book_shop_switch")
 # As Docker publishes the slots on 4001 and 4002 without a proxy process.
 DOCKER = """
@@ -126,6 +129,24 @@ def test_no_connection_fails_while_the_slots_change_places(switch, network):
     assert (len(answers), set(answers)) == (1000, {"a", "b"})
 
 
+def test_a_restore_at_the_same_time_does_not_undo_a_switch(switch, tmp_path):
+    done = threading.Event()
+
+    def restore():
+        while not done.is_set():
+            Switch(tmp_path).restore()
+
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        restoring = executor.submit(restore)
+        try:
+            for slot in "ab" * 10:
+                switch.to(slot)
+                assert switch.live() == slot
+        finally:
+            done.set()
+        restoring.result()
+
+
 def test_a_reboot_restores_the_recorded_slot(switch, network, state):
     (state / "live-slot").write_text("b\n")
     assert switch.live() == "b"
@@ -197,3 +218,42 @@ def test_a_recorded_slot_that_is_none_is_refused(switch, state):
     for operation in switch.live, switch.restore:
         with pytest.raises(CommandError, match="invalid slot 'c'"):
             operation()
+
+
+@pytest.fixture
+def command(network, state, tmp_path):
+    """Runs the host's command `switch` as it is installed; returns its exit status, stdout and stderr."""
+    installed = tmp_path / "opt/book-shop/bin"
+    installed.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts/host/bin/switch", installed)
+    (installed / "delivery").symlink_to(ROOT / "scripts/delivery")
+
+    def run(*arguments):
+        done = subprocess.run([installed / "switch", *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_the_command_moves_the_switch_and_prints_the_live_slot(command, network):
+    assert command() == (0, "a\n", "")
+    assert command("b") == (0, "", "")
+    assert (command(), network.connection()()) == ((0, "b\n", ""), "b")
+    nft("delete", "table", *TABLE)
+    assert command("restore") == (0, "", "")
+    assert (command(), network.connection()()) == ((0, "b\n", ""), "b")
+
+
+@pytest.mark.parametrize("arguments", [("c",), ("A",), ("",), ("a", "b"), ("--force",), ("a;id",)])
+def test_the_command_refuses_wrong_usage(command, switch, arguments):
+    switch.to("b")
+    status, output, error = command(*arguments)
+    assert (status, output, "Usage: switch [a|b|restore]" in error) == (2, "", True)
+    assert switch.live() == "b"
+
+
+def test_the_command_reports_a_failure(command, state):
+    (state / "live-slot").write_text("c\n")
+    status, output, error = command("restore")
+    assert (status, output) == (1, "")
+    assert error.startswith("switch: invalid slot 'c'")

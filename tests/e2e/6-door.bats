@@ -287,7 +287,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   run cat "$BATS_TEST_TMPDIR/answer"
   assert_output --partial "HTTP/1.1 200 OK"
   assert_output --partial "answered by $SLOW"
-  assert_equal "$(slot_says "$(slot)" | grep -c 'arrived: POST 5000')" 1
+  assert_equal "$(slot_says "$(slot)" | grep -c 'arrived: POST 2097152')" 1
 }
 
 @test "what the shop itself answers passes as it is: its 503, its headers" {

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-LENGTH = 5000
+LENGTH = 2 * 1024 * 1024  # as much as NGINX takes
 
 port, path, file = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 with socket.create_connection(("localhost", port), timeout=60) as client:

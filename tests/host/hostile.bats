@@ -32,7 +32,7 @@ refuses() {
 
 @test "there are more than a hundred of them, and every verb of the host is asked" {
   [ "$(printf '%s\0' "${hostile[@]}" | sort -zu | tr -dc '\0' | wc -c)" -ge 100 ]
-  mapfile -t verbs < <(cd "$ROOT/scripts/host/bin" && ls)
+  mapfile -t verbs < <(cd "$ROOT/scripts/host/bin" && ls | grep -vx switch) # no verb: tests/delivery/test_switch.py
   for verb in "${verbs[@]}"; do grep -qE "refuses ${verb}( |;|\$)" "$BATS_TEST_FILENAME" || fail "$verb is not asked"; done
 }
 @test "deploy-dev, deploy-prod" {
