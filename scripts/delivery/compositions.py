@@ -68,7 +68,9 @@ def host_environments(paths=None):
         traffic=Switch(),
         repository=repository,
         paths=paths,
-        limits=Limits(ready=seconds("READY_LIMIT", 45), migration=seconds("MIGRATION_LIMIT", 300), watch=8, drain=10),
+        limits=Limits(
+            ready=seconds("READY_LIMIT", 45), migration=seconds("MIGRATION_LIMIT", 300), watch=8, answer=5, drain=10
+        ),
         clean_images=clean_images,
     )
     kubeconfig = paths.settings / "deployer.kubeconfig"
@@ -90,7 +92,10 @@ def host_environments(paths=None):
 
 
 def cluster_environments(context, repository, deployer, url=None):
-    """{"prod": …} of a cluster, a context of kubectl. `deployer` is named as the actor; `url` overrides the address of its Ingress."""
+    """{"prod": …} of a cluster, a context of kubectl.
+
+    `deployer` is recorded as the actor; `url` overrides the address of the Ingress.
+    """
     kubernetes = Kubernetes("--context", context, remedy=f"kubectl --context {context} get --raw /readyz")
 
     def address():

@@ -156,6 +156,9 @@ class FakeSwitch(Fake):
         self.world.call("switch.to", changes=slot != self.slot)
         self.slot = slot
 
+    def restore(self):
+        self.world.call("switch.restore")
+
 
 @dataclasses.dataclass
 class FakeContainer:

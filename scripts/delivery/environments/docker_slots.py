@@ -87,8 +87,12 @@ class DockerSlots:
     def switch(self, candidate):
         log(f"switch NGINX :8080 to slot {self.idle_slot}")
         self.traffic.to(self.idle_slot)
-        if not self.web.answers(URL, candidate.revision):
-            raise CommandError(f":8080 did not answer with revision {candidate.revision}", "see above", "make status")
+        # NGINX keeps connections to the other slot for up to 4 s.
+        for _ in self.clock.poll(self.limits.answer, 0.2):
+            if self.web.answers(URL, candidate.revision):
+                return
+        why = f"waited {self.limits.answer} s"
+        raise CommandError(f":8080 did not answer with revision {candidate.revision}", why, "make logs-dev")
 
     def drain(self, candidate):
         """Also watches the new slot until it is `watch` seconds old: one that crashes by then was never good."""
@@ -110,6 +114,7 @@ class DockerSlots:
             log(f"slot {self.idle_slot} was not removed, the next deploy does that: {error.what}")
 
     def clean_up(self, candidate):
+        self.traffic.restore()  # a deploy that was killed at the switch has not recorded it
         live = self.traffic.live()
         idle = "b" if live == "a" else "a"
         if self.docker.container(container(idle)):
