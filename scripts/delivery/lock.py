@@ -97,7 +97,7 @@ class FileLock:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
-                if (owner := self._owner()) != reported:
+                if (owner := self._owner()) not in ("", reported):
                     reported = owner
                     log(f"{self.environment} is locked by: {owner}. Waiting up to {self.limit} s")
         raise busy(self.environment, self._owner(), self.limit)
@@ -121,7 +121,7 @@ class LeaseLock:
     @contextlib.contextmanager
     def acquire(self, purpose):
         self._wait(description(purpose, self.actor, socket.gethostname()))
-        previous = signal.signal(signal.SIGUSR1, lambda *_: self.check())
+        previous = signal.signal(signal.SIGUSR1, self._stop)
         ended = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(ended,), daemon=True)
         keeper.start()
@@ -132,8 +132,18 @@ class LeaseLock:
             keeper.join()
             signal.signal(signal.SIGUSR1, previous)
             self._release()
+        if self._taken_by is not None:
+            raise LockLost(self._taken_by)
 
     def check(self):
+        if self._taken_by is None:
+            # When Kubernetes does not answer now, its resourceVersions still refuse what a loser writes.
+            with contextlib.suppress(process.ProgramFailed):
+                owner = self.holder()
+                self._taken_by = None if owner == self._identity else owner or ""
+        self._stop()
+
+    def _stop(self, *_):
         if self._taken_by is not None:
             raise LockLost(self._taken_by)
 
@@ -155,6 +165,9 @@ class LeaseLock:
             owner = lease["spec"].get("holderIdentity")
             if lease["metadata"]["resourceVersion"] != version:
                 version, since = lease["metadata"]["resourceVersion"], looked
+            if owner == identity:  # the answer to its acquisition was lost
+                self._lease, self._identity = lease, identity
+                return
             if not owner or looked - since >= self.lease_limit:
                 now = timestamp()
                 lease["spec"] = {
@@ -169,7 +182,7 @@ class LeaseLock:
             elif owner != reported:
                 reported = owner
                 log(f"{self.environment} is locked by: {owner}. Waiting up to {self.limit} s")
-        raise busy(self.environment, owner, self.limit)
+        raise busy(self.environment, self.holder(), self.limit)
 
     def _keep(self, ended):
         """Renews the Lease until the deploy has ended. One that is lost interrupts the main thread by LockLost."""

@@ -7,6 +7,7 @@ import time
 from delivery import http_client, images
 from delivery.cli import CommandError, log
 from delivery.lock import LockLost
+from delivery.process import ProgramFailed
 from delivery.state import entry
 
 
@@ -80,7 +81,7 @@ def _deploy(environment, token, image, actor, verb):
 
     try:
         environment.migrate(candidate)
-        with reverted_on_failure(environment, candidate):
+        with reverted_on_failure(environment, token, candidate):
             environment.start(candidate)
             environment.prove(candidate)
             environment.switch(candidate)
@@ -88,7 +89,7 @@ def _deploy(environment, token, image, actor, verb):
     except LockLost:
         raise
     except CommandError as error:
-        with contextlib.suppress(CommandError):
+        with contextlib.suppress(ProgramFailed):
             record("failed")
         why = f"{error.why}. Still live: {_still_live(environment)}"
         raise CommandError(error.what, why, error.remedy) from error
@@ -99,13 +100,14 @@ def _deploy(environment, token, image, actor, verb):
 
 
 @contextlib.contextmanager
-def reverted_on_failure(environment, candidate):
-    """Makes the previous image live again when a step fails."""
+def reverted_on_failure(environment, token, candidate):
+    """Makes the previous image live again when a step fails, unless another deploy owns the environment now."""
     try:
         yield
     except LockLost:
-        raise  # another deploy owns the environment now
+        raise
     except BaseException:
+        token.check()
         environment.revert(candidate)
         raise
 
@@ -114,7 +116,7 @@ def _still_live(environment):
     """The live image in words, when a deploy failed."""
     try:
         return environment.live() or "nothing"
-    except CommandError:
+    except ProgramFailed:
         return "the previous image, as far as known"
 
 

@@ -60,9 +60,9 @@ class Environment(Protocol):
         """Waits until the previous image has finished its requests, at most a fixed time."""
 
     def revert(self, candidate: Candidate) -> None:
-        """Undoes start, prove and switch: shows why the candidate failed, and makes the previous image live.
+        """Undoes start, prove and switch: makes the previous image live.
 
-        Never raises: what it cannot undo is reported, and completed by the next deploy.
+        What it cannot undo is reported, and completed by the next deploy. Raises only LockLost.
         """
 
     def clean_up(self, candidate: Candidate) -> None:

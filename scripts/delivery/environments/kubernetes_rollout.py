@@ -11,6 +11,7 @@ from delivery import http_client, images
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
+from delivery.lock import LockLost
 from delivery.process import ProgramFailed
 
 DEPLOYMENT = "book-shop"
@@ -78,6 +79,8 @@ class KubernetesRollout:
         self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
         try:
             self._wait_for_job("book-shop-migration", MIGRATION_PODS, candidate.image, "the migration failed")
+        except LockLost:
+            raise  # the job is another deploy's now
         except BaseException:
             self.kubernetes.delete(MIGRATION)  # one that hangs must not go on
             raise
@@ -91,6 +94,7 @@ class KubernetesRollout:
 
     def prove(self, candidate):
         if not self._rolled_out(self.limits.rollout):
+            self._show_pods(WEB, candidate.image)
             raise CommandError("the rollout failed", "the last lines of its pods are above", "make logs-prod")
 
     def switch(self, candidate):
@@ -98,6 +102,7 @@ class KubernetesRollout:
             with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
                 if self.web.answers(self.url(), candidate.revision):
                     return
+        self._show_pods(WEB, candidate.image)
         why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
         raise CommandError("the release does not answer", why, "make logs-prod")
 
@@ -109,7 +114,6 @@ class KubernetesRollout:
                     return
 
     def revert(self, candidate):
-        self._show_pods(WEB, candidate.image)
         log("revert the rollout")
         try:
             if manifests := self.state.load().manifests:
@@ -119,6 +123,8 @@ class KubernetesRollout:
                     log("the previous release is not rolled out completely")
             else:
                 self._delete_all_but(set())  # there was no release before
+        except LockLost:
+            raise
         except CommandError as error:
             log(f"the rollout could not be reverted, the next deploy does that: {error.what}: {error.why}")
 
@@ -160,7 +166,7 @@ class KubernetesRollout:
         for _ in self.clock.poll(self.limits.migration, 0.3):
             try:
                 status = (self.kubernetes.get("job", name) or {}).get("status", {})
-            except CommandError:
+            except ProgramFailed:
                 continue  # Kubernetes restarts
             if status.get("succeeded"):
                 return
@@ -196,7 +202,7 @@ class KubernetesRollout:
                     states = [found.get("state") for found in status.get("containerStatuses", [])]
                     log(f"{name}: {status.get('phase')} {json.dumps(states)}")
                     print(self.kubernetes.logs(name, 20), file=sys.stderr, end="")
-        except CommandError as error:
+        except ProgramFailed as error:
             log(f"its pods cannot be shown: {error.what}")
 
 
