@@ -10,6 +10,7 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
 """
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -110,6 +111,19 @@ class World:
         if messages := self.failures.get(name):
             message = messages if isinstance(messages, str) else messages.pop(0)
             raise ProgramFailed([name], message, message)
+
+    def save(self):
+        """The state of all parts, for `restore`."""
+        parts = (self.docker, self.kubernetes, self.switch, self.postgres, self.containerd)
+        values = [{key: value for key, value in vars(part).items() if key != "world"} for part in parts]
+        return self.now, parts, copy.deepcopy(values)
+
+    def restore(self, saved):
+        """Makes everything as it was when it was saved."""
+        self.now, parts, values = saved
+        for part, value in zip(parts, values, strict=True):
+            vars(part).update(copy.deepcopy(value))
+        self.revive()
 
     @property
     def is_dead(self):
@@ -465,7 +479,9 @@ class FakeKubernetes(Fake):
 
     def logs(self, pod, lines):
         self._call("logs")
-        (found,) = [found for found in self._pods if found["metadata"]["name"] == pod]
+        found = next((found for found in self._pods if found["metadata"]["name"] == pod), None)
+        if found is None:
+            return ""
         image = number_of(image_in(found))
         if "--plan" in found["spec"]["containers"][0].get("command", ()):
             return f"Planned operations of {image}\n"

@@ -1,6 +1,5 @@
 """kill -9 before every change that a verb makes: something serves, and the next run completes or undoes it."""
 
-import copy
 import json
 import shutil
 
@@ -15,9 +14,7 @@ def killed_everywhere(world, verb, check, directory=None):
     `directory` is where files are changed. Returns the changes before which the verb was killed.
     """
     world.changes.clear()
-    parts = (world.docker, world.kubernetes, world.switch, world.postgres, world.containerd)
-    before = [copy.deepcopy({key: value for key, value in vars(part).items() if key != "world"}) for part in parts]
-    now = world.now
+    saved = world.save()
     if directory:
         shutil.copytree(directory, f"{directory}.before")
     seen = []
@@ -30,10 +27,7 @@ def killed_everywhere(world, verb, check, directory=None):
             seen.append(str(kill))
         world.revive()
         check(seen[-1])
-        for part, values in zip(parts, before, strict=True):
-            vars(part).update(copy.deepcopy(values))
-        world.now = now
-        world.revive()
+        world.restore(saved)
         if directory:
             shutil.rmtree(directory)
             shutil.copytree(f"{directory}.before", directory)
@@ -115,9 +109,9 @@ def test_a_killed_deploy_of_another_release_leaves_no_objects(cluster):
 
     for check in (again, another):
         cluster.world.revive()
-        state = copy.deepcopy(vars(cluster.world.kubernetes) | {"world": None})
+        saved = cluster.world.save()
         killed_everywhere(cluster.world, lambda: cluster.run("deploy", image(3)), check)
-        vars(cluster.world.kubernetes).update(state | {"world": cluster.world})
+        cluster.world.restore(saved)
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
