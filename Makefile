@@ -13,6 +13,11 @@ export REGISTRY_PORT ?= 5000
 export REPOSITORY ?= $(if $(filter local,$(HOST)),localhost:$(REGISTRY_PORT)/book-shop)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# These are read from the command line alone, as in `make deploy-prod IMAGE=1.2.0`: in the environment the
+# names may belong to another program.
+arguments := IMAGE TO COMMIT KEEP BENCH
+$(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),,$(eval $(name) :=)))
+
 # With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
 ifdef STEPS
 SHELL := scripts/lib/timed.sh
@@ -93,24 +98,24 @@ version: setup-deploy ## print the version
 	@scripts/version
 
 .PHONY: image
-image: setup-image ## build the image of HEAD
-	@scripts/image
+image: setup-image ## build the image of HEAD, or of COMMIT=<commit>
+	@scripts/image $(COMMIT)
 
 .PHONY: push
 push: setup-deploy ## push it under its snapshot tag
-	@scripts/push
+	@scripts/push $(COMMIT)
 
 .PHONY: promote
-promote: setup-deploy ## give HEAD's snapshot the release tag
-	@scripts/promote
+promote: setup-deploy ## give HEAD's snapshot, or that of COMMIT=<commit>, the release tag
+	@scripts/promote $(COMMIT)
 
 .PHONY: deploy-dev
-deploy-dev: setup-deploy ## serve HEAD's snapshot: Docker, :8080
-	@scripts/deploy dev
+deploy-dev: setup-deploy ## serve HEAD's snapshot, or IMAGE=<tag>: Docker, :8080
+	@scripts/deploy dev $(IMAGE)
 
 .PHONY: deploy-prod
-deploy-prod: setup-deploy ## serve HEAD's release: Kubernetes, :80
-	@scripts/deploy prod
+deploy-prod: setup-deploy ## serve HEAD's release, or IMAGE=<version>: Kubernetes, :80
+	@scripts/deploy prod $(IMAGE)
 
 .PHONY: smoke-dev
 smoke-dev: setup-deploy ## ask :8080 at its public address whether HEAD's snapshot answers
@@ -177,12 +182,12 @@ restore-prod: setup-deploy ## give the release the data of its latest backup; as
 	@scripts/restore prod
 
 .PHONY: prune
-prune: setup-deploy ## list the old snapshots that can be deleted from the registry
-	@scripts/prune
+prune: setup-deploy ## list the old snapshots that can be deleted from the registry; KEEP=10 stay
+	@scripts/prune $(KEEP)
 
 .PHONY: prune-now
 prune-now: setup-deploy ## delete them
-	@scripts/prune -y
+	@scripts/prune -y $(KEEP)
 
 .PHONY: infra-bootstrap
 infra-bootstrap: setup-infra ## make the bucket of Terraform's state, once

@@ -116,7 +116,7 @@ def required_variable(name):
     """The value of an environment variable that the Makefile exports. Raises CommandError when it is unset or empty."""
     if value := os.environ.get(name):
         return value
-    why = "it depends on the target: the scripts have no default of their own, make has"
+    why = "it depends on the target: the defaults are in the Makefile"
     raise CommandError(f"{name} is not set", why, f"run {verb()} through make: make help lists the targets")
 
 

@@ -61,7 +61,7 @@ def settings():
 def make(s3, bucket, region, owner):
     """Makes the bucket unless it is there, and puts right the settings that differ; the public is shut out first."""
     if region_of(s3, bucket, owner) is None:
-        log(f"make the state bucket {bucket}")
+        log(f"create the state bucket {bucket}")
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **where)
     for setting, argument, value in settings():

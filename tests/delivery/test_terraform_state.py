@@ -45,7 +45,7 @@ def test_without_a_bucket_check_says_how_to_make_one(shell):
 
 def test_make_then_check_then_make_again(cloud, shell, capsys):
     assert state.bucket(make_it=True) == BUCKET
-    assert capsys.readouterr().err.splitlines()[0] == f"==> make the state bucket {BUCKET}"
+    assert capsys.readouterr().err.splitlines()[0] == f"==> create the state bucket {BUCKET}"
     assert state.bucket() == state.bucket(make_it=True) == BUCKET
     assert capsys.readouterr().err == ""
 

@@ -41,7 +41,7 @@ $on_host prod"
   for environment in "" prod; do
     # shellcheck disable=SC2086 # none or one
     PROD=cluster verb backup $environment
-    assert_failed 2 "prod's data is not on the host" "PROD=cluster" "scripts/cluster-data dump"
+    assert_failed 2 "prod's data is not on the host" "PROD=cluster" "make cluster-data-dump"
   done
   assert_log ""
   PROD=cluster verb backup dev
@@ -51,7 +51,7 @@ $on_host prod"
 @test "backup: -h and wrong calls" {
   for environment in stage "" "dev;id"; do
     verb backup "$environment"
-    assert_failed 2 "'$environment' is no environment"
+    assert_failed 2 "invalid environment '$environment'"
     refute grep exec "$LOG"
   done
   : >"$LOG"

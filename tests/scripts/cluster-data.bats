@@ -89,6 +89,6 @@ $gone"
 
 @test "cluster-data: -h and wrong calls" {
   verb cluster-data drop
-  assert_failed 2 "'drop' is nothing to do with data"
+  assert_failed 2 "invalid choice: 'drop'"
   assert_wrong_calls cluster-data "dump load"
 }

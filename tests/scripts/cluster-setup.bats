@@ -29,7 +29,7 @@ there() { "$PYTHON" -c 'import base64, json, sys; print(json.dumps({"data": {nam
   verb cluster-setup <<<yes
   assert_success
   assert_output "the-cluster: book-shop"
-  assert_errors "==> cluster the-cluster, https://10.0.0.1:6443" "settings that change: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL" "Set this cluster up? (yes)"
+  assert_errors "==> cluster the-cluster, https://10.0.0.1:6443" "settings that change: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL" "Set this cluster up? Type yes to continue: "
   assert_log "$asked
 $k apply --filename scripts/host/k8s/namespace.yaml
 $k apply --filename scripts/cluster/k8s/deploys.yaml

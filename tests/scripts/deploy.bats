@@ -11,7 +11,7 @@ teardown() { stop_shop; }
 
 host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   printf 'docker container inspect --format {{.State.Running}} test-host\n'
-  printf 'docker exec --env ACTOR=tester test-host /opt/book-shop/bin/deploy-%s %s@%s' "$1" "$REPOSITORY" "$2"
+  printf 'docker exec --env ACTOR=tester test-host /opt/book-shop/bin/deploy %s %s@%s' "$1" "$REPOSITORY" "$2"
 }
 
 @test "deploy dev: HEAD's snapshot tag becomes a digest, which alone the host is told and stdout has" {
@@ -49,7 +49,7 @@ host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   in_registry "$(snapshot_of)"
   before=$(asked)
   verb deploy prod "$(snapshot_of)"
-  assert_failed 2 "'$(snapshot_of)' is no release" "production runs releases only" "remedy: make promote"
+  assert_failed 2 "'$(snapshot_of)' is not a release" "production runs releases only" "remedy: make promote"
   assert_log ""
   assert_equal "$(asked)" "$before"
 }
@@ -66,7 +66,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
   PLAN=1 verb deploy dev
   assert_failed 3 "no kubectl"
   PLAN=0 verb deploy dev
-  assert_failed 2 "PLAN=0 says neither yes nor no" "remedy: unset PLAN"
+  assert_failed 2 "invalid PLAN '0'" "remedy: unset PLAN"
 }
 
 @test "deploy prod: PROD=cluster: the cluster is named, and its verb is told the digest; dev stays on the host" {
@@ -127,9 +127,9 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
 @test "deploy: wrong names are wrong calls that reach neither registry nor host" {
   digest=sha256:$(printf 'a%.0s' {1..64})
   verb deploy
-  assert_failed 2 "'' is no environment" "there are dev and prod"
+  assert_failed 2 "the following arguments are required: environment" "Usage: scripts/deploy"
   verb deploy stage
-  assert_failed 2 "'stage' is no environment"
+  assert_failed 2 "invalid environment 'stage'" "expected dev or prod"
   verb deploy dev "localhost:1/other@$digest"
   assert_failed 2 "is of another repository" "this shop's is $REPOSITORY"
   for name in "" "a b" "\$(reboot)" "../1.0.0" $'1.0.0\n' "$REPOSITORY@sha256:abc" "@$digest"; do
@@ -139,7 +139,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
     done
   done
   HOST=moon verb deploy dev "$REPOSITORY@$digest"
-  assert_failed 2 "HOST=moon is no place for a host"
+  assert_failed 2 "invalid HOST 'moon'" "expected local or aws"
   assert_log ""
   assert_equal "$(asked)" ""
 }

@@ -46,7 +46,7 @@ all="\
   assert_output acme/shop
   assert_errors_whole "==> to be changed in acme/shop
 $all
-Make these changes? (yes) $done"
+Make these changes? Type yes to continue: $done"
   assert_log "scripts/infra output"
   assert_equal "$(github 's["variables"]')" '{"HOST": "aws", "NAME": "my-shop", "AWS_REGION": "eu-central-1", "REPOSITORY": "public.ecr.aws/a1b2c3d4/book-shop"}'
   assert_equal "$(github '{n: (e["variables"], [p["name"] for p in e["policies"]], e["deployment_branch_policy"]) for n, e in s["environments"].items()}')" \

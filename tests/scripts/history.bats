@@ -41,9 +41,9 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/history prod 5"
 @test "history: -h and wrong calls" {
   for lines in "" 0 100000 ten '1;id'; do
     verb history dev "$lines"
-    assert_failed 2 "is no number of lines" "wanted: 1 to 99999"
+    assert_failed 2 "invalid number of lines" "expected 1 to 99999"
   done
   verb history stage
-  assert_failed 2 "'stage' is no environment"
+  assert_failed 2 "invalid environment 'stage'" "expected dev or prod"
   assert_wrong_calls history "dev 1 2"
 }

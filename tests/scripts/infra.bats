@@ -21,6 +21,7 @@ exit "$CURL"
 END
   fake python3 <<'END'
 #!/bin/bash
+[[ $3 != confirm ]] || exec "$SHOP_PYTHON" "$@"
 echo "python3 $*" >>"$LOG"
 [ -n "$BUCKET" ] && echo "$BUCKET"
 END
@@ -36,7 +37,7 @@ END
 }
 teardown() { stop_shop; }
 
-before='python3 scripts/lib/state.py check
+before='python3 -m delivery terraform-state check
 scripts/host-archive
 scripts/user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
 curl https://registry.example/.well-known/terraform.json
@@ -87,7 +88,7 @@ $outputs"
   verb infra bootstrap
   assert_success
   assert_output the-bucket
-  assert_log "python3 scripts/lib/state.py make"
+  assert_log "python3 -m delivery terraform-state make"
 }
 
 @test "infra apply: changes what was shown when the answer is yes, and prints the outputs" {
@@ -159,7 +160,7 @@ $applied"
     # shellcheck disable=SC2086 # a list of words
     verb infra $verb
     assert_equal "$status" 1
-    assert_log "python3 scripts/lib/state.py check"
+    assert_log "python3 -m delivery terraform-state check"
   done
 }
 

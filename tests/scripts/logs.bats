@@ -37,11 +37,11 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/logs prod 99999"
 @test "logs: -h and wrong calls" {
   for lines in "" 0 100000 1.5 ten ٣ '1;id' $'1\n' "$(printf '9%.0s' {1..9999})"; do
     verb logs dev "$lines"
-    assert_failed 2 "is no number of lines" "wanted: 1 to 99999"
+    assert_failed 2 "invalid number of lines" "expected 1 to 99999"
   done
   verb logs stage
-  assert_failed 2 "'stage' is no environment"
+  assert_failed 2 "invalid environment 'stage'" "expected dev or prod"
   verb logs
-  assert_failed 2 "'' is no environment"
+  assert_failed 2 "the following arguments are required: environment" "Usage: scripts/logs"
   assert_wrong_calls logs "dev 1 2"
 }

@@ -34,7 +34,7 @@ make_it() {
     run grep -B1 "^$target:" Makefile
     assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z0-9 -]+)? ## .+\$"
     run recipe "$target"
-    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((TO|BENCH)\))?$'
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((IMAGE|TO|COMMIT|KEEP|BENCH)\))?$'
   done
 }
 
@@ -78,6 +78,12 @@ make_it() {
   done
   make_it rollback-prod TO=1.2.3
   assert_log $'scripts/setup deploy\nscripts/rollback prod 1.2.3'
+  make_it deploy-prod IMAGE=1.2.3
+  assert_log $'scripts/setup deploy\nscripts/deploy prod 1.2.3'
+  make_it image push promote COMMIT=abc
+  assert_log $'scripts/setup image\nscripts/image abc\nscripts/setup deploy\nscripts/push abc\nscripts/promote abc'
+  make_it prune-now KEEP=20
+  assert_log $'scripts/setup deploy\nscripts/prune -y 20'
   make_it bench BENCH=promotion
   assert_log $'scripts/setup test\nscripts/bench promotion'
 }

@@ -23,7 +23,8 @@ assert_promoted() {              # DIGEST
   assert_equal "$(since "$before")" "HEAD manifests/1.0.0
 HEAD manifests/$(snapshot_of)
 GET manifests/$digest
-PUT manifests/1.0.0"
+PUT manifests/1.0.0
+HEAD manifests/1.0.0"
   assert_promoted "$digest"
   assert_errors_whole "==> promoting $(snapshot_of) to 1.0.0"
   assert_log "" # no engine is needed
@@ -69,7 +70,7 @@ HEAD manifests/$(snapshot_of)"
   verb promote
   assert_failed 1 "$REPOSITORY has no snapshot of commit $(head_of)" "no tag 1.0.0-SNAPSHOT-<commit>" "$(source_of)" "or dev" "remedy: make image push"
   verb promote main
-  assert_failed 1 "remedy: scripts/image $(head_of) && scripts/push $(head_of)"
+  assert_failed 1 "remedy: make image push promote COMMIT=$(head_of)"
   run asked
   refute_output --partial "PUT manifests/1.0.0"$'\n'
 }
@@ -215,7 +216,7 @@ HEAD manifests/$(snapshot_of)"
   REPOSITORY=127.0.0.1:1/book-shop verb promote
   assert_failed 1 "no registry answers at 127.0.0.1:1" "remedy: make demo"
   REPOSITORY=localhost:5000/book-shop:tag verb promote
-  assert_failed 2 "'localhost:5000/book-shop:tag' is no repository"
+  assert_failed 2 "invalid repository 'localhost:5000/book-shop:tag'"
   REPOSITORY='' verb promote
   assert_failed 1 "REPOSITORY is not set" "through make"
   verb promote nowhere

@@ -54,11 +54,11 @@ delete ${DIGESTS[3]} ${TAGS[3]}
 keep   ${DIGESTS[2]} ${TAGS[2]} (dev serves it)
 keep   ${DIGESTS[1]} ${TAGS[1]} (dev would roll back to it)
 keep   ${DIGESTS[0]} 0.9.0,${TAGS[0]} (release 0.9.0)"
-  assert_errors_whole "==> 1 of 6 images can go: scripts/prune -y deletes them"
+  assert_errors_whole "==> 1 of 6 images can go: make prune-now KEEP=2 deletes them"
   assert_equal "$(requests_that_write)" "$before"
   assert_equal "$(left)" 6
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"
+docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
 }
 
 @test "prune -y: deletes those, and the second time there is nothing to do" {
@@ -66,7 +66,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"
   release 0.9.0 0
   host_needs "${DIGESTS[2]}" "${DIGESTS[0]}" "${DIGESTS[1]}"
   PLAN=1 verb prune -y 2
-  assert_errors_whole "==> 1 of 6 images can go: scripts/prune -y deletes them"
+  assert_errors_whole "==> 1 of 6 images can go: make prune-now KEEP=2 deletes them"
   assert_equal "$(left)" 6
   verb prune -y 2
   assert_success
@@ -129,7 +129,7 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
   assert_failed 1 "nothing is deleted" "dev serves nothing"
   echo '{' >"$NEEDED"
   verb prune -y 1
-  assert_failed 1 "nothing is deleted" "its status can't be read"
+  assert_failed 1 "what the host serves is not known" "its status can't be read"
   assert_equal "$(left)" 3
   run asked
   refute_output --partial DELETE
@@ -153,6 +153,6 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
     assert_equal "$status" 2
   done
   verb prune -y 0
-  assert_failed 2 "'0' is no number of snapshots" "wanted: 1 to 9999"
-  assert_wrong_calls prune "-y 1 2" "-yy" "--yes"
+  assert_failed 2 "invalid number of snapshots '0'" "expected 1 to 9999"
+  assert_wrong_calls prune "-y 1 2" "--yes"
 }

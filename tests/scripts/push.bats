@@ -15,7 +15,8 @@ looked_at() { printf 'docker image ls --quiet %s:%s\ndocker image inspect --form
   assert_output "$REPOSITORY@$(digest_in_registry "$(snapshot_of)")"
   assert_errors "==> pushing $(snapshot_of)" "pushed by the engine"
   assert_log "$(looked_at "$(snapshot_of)")
-docker push $REPOSITORY:$(snapshot_of)"
+docker push $REPOSITORY:$(snapshot_of)
+docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
 }
 
 @test "push: the second time nothing is pushed and the same digest is printed" {
@@ -64,7 +65,7 @@ docker push $REPOSITORY:$(snapshot_of)"
     # shellcheck disable=SC2086
     in_engine "$(snapshot_of)" $labels
     verb push
-    assert_failed 1 "another image sits under $REPOSITORY:$(snapshot_of) in the Docker engine" "why: its label" "remedy: scripts/image $(head_of)"
+    assert_failed 1 "another image sits under $REPOSITORY:$(snapshot_of) in the Docker engine" "why: its label" "remedy: make image"
   done
   run grep push "$LOG"
   assert_failure
@@ -117,11 +118,22 @@ docker push $REPOSITORY:$(snapshot_of)"
   assert_failed 1 "docker push $REPOSITORY:$(snapshot_of) failed"
 }
 
+@test "push: another push of the commit that writes the tag at the same time is a failure, and make push then prints its digest" {
+  # shellcheck disable=SC2046
+  in_engine "$(snapshot_of)" $(labels_of)
+  PUSHED=sha256:$(printf '0%.0s' {1..64}) verb push
+  theirs=$(digest_in_registry "$(snapshot_of)")
+  assert_failed 1 "$REPOSITORY:$(snapshot_of) is not the image that was written" "it is $theirs"
+  verb push
+  assert_success
+  assert_output "$REPOSITORY@$theirs"
+}
+
 @test "push: no registry names make demo, and a wrong repository is a wrong call; the engine isn't asked" {
   REPOSITORY=127.0.0.1:1/book-shop verb push
   assert_failed 1 "no registry answers at 127.0.0.1:1" "remedy: make demo"
   REPOSITORY=Book-Shop verb push
-  assert_failed 2 "'Book-Shop' is no repository"
+  assert_failed 2 "invalid repository 'Book-Shop'"
   REPOSITORY='' verb push
   assert_failed 1 "REPOSITORY is not set"
   verb push nowhere

@@ -42,7 +42,7 @@ POST /repos/acme/shop/git/refs
 GET /repos/acme/shop/releases/tags/v1.0.0
 POST /repos/acme/shop/releases"
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status --json"
+docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
   assert_equal "$(github 's["tags"]')" "{\"v1.0.0\": \"$(head_of)\"}"
   assert_equal "$(body)" "Image: \`$REPOSITORY@$digest\`
 
@@ -189,5 +189,5 @@ Built from $(head_of).
 @test "release: -h and wrong calls" {
   assert_wrong_calls release
   verb release now
-  assert_failed 2 "'now' is no word of this script"
+  assert_failed 2 "invalid choice: 'now'"
 }

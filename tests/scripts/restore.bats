@@ -28,8 +28,8 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/restore $1 $2"
   assert_restored prod "$latest"
   assert_errors_whole "==> prod (http://localhost:80) gets the data of ${latest:0:4}-${latest:4:2}-${latest:6:2} ${latest:9:2}:${latest:11:2}:${latest:13:2} UTC
 prod  $latest               20 kB  3 h ago
-What was changed there in the last 3 h is gone from the shop, and kept as a backup.
-Type prod to go on: the path
+Changes made there in the last 3 h are removed and kept as a backup.
+The data is replaced. Type prod to continue: the path
 ==> done"
 }
 
@@ -46,7 +46,7 @@ Type prod to go on: the path
   for answer in "" yes y dev PROD; do
     : >"$LOG"
     verb restore prod <<<"$answer"
-    assert_failed 1 "not confirmed: nothing was changed" "remedy: make restore-prod"
+    assert_failed 1 "not confirmed: nothing was changed" "expected 'prod'"
     assert_log "$asked"
   done
   verb restore prod </dev/null
@@ -55,7 +55,7 @@ Type prod to go on: the path
 
 @test "restore: prod's data is not here when PROD says that it runs on a cluster" {
   PROD=cluster verb restore prod <<<prod
-  assert_failed 2 "prod's data is not on the host" "scripts/cluster-data"
+  assert_failed 2 "prod's data is not on the host" "make cluster-data-dump"
   assert_log ""
   PROD=cluster verb restore dev <<<dev
   assert_restored dev "$older"
@@ -85,11 +85,11 @@ Type prod to go on: the path
 @test "restore: -h and wrong calls" {
   for name in "" x "../$latest" "$latest.dump" "${latest,,}" $'latest\n' "$latest;id" "٢٠٢٦١١٢٥T٠٣١٥٠٠Z"; do
     verb restore prod "$name"
-    assert_failed 2 "is no name of a backup" "remedy: make backups"
+    assert_failed 2 "invalid name of a backup" "remedy: make backups"
   done
   verb restore stage
-  assert_failed 2 "'stage' is no environment"
+  assert_failed 2 "invalid environment 'stage'"
   verb restore
-  assert_failed 2 "'' is no environment"
+  assert_failed 2 "the following arguments are required: environment"
   assert_wrong_calls restore "prod latest x"
 }

@@ -96,7 +96,7 @@ got() { grep -oE '"GET [^ ]+' "$TEST_DIR/site.log" | cut -c6-; }
 @test "smoke: -h and wrong calls" {
   assert_wrong_calls smoke
   verb smoke
-  assert_failed 2 "'' is no environment"
+  assert_failed 2 "the following arguments are required: environment"
   verb smoke all
-  assert_failed 2 "'all' is no environment"
+  assert_failed 2 "invalid environment 'all'"
 }

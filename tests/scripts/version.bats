@@ -40,7 +40,7 @@ teardown() { stop_shop; }
   verb version snapshot ""
   assert_failed 2 "'' names no commit here"
   verb version latest
-  assert_failed 2 "'latest' is no word" "snapshot, release"
+  assert_failed 2 "invalid choice: 'latest'" "Usage: scripts/version [snapshot|release"
 }
 
 @test "version: a commit without a usable VERSION fails and says which file mends it" {

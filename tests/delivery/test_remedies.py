@@ -1,0 +1,93 @@
+"""Every command that an error or a log line names works as it is printed: its make targets and scripts exist."""
+
+import ast
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = sorted((ROOT / "scripts/delivery").rglob("*.py"))
+SHELL = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.read_text()[:40].find("bash") > 0]
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
+TARGETS |= {f"setup-{purpose}" for purpose in re.search(r"^purposes := (.*)", MAKEFILE, re.MULTILINE)[1].split()}
+VARIABLES = set(re.findall(r"\$\(([A-Z]+)\)", MAKEFILE))
+MAKE = re.compile(r"\bmake((?: +[a-z][a-z0-9-]*| +[A-Z]+=\S+)+)")
+VALUES = {"environment": "dev", "name": "dev", "arguments[0]": "dev"}  # of what a text is formatted with
+
+
+def texts(path):
+    """The strings of a module as they would be printed, without its docstrings."""
+    tree = ast.parse(path.read_text())
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                part.value if isinstance(part, ast.Constant) else VALUES.get(ast.unparse(part.value), "X")
+                for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.value
+
+
+def commands(text):
+    """The `make` commands in a text: the words up to the first that is neither a target nor a variable."""
+    for found in MAKE.finditer(text):
+        words = found[1].split()
+        known = [word for word in words if word in TARGETS or "=" in word]
+        yield words[0], known
+
+
+def printed():
+    """(file, text) of everything that may be printed with a make command in it."""
+    for path in PACKAGE:
+        yield from ((path.name, text) for text in texts(path) if MAKE.search(text))
+    for path in SHELL:
+        lines = (line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+        lines = (re.sub(r"\$\{[^}]*\}", "run", line) for line in lines)
+        yield from ((path.name, line) for line in lines if MAKE.search(line))
+
+
+def test_there_are_commands_to_check():
+    files = {name for name, _ in printed()}
+    assert {"registry.py", "promotion.py", "retention.py", "aws.py", "local.py"} <= files
+
+
+@pytest.mark.parametrize(("file", "text"), sorted(set(printed())))
+def test_a_make_command_names_targets_and_variables_that_exist(file, text):
+    for first, known in commands(text):
+        assert first in TARGETS, f"{file}: make {first}"
+        assert {word.partition("=")[0] for word in known if "=" in word} <= VARIABLES
+        done = subprocess.run(["make", "-n", *known], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def remedies(path):
+    """The remedies of a module: what errors are given as their third argument, by itself or by a variable."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("remedy", "build", "command", "look"):
+            yield ast.unparse(node.value)
+        if isinstance(node, ast.Call) and len(node.args) == 3 and ast.unparse(node.func).split(".")[-1][0].isupper():
+            yield ast.unparse(node.args[2])
+
+
+def test_a_remedy_can_be_pasted():
+    """A script by itself has no HOST and no REPOSITORY, unlike a make target; <> means a file to the shell."""
+    checked = [remedy for path in PACKAGE for remedy in remedies(path)]
+    assert len(checked) > 50
+    assert [remedy for remedy in checked if re.search(r"scripts/|<|>", remedy)] == []
+
+
+def test_the_environment_gives_no_make_variable_a_value(tmp_path):
+    """IMAGE, COMMIT and the like are common names: another program's must not choose what is deployed."""
+    for target, name in (("deploy-prod", "IMAGE"), ("push", "COMMIT"), ("rollback-prod", "TO"), ("prune-now", "KEEP")):
+        for word, expected in ((f"{name}=1.2.0", True), ("-n", False)):
+            command = ["make", "-n", target, word]
+            environment = os.environ | {name: "1.2.0"}
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+            assert ("1.2.0" in done.stdout) == expected
