@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[1:1] = [str(ROOT / "tests/lib"), str(ROOT / "scripts/lib")]
+sys.path[1:1] = [str(ROOT / "tests/lib"), str(ROOT / "scripts")]
 import measure  # noqa: E402
 import report  # noqa: E402
 from parts import PARTS  # noqa: E402

@@ -85,8 +85,9 @@ kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( //
 
 @test "the image is at most 70 MB over the wire" {
   size=$(
-    PYTHONPATH=$SHOP/scripts/lib python3 - "$REPOSITORY" "$(shop version)" <<'PYTHON'
-import json, sys, registry
+    PYTHONPATH=$SHOP/scripts python3 - "$REPOSITORY" "$(shop version)" <<'PYTHON'
+import json, sys
+from delivery import registry
 manifest = registry.Registry(sys.argv[1]).manifest(sys.argv[2])
 print(*(layer["size"] for layer in json.loads(manifest.body)["layers"]))
 PYTHON

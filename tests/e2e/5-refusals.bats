@@ -7,7 +7,7 @@ setup_file() { start_demo; }
 setup() { good=$(head_of_shop); }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
-digest_of() { PYTHONPATH=$SHOP/scripts/lib python3 -c 'import sys, registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
+digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
 verb() { "$SHOP/scripts/$1" "${@:2}"; }
 
 @test "promote: no snapshot of this source" {

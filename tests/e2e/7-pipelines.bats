@@ -93,7 +93,7 @@ to_main() {
 }
 steps_run() { sed -n 's/.*⭐ Run Main \(make .*\)/\1/p' "$BATS_TEST_TMPDIR/act"; }
 releases() { github '[(r["tag_name"], s["tags"][r["tag_name"]]) for r in s["releases"]]'; }
-digest_of() { PYTHONPATH=$SHOP/scripts/lib python3 -c 'import sys, registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
+digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
 tags() { curl -fsS "http://${REPOSITORY%%/*}/v2/book-shop/tags/list?n=1000" | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["tags"] or []), sep="\n")'; }
 # Everything that a pipeline could have changed.
 everything() {

@@ -25,8 +25,9 @@ refused() {
 
 @test "an image for another kind of machine" {
   foreign=$REPOSITORY@$(
-    PYTHONPATH=$SHOP/scripts/lib:$SHOP/tests/lib python3 - "$REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'
-import json, sys, oci, registry
+    PYTHONPATH=$SHOP/scripts:$SHOP/tests/lib python3 - "$REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'
+import json, sys, oci
+from delivery import registry
 repository, digest = sys.argv[1:]
 shop = registry.Registry(repository)
 manifest = json.loads(shop.manifest(digest).body)

@@ -35,7 +35,7 @@ bench_log() {
 }
 
 @test "bench: it knows each part that there is, and no other" {
-  parts=$("$PYTHON" -c 'import sys; sys.path[1:1] = sys.argv[1:]; from parts import PARTS; print(*PARTS)' "$ROOT/tests/bench" "$ROOT/tests/lib" "$ROOT/scripts/lib")
+  parts=$("$PYTHON" -c 'import sys; sys.path[1:1] = sys.argv[1:]; from parts import PARTS; print(*PARTS)' "$ROOT/tests/bench" "$ROOT/tests/lib" "$ROOT/scripts")
   verb bench
   assert_log "$(bench_log "$parts")"
   : >"$LOG"

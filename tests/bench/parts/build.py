@@ -12,7 +12,7 @@ from pathlib import Path
 
 import measure
 import oci
-import registry
+from delivery import registry
 
 TITLE = "Build"
 UNIT = "s"

@@ -13,7 +13,7 @@ import tarfile
 import counting
 import measure
 import oci
-import registry
+from delivery import registry
 
 TITLE = "Promotion"
 UNIT = "s"
