@@ -90,9 +90,9 @@ def candidates(commit):
     fails on the way.
     """
     expected = source(commit).split("-")
-    dev = output("for-each-ref", "--format=%(objectname)", *DEV).split()
     trees = "%n".join(f"%H:{tree} %H" for tree in TREES)
-    log = ["git", "-c", "log.showSignature=false", "log", "--date-order", f"--format={trees}", commit, *dev, "--"]
+    log = ["git", "-c", "log.showSignature=false", "log", "--date-order", f"--format={trees}"]
+    log += ["--ignore-missing", commit, *DEV, "--"]  # there may be no dev
     check = ["git", "cat-file", "--buffer", "--batch-check=%(objectname) %(rest)"]
     with (
         subprocess.Popen(log, stdout=subprocess.PIPE) as logging,

@@ -3,8 +3,8 @@
 A reference is `repository:tag` or `repository@sha256:<64 hex digits>`.
 """
 
+import collections
 import re
-from typing import NamedTuple
 
 from delivery.cli import UsageError
 
@@ -25,11 +25,8 @@ class BadReference(UsageError):
     """A repository, tag or digest that the grammar does not allow."""
 
 
-class Repository(NamedTuple):
+class Repository(collections.namedtuple("Repository", "host name")):  # typing would be slower to import
     """`host` is `localhost:5000` or `public.ecr.aws`, `name` what follows the first slash."""
-
-    host: str
-    name: str
 
     def __str__(self):
         return f"{self.host}/{self.name}"

@@ -15,7 +15,7 @@ import os
 import re
 import socket
 import time
-from typing import NamedTuple
+from collections import namedtuple
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from delivery import connection, references
@@ -58,26 +58,15 @@ class Unexpected(CommandError):
     """An answer that isn't what the specification says, content that isn't what its digest says included."""
 
 
-class Manifest(NamedTuple):
-    """A manifest as the registry holds it: digest is that of body, media_type the Content-Type letter for letter."""
-
-    digest: str
-    media_type: str
-    body: bytes
+class Manifest(namedtuple("Manifest", "digest media_type body")):
+    """A manifest as the registry has it: `digest` is that of `body` (bytes), `media_type` its exact Content-Type."""
 
 
-class Image(NamedTuple):
-    """An image as a listing has it: pushed is when, in seconds since 1970, or None where the registry doesn't say."""
-
-    digest: str
-    tags: tuple
-    pushed: float | None = None
+class Image(namedtuple("Image", "digest tags pushed", defaults=[None])):
+    """An image in a listing: `tags` is a tuple; `pushed` is a time in seconds since 1970, None if it isn't known."""
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
+Answer = namedtuple("Answer", "status headers body")  # headers is a http.client.HTTPMessage, body is bytes
 
 
 def shop():

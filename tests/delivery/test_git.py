@@ -165,7 +165,7 @@ def test_shallow(repository, first, tmp_path, monkeypatch):
 
 def test_start_up_stays_light():
     """Start-up is most of a verb's time, so modules that take as long as all others together stay out."""
-    heavy = {"boto3", "botocore", "requests", "urllib3", "urllib.request", "dataclasses", "asyncio", "shutil"}
+    heavy = {"boto3", "botocore", "requests", "urllib3", "urllib.request", "dataclasses", "asyncio", "shutil", "typing"}
     check = f"import sys; from delivery import cli, promotion; cli.Parser(); print(*(set(sys.modules) & {heavy!r}))"
     path = {"PYTHONPATH": str(Path(__file__).parents[2] / "scripts")}
     done = subprocess.run([sys.executable, "-S", "-c", check], check=True, capture_output=True, text=True, env=path)
