@@ -18,7 +18,7 @@ terraform {
 
 locals {
   tags = {
-    Project   = "book-shop" # scripts/lib/host.py finds the instance by this and its name
+    Project   = "book-shop" # scripts/delivery/targets/aws.py finds the instance by this and its name
     ManagedBy = "terraform"
   }
 }

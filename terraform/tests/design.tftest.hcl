@@ -133,7 +133,7 @@ run "host" {
   }
   assert {
     condition     = aws_instance.host.tags == tomap({ Name = "book-shop" }) && local.tags.Project == "book-shop"
-    error_message = "scripts/lib/host.py finds the instance by Name and Project."
+    error_message = "scripts/delivery/targets/aws.py finds the instance by Name and Project."
   }
   assert {
     condition     = aws_instance.host.instance_type == "t3.medium"
