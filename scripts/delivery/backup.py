@@ -3,6 +3,7 @@
 A name is the time of the dump in UTC, 20261125T031500Z; with -replaced it is what a restore replaced.
 """
 
+import calendar
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from delivery.postgres import database
 
 NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
 REPLACED = "-replaced"
+STAMP = "%Y-%m-%dT%H:%M:%SZ"  # of the history
+LATEST = 26 * 3600  # seconds: a dump is made each night, at a time that varies by half an hour
 
 
 def back_up(environment, postgres, directory, lock, kept):
@@ -78,9 +81,21 @@ def listing(directory, environments):
     return "\n".join(lines)
 
 
-def last(directory, environment):
-    """The time of the newest nightly dump as its name has it, or None."""
-    return next((path.stem for path in dumps(directory, environment)), None)
+def status(directory, environment, history):
+    """{"last_backup": the name of the newest nightly dump or None, "backup_overdue": whether one is missing}.
+
+    Every dump was read to its end when it was made. `history` is the environment's: one that has been
+    live for longer than LATEST without a dump misses it.
+    """
+    newest = next((path.stem for path in dumps(directory, environment)), None)
+    since = [seconds(newest, "%Y%m%dT%H%M%SZ")] if newest else [seconds(e["time"], STAMP) for e in history[:1]]
+    overdue = any(time.time() - found > LATEST for found in since)
+    return {"last_backup": newest, "backup_overdue": overdue}
+
+
+def seconds(text, form):
+    """A time in UTC as seconds since 1970."""
+    return calendar.timegm(time.strptime(text, form))
 
 
 def check_space(directory, required):

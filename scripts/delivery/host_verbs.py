@@ -19,10 +19,10 @@ CLEAR_SESSIONS = ("python3", "manage.py", "clearsessions")
 
 
 def status():
-    """The status of both environments as JSON: that of each environment, and the time of its last backup."""
+    """The status of both environments as JSON: that of each environment, and of its backups."""
     paths = Paths()
     found = [
-        operations.status(environment) | {"last_backup": dumps.last(paths.backups, name)}
+        operations.status(environment) | dumps.status(paths.backups, name, environment.state.history())
         for name, environment in host_environments(paths).items()
     ]
     return json.dumps({"environments": found, "host_files": paths.version()})

@@ -2,32 +2,47 @@
 
 The host's verb prints {"environments": [...], ...}. Each environment has `environment`, `version`,
 `revision`, `digest` and `previous` (a digest), each null when it has none; `healthy`, whether it
-answers; `deploying`, who deploys there now, and `last`, how the last deploy ended.
+answers; `deploying`, who deploys there now, and `last`, how the last deploy ended. Those of a host also
+have `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
 """
 
 import json
 
-from delivery import targets
+from delivery import backups, targets
 from delivery.cli import CommandError
 
 # The columns of `row`.
-HEAD = f"{'':5} {'URL':24} {'VERSION':9} {'REVISION':13} {'DIGEST':20} {'HEALTHY':8} {'PREVIOUS':20} LAST DEPLOY"
+HEAD = (
+    f"{'':5} {'URL':24} {'VERSION':9} {'REVISION':13} {'DIGEST':20} {'HEALTHY':8} {'PREVIOUS':20} "
+    f"{'BACKUP':8} LAST DEPLOY"
+)
 
 
 def show(form=None):
-    """The status of the host, or with PROD=cluster of the cluster: a table, or with the form `json` as reported."""
+    """Prints the status of the host, or with PROD=cluster of the cluster: a table, or `json` as reported.
+
+    Raises CommandError afterwards when a nightly backup is missing.
+    """
     target = targets.for_environment("prod")
-    if form == "json":
-        return target.ask("status").rstrip()
-    return "\n".join([HEAD, *(row(target.url(name), entry) for name, entry in environments(target).items())])
+    answer = target.ask("status")
+    entries = parse(answer)
+    rows = (row(target.url(name), entry) for name, entry in entries.items())
+    print(answer.rstrip() if form == "json" else "\n".join([HEAD, *rows]), flush=True)
+    if late := [name for name, entry in entries.items() if entry.get("backup_overdue")]:
+        why = f"the newest one of {late[0]} is {backup_age(entries[late[0]])} old, one is made each night"
+        if not entries[late[0]]["last_backup"]:
+            why = "none was ever made, one is made each night"
+        remedy = "make backup shows what fails; on the host: journalctl -u book-shop-backup"
+        raise CommandError(f"the backup of {' and '.join(late)} is overdue", why, remedy)
 
 
 def environments(target):
-    """{environment: its entry} in the status of a target.
+    """{environment: its entry} in the status of a target. Raises as `parse` and Target.ask do."""
+    return parse(target.ask("status"))
 
-    Raises CommandError when it is not of the form above, and as Target.ask does.
-    """
-    answer = target.ask("status")
+
+def parse(answer):
+    """{environment: its entry} in the JSON of a status. Raises CommandError when it is not of the form above."""
     try:
         return {entry["environment"]: entry for entry in json.loads(answer)["environments"]}
     except (KeyError, TypeError, ValueError) as error:
@@ -40,8 +55,16 @@ def row(url, entry):
     lengths = {"version": 9, "revision": 12, "digest": 19, "previous": 19}
     version, revision, digest, previous = ((entry[key] or "-")[:length] for key, length in lengths.items())
     healthy = "yes" if entry["healthy"] else "NO"
-    build = f"{version:9} {revision:13} {digest:20}"
-    return f"{entry['environment']:5} {url:24} {build} {healthy:8} {previous:20} {last_deploy(entry)}"
+    serves = f"{version:9} {revision:13} {digest:20} {healthy:8}"
+    past = f"{previous:20} {backup_age(entry):8} {last_deploy(entry)}"
+    return f"{entry['environment']:5} {url:24} {serves} {past}"
+
+
+def backup_age(entry):
+    """The age of the newest nightly dump in words; a dash without one, and on a cluster."""
+    if not entry.get("last_backup"):
+        return "-"
+    return backups.age(backups.now() - backups.Backup(entry["environment"], entry["last_backup"], 0).time)
 
 
 def last_deploy(entry):

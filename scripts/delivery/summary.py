@@ -41,10 +41,21 @@ def served(target):
         why = f"its status failed ({failed.status})"
         raise CommandError("the host does not say what it serves", why, "make status") from None
     rows = [
-        (name, target.url(name), *(entry[key] for key in BUILD), "yes" if entry["healthy"] else "**no**")
+        (name, target.url(name), *(entry[key] for key in BUILD), yes_or_no(entry["healthy"]), last_backup(entry))
         for name, entry in entries.items()
     ]
-    return table(("", "URL", *BUILD, "healthy"), rows)
+    return table(("", "URL", *BUILD, "healthy", "last backup"), rows)
+
+
+def yes_or_no(value):
+    """A boolean in words; "no" stands out."""
+    return "yes" if value else "**no**"
+
+
+def last_backup(entry):
+    """The age of the newest nightly dump; one that is overdue stands out."""
+    age = status.backup_age(entry)
+    return f"**{age}, overdue**" if entry.get("backup_overdue") else age
 
 
 def steps(path):

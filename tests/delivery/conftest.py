@@ -78,7 +78,16 @@ def world(monkeypatch):
     monkeypatch.setattr(sockets, "established", made.sockets.established)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
     monkeypatch.setenv("GITHUB_ACTOR", "unknown")
-    for name in ("ACTOR", "KEEP", "LOCK_WAIT", "LEASE_LIMIT", "CLUSTER_URL", "READY_LIMIT", "MIGRATION_LIMIT", "ANSWER_LIMIT"):
+    for name in (
+        "ACTOR",
+        "KEEP",
+        "LOCK_WAIT",
+        "LEASE_LIMIT",
+        "CLUSTER_URL",
+        "READY_LIMIT",
+        "MIGRATION_LIMIT",
+        "ANSWER_LIMIT",
+    ):
         monkeypatch.delenv(name, raising=False)
     return made
 

@@ -110,7 +110,10 @@ esac""",
 
 
 def test_an_image_that_lacks_a_directory_leaves_no_container(stub, tmp_path):
-    stub("docker", 'case "$1" in create) echo id ;; cp) echo "no such path" >&2; exit 1 ;; rm) echo "$2" >removed ;; esac')
+    stub(
+        "docker",
+        'case "$1" in create) echo id ;; cp) echo "no such path" >&2; exit 1 ;; rm) echo "$2" >removed ;; esac',
+    )
     with pytest.raises(ProgramFailed, match="no such path"):
         Docker().copy_from_image(REFERENCE, "/app/k8s", tmp_path / "k8s")
     assert (tmp_path / "removed").read_text() == "id\n"
@@ -150,7 +153,11 @@ def test_a_cluster_that_does_not_answer_is_an_error_with_its_remedy(stub):
     stub("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
     kubernetes = Kubernetes("--context", "x", remedy="systemctl status k3s")
     assert not kubernetes.is_reachable()
-    for question in (lambda: kubernetes.get("deployment", "x"), lambda: kubernetes.pods("a=b"), lambda: kubernetes.delete("x")):
+    for question in (
+        lambda: kubernetes.get("deployment", "x"),
+        lambda: kubernetes.pods("a=b"),
+        lambda: kubernetes.delete("x"),
+    ):
         with pytest.raises(ProgramFailed, match="connection to the server was refused") as error:
             question()
         assert error.value.remedy == "systemctl status k3s"

@@ -24,8 +24,24 @@ WORDS = [
     *("٣", "é", "ｄｅｖ", "dеv", "dev\u200b", "\u202eved", "😀", "--follow", "5;reboot", "all"),  # noqa: RUF001
 ]
 IMAGES = [
-    *(REPOSITORY, f"{REPOSITORY}:latest", f"{REPOSITORY}:1.0.0", f"{REPOSITORY}@sha256:", f"{GOOD};id", f"{GOOD} $(id)"),
-    *(f" {GOOD}", f"{GOOD} ", f"{GOOD}\n", f"--privileged\n{GOOD}", f"{GOOD}\n{GOOD}", GOOD * 2, GOOD.upper(), GOOD[:-1]),
+    *(
+        REPOSITORY,
+        f"{REPOSITORY}:latest",
+        f"{REPOSITORY}:1.0.0",
+        f"{REPOSITORY}@sha256:",
+        f"{GOOD};id",
+        f"{GOOD} $(id)",
+    ),
+    *(
+        f" {GOOD}",
+        f"{GOOD} ",
+        f"{GOOD}\n",
+        f"--privileged\n{GOOD}",
+        f"{GOOD}\n{GOOD}",
+        GOOD * 2,
+        GOOD.upper(),
+        GOOD[:-1],
+    ),
     *(f"{GOOD}0", GOOD.replace("sha256", "md5"), GOOD.replace("sha256", "sha512"), f"--privileged {GOOD}"),
     *(GOOD.replace("localhost:5000", "evil.example"), GOOD.replace("book-shop", "other"), f"../{GOOD}"),
     *(GOOD.replace("book-shop", "book-shop/../x"), f"docker://{GOOD}", f"-{GOOD}", GOOD.replace("@", "@@")),

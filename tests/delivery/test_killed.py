@@ -151,7 +151,9 @@ def test_a_killed_restore_loses_nothing_and_the_next_run_completes_it(host, name
 
     def check(change):
         assert databases_of(live)["data"] in ("new books", "old books"), change
-        assert "new books" in [database["data"] for database in host.world.postgres.databases.values()] + dumped(), change
+        assert "new books" in [database["data"] for database in host.world.postgres.databases.values()] + dumped(), (
+            change
+        )
         assert place.serves() == 1
         result = host.run("restore", name, "latest")
         assert result.status == 0, (change, result)

@@ -51,7 +51,9 @@ def test_whether_a_program_succeeds():
 def test_a_child_inherits_the_files_that_are_marked_inheritable_and_no_others(tmp_path):
     with open(tmp_path / "lock", "w") as lock, open(tmp_path / "other", "w") as other:
         os.set_inheritable(lock.fileno(), True)
-        found = process.run(["readlink", f"/proc/self/fd/{lock.fileno()}", f"/proc/self/fd/{other.fileno()}"], passed=(1,))
+        found = process.run(
+            ["readlink", f"/proc/self/fd/{lock.fileno()}", f"/proc/self/fd/{other.fileno()}"], passed=(1,)
+        )
     assert found == f"{tmp_path}/lock\n"
 
 

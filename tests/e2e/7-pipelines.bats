@@ -120,7 +120,7 @@ make summary"
   assert_regex "$digest" '^sha256:'
   # The summary of the job.
   assert_output --partial "## 7.1.0, commit $(head_of_shop)"
-  assert_output --partial "| dev | http://localhost:$DEV_PORT | 7.1.0 | $(head_of_shop) | $digest | yes |"
+  assert_output --partial "| dev | http://localhost:$DEV_PORT | 7.1.0 | $(head_of_shop) | $digest | yes | - |"
   for step in image push "deploy dev" "smoke dev"; do assert_output --regexp "\\| scripts/$step \\| [0-9]+\\.[0-9] s \\| ok \\|"; done
   assert_equal "$(releases)" "[]"
   assert_equal "$(on_host tail -n 1 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["actor"])')" somebody

@@ -14,10 +14,10 @@ JSON'
   served="\
 ## 1.0.0, commit $(head_of)
 
-|  | URL | version | revision | digest | healthy |
-| --- | --- | --- | --- | --- | --- |
-| dev | http://localhost:8080 | 1.1.0 | abcdef | sha256:1 | yes |
-| prod | http://localhost:80 | - | - | - | **no** |"
+|  | URL | version | revision | digest | healthy | last backup |
+| --- | --- | --- | --- | --- | --- | --- |
+| dev | http://localhost:8080 | 1.1.0 | abcdef | sha256:1 | yes | - |
+| prod | http://localhost:80 | - | - | - | **no** | - |"
 }
 teardown() { stop_shop; }
 
