@@ -7,6 +7,8 @@ export PROD ?= host
 export NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DEMO ?= book-shop
+# The ports that `make demo` was given, until `make demo-down`.
+-include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DEMO)/ports
 export HTTP_PORT ?= 80
 export DEV_PORT ?= 8080
 export REGISTRY_PORT ?= 5000

@@ -38,6 +38,17 @@ make_it() {
   done
 }
 
+@test "make: the ports that the local host was made with, unless others are given" {
+  mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
+  printf '%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' >"$XDG_CACHE_HOME/book-shop/demo/other/ports"
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/status 'echo "$HTTP_PORT $DEV_PORT $REPOSITORY"'
+  ports_of() { env -i PATH="$PATH" LOG="$LOG" XDG_CACHE_HOME="$XDG_CACHE_HOME" make --silent status "$@" | tail -n 1; }
+  assert_equal "$(ports_of)" "80 8080 localhost:5000/book-shop"
+  assert_equal "$(ports_of DEMO=other)" "8000 8001 localhost:5001/book-shop"
+  assert_equal "$(ports_of DEMO=other DEV_PORT=9)" "8000 9 localhost:5001/book-shop"
+}
+
 @test "make: every purpose of setup has a target, and no other has" {
   mapfile -t purposes < <(sed -n 's/^#   \([a-z]*\)  .*/\1/p' "$ROOT/scripts/setup")
   [ "${#purposes[@]}" -gt 3 ]

@@ -160,6 +160,14 @@ $waited"
   done
 }
 
+@test "up: the next verbs find the ports" {
+  HTTP_PORT=8000 DEV_PORT=8001 REGISTRY_PORT=5001 REPOSITORY=localhost:5001/book-shop verb demo/up
+  assert_success
+  assert_equal "$(cat "$XDG_CACHE_HOME/book-shop/demo/test/ports")" "HTTP_PORT ?= 8000
+DEV_PORT ?= 8001
+REGISTRY_PORT ?= 5001"
+}
+
 @test "up: a host that is there on other ports is named with them" {
   verb demo/up
   HTTP_PORT=81 verb demo/up
