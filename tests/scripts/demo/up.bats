@@ -79,7 +79,7 @@ $waited"
   assert_equal "$(cat "$seed/vendor-data")" "listen on 5000"
   assert_equal "$(sed 's/[0-9]\{10,\}/NOW/' "$seed/meta-data")" $'instance-id: i-NOW\nlocal-hostname: test-host'
   assert_equal "$(cat "$seed/sysctl")" "kernel.panic = 0"
-  assert_equal "$(ls "$seed")" $'meta-data\nsysctl\nuser-data\nvendor-data'
+  assert_equal "$(ls "$seed")" $'meta-data\nports\nsysctl\nuser-data\nvendor-data'
 }
 
 @test "up: where public registry and k3s can be reached nothing is made here, and the ports are those chosen" {
