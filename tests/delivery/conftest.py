@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets
+from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, switch
 from delivery.clock import Clock
 from delivery.paths import Paths
 from delivery.state import FileState
@@ -70,7 +70,8 @@ def world(monkeypatch):
     monkeypatch.setattr(host_verbs, "Postgres", lambda: made.postgres)
     monkeypatch.setattr(compositions, "Kubernetes", lambda *options, remedy="": made.kubernetes)
     monkeypatch.setattr(compositions, "Containerd", lambda: made.containerd)
-    monkeypatch.setattr(compositions, "Switch", lambda *root: made.switch)
+    for module in (compositions, switch):
+        monkeypatch.setattr(module, "Switch", lambda *root: made.switch)
     monkeypatch.setattr(Clock, "now", lambda self: made.clock.now())
     monkeypatch.setattr(Clock, "sleep", lambda self, seconds: made.clock.sleep(seconds))
     monkeypatch.setattr(http_client, "get", made.web.get)

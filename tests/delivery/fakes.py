@@ -5,7 +5,7 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     foreign, no-commit           another platform; no revision label
     migration, migration-hangs   the migration fails; does not end
     start, crash, crash-later    dev: the container does not start; crashes at start; crashes 3 s after
-    never-ready, slow            it never becomes ready; it does after a second
+    never-ready, slow, late      it never becomes ready; it does after a second; after 20 s
     wrong-revision               it answers with another revision
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
 """
@@ -345,6 +345,7 @@ class FakeWeb(Fake):
                 age = self.world.now - found.started
                 faults = self.world.registry[found.image].faults
                 unready = {"crash", "never-ready"} & set(faults) or ("slow" in faults and age < 1)
+                unready = unready or ("late" in faults and age < 20)
                 return None if unready or docker._restarts(found) else found.image
         return None
 
@@ -533,7 +534,7 @@ class FakeKubernetes(Fake):
 
     def _create_pods(self, found, image):
         digest = image.partition("@")[2]
-        self.world.containerd.store |= {name: digest for name in (image, digest, f"sha256:id-of-{digest[7:]}")}
+        self.world.containerd.store |= dict.fromkeys((image, digest, f"sha256:id-of-{digest[7:]}"), digest)
         kept = [pod for pod in self._pods if pod["gone"] is None and image_in(pod) == image]
         if not [pod for pod in kept if pod["metadata"]["labels"][COMPONENT] == "web"]:
             self._pods += [self._pod("web", found["spec"]["template"], image) for _ in range(2)]

@@ -156,7 +156,7 @@ def test_a_full_disk_is_a_reason_not_to_pull(place):
 
 
 def test_any_part_that_fails_is_a_failed_deploy_which_reports_the_live_image(place):
-    """Each call of the outside systems fails once: the deploy ends with 0 or 1, something serves, the next one works."""
+    """Each call of the outside systems fails once: the deploy ends with 0 or 1, one serves, the next one works."""
     place.deployed(1)
     calls = []
     call = place.world.call

@@ -30,15 +30,18 @@ def test_the_previous_slot_runs_until_the_switch(dev):
     assert seen == [{"book-shop-b": 1, "book-shop-a": 2}]
 
 
-@pytest.mark.parametrize(("busy", "expected"), [(0, 8), (9, 9), (10**6, 10)])
-def test_the_previous_slot_is_stopped_when_its_connections_have_ended(dev, busy, expected):
-    """At the earliest once the new one was watched for 8 s, at the latest after 10 s."""
+@pytest.mark.parametrize(
+    ("fault", "busy", "expected"),
+    [((), 0, 8), ((), 9, 9), ((), 10**6, 10), (("late",), 4, 4), (("late",), 10**6, 10)],
+)
+def test_the_previous_slot_is_stopped_when_its_connections_have_ended(dev, fault, busy, expected):
+    """At the earliest once the new one was watched for 8 s, also before the switch; at the latest after 10 s."""
     dev.deployed(1)
     times = []
     dev.world.before("switch.to", lambda: times.append(dev.world.now))
     dev.world.before("switch.to", lambda: dev.world.sockets.busy_until.update({"book-shop-b": dev.world.now + busy}))
     dev.world.before("docker.stop", lambda: times.append(dev.world.now))
-    dev.deployed(2)
+    assert dev.deploy(2, *fault).status == 0
     assert times[1] - times[0] == expected
     assert slots(dev.world) == {"book-shop-a": 2}
 

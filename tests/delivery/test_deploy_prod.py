@@ -266,7 +266,7 @@ def test_a_cluster_that_was_not_set_up(cluster, missing):
     result = cluster.deploy(1)
     assert result.status == 1
     assert "remedy: make cluster-setup" in result.err
-    assert not [key for key in objects(cluster)]
+    assert objects(cluster) == set()
 
 
 def test_a_cluster_keeps_the_last_500_entries(cluster):

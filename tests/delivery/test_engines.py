@@ -31,7 +31,7 @@ def stub(tmp_path, monkeypatch):
 IMAGES = r"""
 # As version 29.1.3: images without a tag are listed with --all only.
 case " $* " in *" --all "*) echo localhost:5000/book-shop@sha256:untagged ;; esac
-printf 'localhost:5000/book-shop@sha256:tagged\nlocalhost:5000/book-shop@sha256:tagged\nlocalhost:5000/book-shop@<none>\n'
+for digest in sha256:tagged sha256:tagged "<none>"; do echo "localhost:5000/book-shop@$digest"; done
 """
 
 
@@ -97,8 +97,8 @@ def test_a_container_whose_command_fails_or_hangs_is_removed(stub, tmp_path, scr
     stub(
         "docker",
         f"""case "$1" in
-  container) [ -e there ] && echo '[{{"Config": {{"Image": "x"}}, "State": {{"Running": true, "Pid": 1}}, "RestartCount": 0}}]' ||
-    {{ echo "No such container" >&2; exit 1; }} ;;
+  container) [ -e there ] || {{ echo "No such container" >&2; exit 1; }}
+    echo '[{{"Config": {{"Image": "x"}}, "State": {{"Running": true, "Pid": 1}}, "RestartCount": 0}}]' ;;
   rm) rm there; echo "$3" >>removed ;;
   run) touch there; {script} ;;
 esac""",
@@ -124,7 +124,8 @@ def test_an_image_that_lacks_a_directory_leaves_no_container(stub, tmp_path):
 STORE = r"""
 [ "$1" != ctr ] || shift  # of k3s
 case "$*" in
-  "--namespace k8s.io images ls") printf 'REF TYPE DIGEST SIZE\nx/a@sha256:1 type sha256:1 1MiB\nsha256:9 type sha256:1 1MiB\n' ;;
+  "--namespace k8s.io images ls")
+    printf 'REF TYPE DIGEST SIZE\nx/a@sha256:1 type sha256:1 1MiB\nsha256:9 type sha256:1 1MiB\n' ;;
   "--namespace k8s.io images rm "*) echo "$*" >removed ;;
   *) exit 1 ;;
 esac

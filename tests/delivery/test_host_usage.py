@@ -1,5 +1,9 @@
 """Wrong usage of the host's verbs: -h is help, everything else is refused before anything is changed."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from conftest import VERBS
 from fakes import REPOSITORY, image
@@ -66,6 +70,7 @@ PREFIXES = {
     "restore": [(), ("dev",), ("prod",), ("dev", "latest")],
     "rollback": [(), ("dev",), ("prod",), ("dev", GOOD)],
     "status": [()],
+    "switch": [(), ("a",), ("restore",)],
 }
 # Which of them are right there.
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
@@ -73,7 +78,7 @@ ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("
 
 
 def test_every_verb_is_tested_with_more_than_a_hundred_and_fifty_arguments():
-    assert PYTHON - INTERNAL == set(PREFIXES)
+    assert set(PREFIXES) == PYTHON - INTERNAL
     assert len(set(HOSTILE)) > 150
 
 
@@ -133,3 +138,30 @@ def test_a_host_that_was_not_set_up(host):
         assert result.status == 1
         assert "the host is not set up" in result.err
         assert "remedy: run /opt/book-shop/bin/bootstrap on the host" in result.err
+
+
+SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-nginx", "bootstrap-postgresql"]
+REFUSE_ALL = Path(__file__).parents[1] / "lib/refuse-all"
+
+
+@pytest.mark.parametrize("verb", SHELL)
+def test_hostile_arguments_of_a_shell_script_are_refused(tmp_path, verb):
+    """It has no programs but those that print its help: it could not change anything."""
+    shutil.copytree(VERBS.parent, tmp_path / "host")
+    shutil.copy(VERBS.parents[1] / "lib/say.sh", tmp_path / "host/lib")
+    (tmp_path / "bin").mkdir()
+    for program in ("dirname", "sed"):
+        (tmp_path / "bin" / program).symlink_to(shutil.which(program))
+    arguments = "\0".join(HOSTILE) + "\0"
+    done = subprocess.run(
+        [shutil.which("bash"), REFUSE_ALL, tmp_path / "host/bin" / verb],
+        input=arguments.encode("utf-8", "surrogateescape"),
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"%d arguments were refused\n" % len(HOSTILE), b"")
+
+
+def test_every_shell_script_of_the_host_is_tested():
+    scripts = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/env bash")}
+    assert scripts == set(SHELL)

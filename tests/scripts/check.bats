@@ -51,7 +51,7 @@ pytest -q -n auto --dist loadfile
 pytest -q -m sqlite tests/book-shop
 pytest -q tests/browser"
   assert_equal "$(calls_of prove)" "\
-prove -r -j2 --failures --comments --ext .bats --exec bats tests/host tests/cluster tests/workflows tests/scripts"
+prove -r -j2 --failures --comments --ext .bats --exec bats tests/host tests/workflows tests/scripts"
   rmdir "$TMPDIR" # nothing is left behind
 }
 
