@@ -1,6 +1,7 @@
 """A host and a cluster in memory, and the verbs that are run there."""
 
 import contextlib
+import datetime
 import fcntl
 import io
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, switch
+from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, state, switch
 from delivery.clock import Clock
 from delivery.paths import Paths
 from delivery.state import FileState
@@ -74,6 +75,8 @@ def world(monkeypatch):
         monkeypatch.setattr(module, "Switch", lambda *root: made.switch)
     monkeypatch.setattr(Clock, "now", lambda self: made.clock.now())
     monkeypatch.setattr(Clock, "sleep", lambda self, seconds: made.clock.sleep(seconds))
+    frozen = type("Frozen", (datetime.datetime,), {"now": lambda zone=None: datetime.datetime.fromtimestamp(made.now, zone)})
+    monkeypatch.setattr(state, "datetime", types.SimpleNamespace(datetime=frozen, timezone=datetime.timezone))
     monkeypatch.setattr(http_client, "get", made.web.get)
     monkeypatch.setattr(sockets, "is_listening", made.sockets.is_listening)
     monkeypatch.setattr(sockets, "established", made.sockets.established)
@@ -258,9 +261,9 @@ def host(world, tmp_path, monkeypatch):
     stepwise(monkeypatch, world, FileState, "add", None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # no test survives a power failure
     # The names of dumps.
-    clock = types.SimpleNamespace(
-        gmtime=lambda: time.gmtime(world.now), strftime=time.strftime, sleep=lambda seconds: world.pass_time(seconds)
-    )
+    clock = types.SimpleNamespace(**vars(time) | {
+        "gmtime": lambda: time.gmtime(world.now), "time": lambda: world.now, "sleep": world.pass_time,
+    })  # fmt: skip
     monkeypatch.setattr(backup, "time", clock)
     return made
 

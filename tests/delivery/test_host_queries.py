@@ -141,7 +141,8 @@ def status(host):
 
 
 NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying", "last", "last_backup")) | {
-    "healthy": False
+    "healthy": False,
+    "backup_overdue": False,
 }
 
 
@@ -160,14 +161,14 @@ def test_status_of_a_host(host):
     assert host.files() == before
     last = {name: entry.pop("last") for name, entry in found.items()}
     assert (last["dev"]["verb"], number_of(last["dev"]["digest"]), last["dev"]["result"]) == ("deploy", 2, "ok")
+    common = {"version": "1.0.0", "healthy": True, "deploying": None, "backup_overdue": False}
     assert found == {
-        "dev": {
-            "version": "1.0.0", "revision": revision(2), "digest": image(2).partition("@")[2], "healthy": True,
-            "previous": image(1).partition("@")[2], "deploying": None, "last_backup": found["dev"]["last_backup"],
+        "dev": common | {
+            "revision": revision(2), "digest": image(2).partition("@")[2], "previous": image(1).partition("@")[2],
+            "last_backup": found["dev"]["last_backup"],
         },
-        "prod": {
-            "version": "1.0.0", "revision": revision(1), "digest": image(1).partition("@")[2], "healthy": True,
-            "previous": None, "deploying": None, "last_backup": None,
+        "prod": common | {
+            "revision": revision(1), "digest": image(1).partition("@")[2], "previous": None, "last_backup": None,
         },
     }  # fmt: skip
     assert found["dev"]["last_backup"].startswith("20261125T03")
