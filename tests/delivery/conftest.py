@@ -75,7 +75,9 @@ def world(monkeypatch):
         monkeypatch.setattr(module, "Switch", lambda *root: made.switch)
     monkeypatch.setattr(Clock, "now", lambda self: made.clock.now())
     monkeypatch.setattr(Clock, "sleep", lambda self, seconds: made.clock.sleep(seconds))
-    frozen = type("Frozen", (datetime.datetime,), {"now": lambda zone=None: datetime.datetime.fromtimestamp(made.now, zone)})
+    frozen = type(
+        "Frozen", (datetime.datetime,), {"now": lambda zone=None: datetime.datetime.fromtimestamp(made.now, zone)}
+    )
     monkeypatch.setattr(state, "datetime", types.SimpleNamespace(datetime=frozen, timezone=datetime.timezone))
     monkeypatch.setattr(http_client, "get", made.web.get)
     monkeypatch.setattr(sockets, "is_listening", made.sockets.is_listening)
