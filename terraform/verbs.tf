@@ -13,7 +13,6 @@ locals {
     [name],
     length(verb.environments) > 0 ? ["environment"] : [],
     [for argument in verb.arguments : trimsuffix(argument, "?")],
-    try(verb.options, []),
     try(verb.merge_output, false) ? ["merge_output"] : [],
   ))])
 

@@ -33,7 +33,7 @@ def install(release, repository, allowed_hosts):
         exchange(release, home)
     else:
         release.rename(home)
-    os.execv(home / "bin/bootstrap", ["bootstrap"])
+    os.execv(home / "bin/bootstrap", ["bootstrap"])  # noqa: S606
 
 
 def exchange(one, other):
@@ -68,7 +68,7 @@ def docker_settings(home, root):
         raise InvalidDockerSettings(
             f"invalid '{path}'",
             f"{error}. Nothing was changed",
-            "correct the file, then install again: make demo, or on AWS: scripts/infra apply",
+            "correct the file, then install again: make demo, or on AWS: make infra",
         ) from error
     merged = settings | own
     return text if merged == settings else json.dumps(merged, indent=2) + "\n"

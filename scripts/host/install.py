@@ -30,7 +30,7 @@ def curl(url, *options):
     if done.returncode:
         sys.exit(
             f"install: '{url}' cannot be fetched: curl failed with status {done.returncode}. Nothing was changed.\n"
-            "Run the install script again with: scripts/infra apply, or for the local host: make demo"
+            "Run the install script again with: make infra, or for the local host: make demo"
         )
     return done.stdout
 
@@ -49,7 +49,8 @@ def host_role():
         f'aws-sigv4 = "aws:amz:{metadata("placement/region")}:s3"',
         f'user = "{keys["AccessKeyId"]}:{keys["SecretAccessKey"]}"',
         f'header = "X-Amz-Security-Token: {keys["Token"]}"',
-        f'header = "X-Amz-Content-Sha256: {hashlib.sha256().hexdigest()}"',  # of no body; curl before 8 sends none
+        # Of an empty body. S3 demands it, and curl 7.88 does not send it by itself.
+        f'header = "X-Amz-Content-Sha256: {hashlib.sha256().hexdigest()}"',
     )
 
 
@@ -64,7 +65,7 @@ def install(root):
         if found != SHA256:
             sys.exit(
                 f"install: '{URL}' has the SHA-256 '{found}', expected '{SHA256}'. Nothing was changed.\n"
-                "Write the archive again with: scripts/infra apply, or for the local host: make demo"
+                "Write the archive again with: make infra, or for the local host: make demo"
             )
         releases.mkdir(parents=True, exist_ok=True)
         release = Path(tempfile.mkdtemp(dir=releases))
@@ -74,7 +75,7 @@ def install(root):
         subprocess.run((*command, "--file", archive), check=True)
     (release / "version").write_text(SHA256[:12] + "\n")
     sys.stdout.flush()
-    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS])
+    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS])  # noqa: S606
 
 
 if __name__ == "__main__":

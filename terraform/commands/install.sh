@@ -1,5 +1,6 @@
 #!/bin/sh
-# Usage: none; the text of the Systems Manager document in deploy.tf, which adds the call with the packed install script.
+# Usage: none; the text of the Systems Manager document in deploy.tf, which adds the call with the
+# packed install script.
 # Runs the install script after the first boot has run its own, one at a time.
 # Runs on: the host
 set -eu

@@ -1,4 +1,4 @@
-"""scripts/host/install.py as a program: what it fetches, by whose right, and that nothing is unpacked unless it is the pinned archive."""
+"""scripts/host/install.py as a program: what it fetches, by whose right, and that it unpacks the pinned archive."""
 
 import hashlib
 import io

@@ -263,7 +263,9 @@ def test_the_archive_is_in_a_closed_bucket_and_the_host_may_read_it(cloud, shop,
     content = s3.get_object(Bucket=INSTALL_BUCKET, Key=archive["Key"])["Body"].read()
     assert archive["Key"] == f"host-files-{hashlib.sha256(content).hexdigest()}.tar.gz"
     with tarfile.open(fileobj=io.BytesIO(content)) as files:
-        assert files.extractfile("./bin/bootstrap").read() == (shop.directory / "scripts/host/bin/bootstrap").read_bytes()
+        assert (
+            files.extractfile("./bin/bootstrap").read() == (shop.directory / "scripts/host/bin/bootstrap").read_bytes()
+        )
     blocked = s3.get_public_access_block(Bucket=INSTALL_BUCKET)["PublicAccessBlockConfiguration"]
     assert list(blocked.values()) == [True] * 4
     assert s3.get_bucket_versioning(Bucket=INSTALL_BUCKET)["Status"] == "Enabled"

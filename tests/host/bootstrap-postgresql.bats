@@ -32,14 +32,18 @@ DATABASE_URL=postgresql://$name:PASSWORD@db.internal:5432/$name
 ALLOWED_HOSTS=localhost"
     assert_equal "$(cat "$WORLD/passwords/$name")" "alter role $name password '$(password_of "$environment")';"
     run grep -c "$name" "$WORLD/sql"
-    assert_output 2
+    assert_output 4
   done
   refute [ "$(password_of dev)" = "$(password_of prod)" ]
   run cat "$WORLD/sql"
-  assert_output "select 'create role book_shop_dev login' where not exists (select from pg_roles where rolname = 'book_shop_dev') \\gexec
-select 'create database book_shop_dev owner book_shop_dev' where not exists (select from pg_database where datname = 'book_shop_dev') \\gexec
-select 'create role book_shop_prod login' where not exists (select from pg_roles where rolname = 'book_shop_prod') \\gexec
-select 'create database book_shop_prod owner book_shop_prod' where not exists (select from pg_database where datname = 'book_shop_prod') \\gexec"
+  assert_output "select 'create role book_shop_dev login'
+where not exists (select from pg_roles where rolname = 'book_shop_dev') \\gexec
+select 'create database book_shop_dev owner book_shop_dev'
+where not exists (select from pg_database where datname = 'book_shop_dev') \\gexec
+select 'create role book_shop_prod login'
+where not exists (select from pg_roles where rolname = 'book_shop_prod') \\gexec
+select 'create database book_shop_prod owner book_shop_prod'
+where not exists (select from pg_database where datname = 'book_shop_prod') \\gexec"
 }
 
 @test "bootstrap-postgresql: it can be reached from the host, its containers and its pods, by password, and from nowhere else" {

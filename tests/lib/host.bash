@@ -23,7 +23,7 @@ make_host() {
   touch "$TEST_DIR/log"
 
   # shellcheck disable=SC2046 # a list of paths without blanks
-  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep gzip install jq ln mkdir mktemp mv openssl python3 sed sha256sum sort tail tar tr true xargs) "$TEST_DIR/bin"
+  ln -s $(type -P awk base64 bash cat chmod cmp cut date dirname env find flock grep gzip install jq ln mkdir mktemp mv openssl sed sha256sum sort tail tar tr true xargs) "$TEST_DIR/bin"
   local name
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
   for name in kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done

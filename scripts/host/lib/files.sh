@@ -1,7 +1,7 @@
-# shellcheck shell=bash
-# Sourced by bootstrap and its parts: files that are brought up to date. A mark is removed before the
-# first file changes, and set again when a service has loaded the files: what a run that was killed has
-# left undone, the next one does.
+# shellcheck shell=bash disable=SC2154 # home is from lib/places.sh
+# Sourced by bootstrap and its parts: brings files up to date. A mark is removed before the first
+# file changes, and set again when a service has loaded the files. So a run that was killed leaves
+# its work to the next one.
 
 # replace <file> [mark]: standard input becomes the file, in one step, if it differs.
 replace() {
@@ -26,11 +26,13 @@ copy_changed() {
     while read -r file; do
       if [ -e "$home/$1/$file" ] || [ ! -e "$2/$file" ]; then continue; fi
       rm -f ${3:+"$3"}
-      case $file in *.service | *.timer | *.socket) systemctl disable --now --quiet "${file##*/}" ;; esac
+      case $file in
+        *.service | *.timer | *.socket) systemctl disable --now --quiet "${file##*/}" ;;
+      esac
       rm "$2/$file"
     done < <(files_in "$earlier")
   done
 }
 
-# files_in <directory>: all but Docker's settings, which are the owner's as well (bin/docker-settings).
-files_in() { (cd "$1" && find . -type f ! -path ./docker/daemon.json -printf '%P\n' | sort); }
+# files_in <directory>: all but Docker's settings, which the owner may change (bin/docker-settings).
+files_in() { find "$1" -type f ! -path "$1/docker/daemon.json" -printf '%P\n' | sort; }

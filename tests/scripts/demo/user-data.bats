@@ -3,9 +3,10 @@ load ../../lib/shop.bash
 setup() {
   start_shop
   real demo/user-data host-archive user-data
+  rm "$SHOP/scripts/delivery" # a link, for the laptop's verbs
   cp -r "$ROOT/scripts/host" "$ROOT/scripts/delivery" "$SHOP/scripts"
   cp -r "$ROOT/nginx" "$SHOP"
-  tools cp gzip mv sha256sum tar
+  tools cp gzip mv sha256sum
   seed=$XDG_CACHE_HOME/book-shop/demo/test
 }
 teardown() { stop_shop; }
