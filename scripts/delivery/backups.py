@@ -3,9 +3,9 @@
 A name is its time in UTC, 20261125T031500Z; with -replaced it has the data that a restore replaced then.
 """
 
-import dataclasses
 import datetime
 import re
+from collections import namedtuple
 
 from delivery.cli import CommandError
 
@@ -13,14 +13,12 @@ NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
 NIGHTLY = datetime.timedelta(hours=26)  # a day, and what the timer may be late
 
 
-@dataclasses.dataclass(frozen=True)
-class Backup:
-    environment: str
-    name: str
-    size: int
+class Backup(namedtuple("Backup", "environment name size")):
+    """One dump of an environment's data; `size` is in bytes. As text it is a line of the list."""
 
     @property
     def time(self):
+        """When it was made."""
         return datetime.datetime.strptime(f"{self.name[:15]}+0000", "%Y%m%dT%H%M%S%z")
 
     @property
@@ -34,6 +32,7 @@ class Backup:
 
 
 def now():
+    """The time, in UTC."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 

@@ -57,14 +57,9 @@ def push(commit):
 
 def local_labels(reference):
     """The labels of the engine's image of a reference; None when it has none. Raises CommandError without an engine."""
-    try:
-        if not docker("image", "ls", "--quiet", reference).strip():
-            return None
-        return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)) or {}
-    except FileNotFoundError:
-        raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
-    except subprocess.CalledProcessError as error:
-        raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup") from None
+    if not docker("image", "ls", "--quiet", reference).strip():
+        return None
+    return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)) or {}
 
 
 def pushed_digests(repository, reference):
@@ -74,8 +69,13 @@ def pushed_digests(repository, reference):
 
 
 def docker(*arguments):
-    """Runs docker and returns its stdout. Raises CalledProcessError, FileNotFoundError."""
-    return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
+    """Runs docker and returns its stdout. Raises CommandError when there is no engine, or it fails."""
+    try:
+        return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
+    except FileNotFoundError:
+        raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
+    except subprocess.CalledProcessError as error:
+        raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup") from None
 
 
 def check_labels(labels, expected, where, remedy):

@@ -5,7 +5,7 @@ import sys
 
 from delivery import backups, git, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
-from delivery.references import VERSION
+from delivery.references import ENVIRONMENTS, VERSION
 
 HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} SECONDS"
 
@@ -82,7 +82,7 @@ def backup(environment):
     """Backs up the data of one environment, or of both (None); returns the files on the host, a line each."""
     names = [environment] if environment else []
     try:
-        return targets.for_data(*names or ("dev", "prod")).ask("backup", *names).rstrip()
+        return targets.for_data(*names or ENVIRONMENTS).ask("backup", *names).rstrip()
     except AlreadyReported as failure:
         print(failure.output, end="", file=sys.stderr)  # the other environment's, which succeeded
         raise
@@ -91,7 +91,7 @@ def backup(environment):
 def list_backups():
     """The backups on the host, newest first, a line each; reports the ones that are overdue on stderr."""
     entries = backups.of(targets.for_data())
-    for environment in ("dev", "prod"):
+    for environment in ENVIRONMENTS:
         if problem := backups.overdue(entries, environment):
             log(f"{problem}. Why is in the host's journal: journalctl -u book-shop-backup")
     return "\n".join(map(str, entries))

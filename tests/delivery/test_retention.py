@@ -209,3 +209,26 @@ def test_an_environment_that_serves_nothing_may_be_one_that_is_down(dev, prod):
 def test_a_status_that_can_not_be_read_deletes_nothing(answer):
     with pytest.raises(CommandError, match=r"is not known(?s:.*)its status can't be read"):
         needed(answer)
+
+
+@pytest.mark.parametrize(("prod_at", "asked"), [("host", ["host"]), ("cluster", ["host", "cluster"])])
+def test_prods_images_are_known_where_prod_runs(monkeypatch, prod_at, asked):
+    """A host whose prod has moved to a cluster, or was never there, says nothing of the images that prod needs."""
+    hosts_prod = 2 if prod_at == "host" else None
+    places = {"dev": Host(status(1, hosts_prod)), "prod": Host(status(1, hosts_prod))}
+    if prod_at == "cluster":
+        _, entry = json.loads(status(None, 5, (None, 6)))["environments"]
+        places["prod"] = Host(json.dumps({"environments": [entry]}))
+    calls = []
+
+    def for_environment(name):
+        calls.append("cluster" if prod_at == "cluster" and name == "prod" else "host")
+        return places[name]
+
+    monkeypatch.setenv("PROD", prod_at)
+    monkeypatch.setattr(retention.targets, "for_environment", for_environment)
+    prod = {digest(2): "prod serves it"}
+    if prod_at == "cluster":
+        prod = {digest(5): "prod serves it", digest(6): "prod would roll back to it"}
+    assert retention.needed(retention.environments()) == {digest(1): "dev serves it"} | prod
+    assert calls == asked

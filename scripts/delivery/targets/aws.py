@@ -177,6 +177,7 @@ class Increments:
         self.stream, self.key, self.shown = stream, key, 0
 
     def show(self, invocation):
+        """Writes what is new in an invocation."""
         text = invocation[self.key]
         self.stream.write(text[self.shown :])
         self.stream.flush()
