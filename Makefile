@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # These are read from the command line alone, as in `make deploy-prod IMAGE=1.2.0`: in the environment the
 # names may belong to another program.
-arguments := IMAGE TO COMMIT KEEP BENCH
+arguments := IMAGE TO COMMIT KEEP BACKUP BENCH
 $(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),,$(eval $(name) :=)))
 
 # With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
@@ -176,12 +176,12 @@ backups: setup-deploy ## list the backups
 	@scripts/backups
 
 .PHONY: restore-dev
-restore-dev: setup-deploy ## give the snapshot the data of its latest backup; asks
-	@scripts/restore dev
+restore-dev: setup-deploy ## give the snapshot the data of its latest backup, or of BACKUP=<name>; asks
+	@scripts/restore dev $(BACKUP)
 
 .PHONY: restore-prod
-restore-prod: setup-deploy ## give the release the data of its latest backup; asks
-	@scripts/restore prod
+restore-prod: setup-deploy ## give the release the data of its latest backup, or of BACKUP=<name>; asks
+	@scripts/restore prod $(BACKUP)
 
 .PHONY: prune
 prune: setup-deploy ## list the old snapshots that can be deleted from the registry; KEEP=10 stay

@@ -34,7 +34,7 @@ make_it() {
     run grep -B1 "^$target:" Makefile
     assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z0-9 -]+)? ## .+\$"
     run recipe "$target"
-    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((IMAGE|TO|COMMIT|KEEP|BENCH)\))?$'
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((IMAGE|TO|COMMIT|KEEP|BACKUP|BENCH)\))?$'
   done
 }
 
