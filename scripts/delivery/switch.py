@@ -41,10 +41,7 @@ class Switch:
         return slot
 
     def to(self, slot):
-        """Sends new connections to a slot and records it. Repairs the table if it is missing or was changed.
-
-        Raises CommandError. After one, live() still returns the slot that receives the connections.
-        """
+        """Sends new connections to a slot and records it; makes or repairs the table. Raises CommandError."""
         self._load(slot)
         self.old_flag.unlink(missing_ok=True)
 
@@ -67,11 +64,14 @@ class Switch:
                 raise CommandError(f"nft refused slot '{slot}' of dev", loaded.stderr.strip(), "nft list ruleset")
             new.replace(self.file)
             os.fsync(directory)
-        except (OSError, subprocess.SubprocessError) as error:
+        except OSError as error:
             raise CommandError(f"can't switch dev to slot '{slot}'", error, f"df {self.directory}") from error
         finally:
             os.close(directory)
 
 
 def _nft(*arguments):
-    return subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    try:
+        return subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CommandError("can't run nft", error, "/opt/book-shop/bin/bootstrap") from error

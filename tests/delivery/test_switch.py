@@ -45,14 +45,16 @@ class Network:
         for port, slot in ("8001", "a"), ("8002", "b"):
             assert self.start("serve", port, slot).stdout.readline() == "ready\n"
 
-    def start(self, *arguments, **pipes):
+    def start(self, *arguments):
+        """A process of lines.py in the namespace. It ends with its input."""
         command = [*self.inside, sys.executable, str(LINES), *arguments]
-        self.processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **pipes))
+        pipe = subprocess.PIPE
+        self.processes.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
         return self.processes[-1]
 
     def connection(self):
         """A function that asks through one connection, which its first call opens, which slot answers."""
-        client = self.start("ask", "4000", stdin=subprocess.PIPE)
+        client = self.start("ask", "4000")
 
         def ask():
             client.stdin.write("which slot?\n")
@@ -62,10 +64,10 @@ class Network:
         return ask
 
     def close(self):
-        subprocess.run([*self.netns, "delete", self.name], check=True)
         for process in self.processes:
-            process.kill()
-            process.communicate()
+            if not process.stdin.closed:
+                process.communicate()
+        subprocess.run([*self.netns, "delete", self.name], check=True)
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_new_connections_reach_the_new_slot_and_established_ones_stay(switch, ne
 
 def test_no_connection_fails_while_the_slots_change_places(switch, network):
     switch.to("a")
-    client = network.start("connect", "4000", stdin=subprocess.PIPE)
+    client = network.start("connect", "4000")
     for _ in range(20):
         client.stdin.write("which slot?\n" * 50)
         client.stdin.flush()
@@ -203,6 +205,14 @@ def test_a_table_that_the_kernel_refuses_changes_nothing(switch, network, state,
         with pytest.raises(CommandError, match="Operation not permitted"):
             switch.to("b")
     assert (switch.live(), recorded(state), network.connection()()) == ("a", "a\n", "a")
+
+
+def test_without_nft_each_operation_names_the_command_that_installs_it(switch, monkeypatch, tmp_path):
+    for operation in switch.live, switch.restore, lambda: switch.to("b"):
+        with monkeypatch.context() as context, pytest.raises(CommandError, match="can't run nft") as raised:
+            context.setenv("PATH", str(tmp_path))
+            operation()
+        assert raised.value.remedy == "/opt/book-shop/bin/bootstrap"
 
 
 def test_a_slot_that_cannot_be_recorded_is_not_switched_to(switch, network, state):

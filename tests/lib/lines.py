@@ -1,12 +1,14 @@
 """TCP connections on loopback, a line at a time.
 
-`lines.py serve PORT TEXT` prints "ready" and answers each line with TEXT. `lines.py ask PORT` sends each line of its
-input through one connection and prints the answers; `lines.py connect PORT` opens a connection for each.
+`lines.py serve PORT TEXT` prints "ready" and answers each line with TEXT until its input ends. `lines.py ask PORT`
+sends each line of its input through one connection and prints the answers; `lines.py connect PORT` opens a
+connection for each.
 """
 
 import socket
 import socketserver
 import sys
+import threading
 
 
 class Handler(socketserver.StreamRequestHandler):
@@ -21,9 +23,10 @@ class Server(socketserver.ThreadingTCPServer):
 
 action, address = sys.argv[1], ("127.0.0.1", int(sys.argv[2]))
 if action == "serve":
-    with Server(address, Handler) as server:
-        print("ready", flush=True)
-        server.serve_forever()
+    threading.Thread(target=Server(address, Handler).serve_forever, daemon=True).start()
+    print("ready", flush=True)
+    sys.stdin.read()
+    sys.exit()
 connection = None
 for line in sys.stdin:
     if connection is None or action == "connect":
