@@ -5,7 +5,7 @@ load ../../lib/shop.bash
 setup() {
   start_shop
   real demo/kubernetes-build
-  tools awk cp cut flock head mv sha256sum tail touch
+  tools awk cksum cp cut find flock head mv sha256sum sort tail touch
   called_by root
   logged apt-get
   mkdir scripts/demo/kubernetes
@@ -83,6 +83,31 @@ builds() { grep -c '^go build' "$LOG" || true; }
   verb demo/kubernetes-build
   assert_success
   assert_equal "$(builds)" 0
+}
+
+@test "kubernetes-build: a build with a file that is missing or damaged is built again" {
+  verb demo/kubernetes-build
+  built=$(cksum "$output"/*)
+  for damage in "rm kubelet" "truncate -s 1 ctr" "rm pause.tar" "rm -r $output"; do
+    (cd "$output" && $damage)
+    verb demo/kubernetes-build
+    assert_success
+    assert_errors "==> the build in $output is damaged: building it again"
+    assert_equal "$(cksum "$output"/*)" "$built"
+  done
+  verb demo/kubernetes-build
+  assert_errors_whole ""
+}
+
+@test "kubernetes-build: a second build waits for the first" {
+  directory=$(verb demo/kubernetes-build && echo "$output")
+  exec 8>"$directory.lock"
+  flock 8
+  timeout 60 env PATH="$TEST_DIR/bin" "$SHOP/scripts/demo/kubernetes-build" >"$TEST_DIR/second" 2>&1 3>&- 8>&- &
+  until grep -q "waiting for another build" "$TEST_DIR/second"; do kill -0 $!; done
+  exec 8>&-
+  wait $!
+  assert_equal "$(tail -n 1 "$TEST_DIR/second")" "$directory"
 }
 
 @test "kubernetes-build: another go.sum is another build" {
