@@ -242,9 +242,13 @@ scripts/demo/engine"
 $(apt_get install -y --no-install-recommends chromium fonts-noto-core)"
   logged snap
   # shellcheck disable=SC2016 # the fake itself expands it
-  logged playwright 'mkdir "$PLAYWRIGHT_BROWSERS_PATH"'
+  logged playwright 'mkdir -p "$PLAYWRIGHT_BROWSERS_PATH"; [ ! -f "$TEST_DIR/playwright-fails" ]'
   mv "$TEST_DIR/bin/playwright" .venv/bin/
+  touch "$TEST_DIR/playwright-fails"
   set_up check
+  assert_failure 1
+  rm "$TEST_DIR/playwright-fails"
+  set_up check # what was left there is not a browser
   assert_success
   assert_log "playwright install --with-deps chromium"
   set_up check
@@ -276,7 +280,12 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
   refute grep -v python3 "$LOG"
 }
 
-@test "setup: -h and wrong calls" { assert_wrong_calls setup nothing "run nothing"; }
+@test "setup: -h and wrong calls" {
+  assert_wrong_calls setup nothing "run nothing"
+  verb setup ""
+  assert_failed 2 "Usage: scripts/setup"
+  assert_log ""
+}
 
 @test "setup: Terraform is fetched where there is none, and only the archive that was pinned is unpacked" {
   rm "$TEST_DIR/bin/terraform"
