@@ -1,10 +1,13 @@
 # shellcheck shell=bash
 # Loaded by the tests of the laptop's verbs. A test gets a small shop in a git repository of its own ($SHOP) that runs the real scripts,
 # for the scripts a PATH of a few real tools and a fake docker that logs its calls ($LOG), and a repository of its own in a real registry.
-load /usr/lib/bats/bats-support/load
-load /usr/lib/bats/bats-assert/load
+# Not by their load.bash, which starts a process for each of these files: every test loads them again.
+for library in /usr/lib/bats/bats-{support,assert}/src/*.bash; do
+  # shellcheck source=/dev/null
+  . "$library"
+done
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 OCI=$ROOT/tests/lib/oci.py
 # Once for each file: all of its tests load this again.
 SHOP_PYTHON=${SHOP_PYTHON:-$(python3 -c 'import sys; print(sys.executable)')}
@@ -81,25 +84,29 @@ real() {
 }
 # tools NAME...: the machine's own are on the PATH.
 tools() {
-  local tool
-  for tool in "$@"; do ln -s "$(PATH=$PATH:/usr/sbin:/sbin command -v "$tool")" "$TEST_DIR/bin/$tool"; done
+  local paths
+  paths=$(PATH=$PATH:/usr/sbin:/sbin type -P "$@") || return
+  # shellcheck disable=SC2086 # a list of paths without blanks
+  ln -s $paths "$TEST_DIR/bin"
 }
-# fake NAME: puts the script on stdin on the PATH. What was there is removed first: it may be a link to the machine's own.
+# fake NAME: puts the script on stdin on the PATH.
 fake() {
-  rm -f "$TEST_DIR/bin/$1"
+  make_room "$TEST_DIR/bin/$1"
   cat >"$TEST_DIR/bin/$1"
   chmod +x "$TEST_DIR/bin/$1"
 }
 # logged NAME [BODY]: puts a tool on the PATH that logs its call and does what BODY says.
-logged() { logged_script "$1" "${2:-}" | fake "$1"; }
+logged() { logged_script "$TEST_DIR/bin/$1" "$@"; }
 # fake_in_shop SCRIPT [BODY]: the same for a script of the shop.
-fake_in_shop() {
-  rm -f "$SHOP/$1"
-  logged_script "$1" "${2:-}" >"$SHOP/$1"
-  chmod +x "$SHOP/$1"
+fake_in_shop() { logged_script "$SHOP/$1" "$@"; }
+logged_script() { # FILE NAME [BODY]
+  make_room "$1"
+  # shellcheck disable=SC2016 # the fake itself expands them
+  printf '#!/bin/bash\necho "%s${*:+ $*}" >>"$LOG"\n%s\n' "$2" "${3:-}" >"$1"
+  [ -x "$1" ] || chmod +x "$1"
 }
-# shellcheck disable=SC2016 # the fake itself expands them
-logged_script() { printf '#!/bin/bash\necho "%s${*:+ $*}" >>"$LOG"\n%s\n' "$1" "$2"; }
+# make_room FILE: it may be a link to one of the machine's or the project's own, which must not be written to.
+make_room() { [ ! -L "$1" ] || rm "$1"; }
 
 # called_by root|someone: who calls the scripts; sudo is logged and then runs the command.
 called_by() {
@@ -173,7 +180,7 @@ assert_errors() { # TEXT...: each is in stderr
 }
 refute_errors() { output=$errors refute_output --partial "$1"; }
 assert_errors_whole() { assert_equal "$errors" "$1"; }
-assert_log() { assert_equal "$(cat "$LOG")" "$1"; }
+assert_log() { assert_equal "$(<"$LOG")" "$1"; }
 # assert_failed STATUS TEXT...: nothing on stdout, and stderr says what, why and the remedy.
 assert_failed() {
   assert_equal "$status" "$1"
