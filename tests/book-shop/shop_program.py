@@ -20,8 +20,8 @@ LIMIT = 60
 
 def environment(**changes: str) -> dict[str, str]:
     """Return a process environment: the tests' own, changed; None removes a name."""
-    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    merged = inherited | {"PYTHONDONTWRITEBYTECODE": "1"} | ENVIRONMENT | changes
+    names = ("PATH", "LANG", "PYTHONDONTWRITEBYTECODE")
+    merged = {name: os.environ[name] for name in names if name in os.environ} | ENVIRONMENT | changes
     return {name: value for name, value in merged.items() if value is not None}
 
 
