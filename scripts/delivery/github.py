@@ -6,6 +6,7 @@ of the clone's remotes. Every error raised is a CommandError: NotFound when GitH
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -117,16 +118,27 @@ def make_release(tag, notes):
     return release["html_url"]
 
 
+def variables(where):
+    """The variables of the repository (`actions`) or of an environment (`environments/NAME`), as {name: value}."""
+    there = {}
+    for page in itertools.count(1):
+        answer = found(f"{where}/variables?per_page=30&page={page}") or {}
+        there |= {variable["name"]: variable["value"] for variable in answer.get("variables", ())}
+        if page * 30 >= answer.get("total_count", 0):
+            return there
+
+
 def variable_changes(where, wanted):
     """What has to change until these variables have these values; `where` is `actions`, or `environments/NAME`."""
     place = where.replace("actions", "variable").replace("environments/", "variable of ")
+    there = variables(where)
     for name, value in wanted.items():
-        now = get(f"{where}/variables/{name}")
+        now = there.get(name)
         body = {"name": name, "value": value}
         if now is None:
             yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
-        elif now["value"] != value:
-            text = f"~ {place}: {name}={value} (was {now['value']})"
+        elif now != value:
+            text = f"~ {place}: {name}={value} (was {now})"
             yield Change(text, "PATCH", f"{where}/variables/{name}", body)
 
 
@@ -139,8 +151,11 @@ def environment_changes(name, branches):
         policy = {"protected_branches": False, "custom_branch_policies": True}
         text = f"{'~' if now else '+'} environment {name}: only from chosen branches"
         yield Change(text, "PUT", path, {**protection(now), "deployment_branch_policy": policy})
-    policies = (get(f"{path}/deployment-branch-policies?per_page=100") or {}).get("branch_policies", [])
-    there = {(policy.get("type", "branch"), policy["name"]): policy["id"] for policy in policies}
+    policies = now and get(f"{path}/deployment-branch-policies?per_page=100")  # nothing without its environment
+    there = {
+        (policy.get("type", "branch"), policy["name"]): policy["id"]
+        for policy in (policies or {}).get("branch_policies", [])
+    }
     for branch in branches:
         if ("branch", branch) not in there:
             text = f"+ environment {name}: from branch {branch}"

@@ -150,6 +150,13 @@ def test_variables_change_only_where_they_differ(hub):
     assert list(github.variable_changes("actions", {"SAME": "1", "OLD": "new", "NEW": "a b"})) == []
 
 
+def test_all_variables_are_read_however_many_there_are(hub):
+    for number in (0, 1, 30, 31, 60):
+        there = {f"V{each}": str(each) for each in range(number)}
+        hub.set(variables=there)
+        assert github.variables("actions") == there
+
+
 def test_an_environment_and_its_variables_are_made_together(hub):
     def changes():
         yield from github.environment_changes("prod", ["main"])

@@ -18,7 +18,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 REPOSITORY = "acme/shop"
 EMPTY = {"tags": {}, "objects": {}, "releases": [], "variables": {}, "environments": {}, "rulesets": [], "next": 1}
@@ -36,7 +36,7 @@ class GitHub:
                 (self.directory / name).write_text(content)
 
     def answer(self, method, path, body, token):
-        """The (status, content) for a request; content None is an empty body."""
+        """The (status, content) for a request; `body` of a GET is its query. Content None is an empty body."""
         with (self.directory / "requests").open("a") as file:
             file.write(f"{method} {path}\n")
         if not token:
@@ -99,9 +99,14 @@ class GitHub:
             return self.state["variables"]
         return self.state["environments"].get(environment, {}).get("variables")
 
-    def variable(self, _, environment, name):
-        there = self.variables(environment) or {}
-        return (200, {"name": name, "value": there[name]}) if name in there else MISSING
+    def list_variables(self, query, environment):
+        there = self.variables(environment)
+        if there is None:
+            return MISSING
+        size, page = int(query.get("per_page", 10)), int(query.get("page", 1))
+        assert size <= 30, "GitHub gives 30 of them at most"
+        named = [{"name": name, "value": value} for name, value in sorted(there.items())]
+        return 200, {"total_count": len(named), "variables": named[size * (page - 1) : size * page]}
 
     def make_variable(self, body, environment):
         there = self.variables(environment)
@@ -186,8 +191,8 @@ ROUTES = {
     r"/releases/tags/([^/]+)": {"GET": GitHub.release},
     r"/releases/latest": {"GET": GitHub.latest},
     r"/releases": {"POST": GitHub.make_release},
-    VARIABLES: {"POST": GitHub.make_variable},
-    VARIABLES + r"/([^/]+)": {"GET": GitHub.variable, "PATCH": GitHub.set_variable},
+    VARIABLES: {"GET": GitHub.list_variables, "POST": GitHub.make_variable},
+    VARIABLES + r"/([^/]+)": {"PATCH": GitHub.set_variable},
     r"/environments/([^/]+)": {"GET": GitHub.environment, "PUT": GitHub.set_environment},
     r"/environments/([^/]+)/deployment-branch-policies": {"GET": GitHub.policies, "POST": GitHub.make_policy},
     r"/environments/([^/]+)/deployment-branch-policies/([0-9]+)": {"DELETE": GitHub.delete_policy},
@@ -202,9 +207,9 @@ def server(directory):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def answer(self):
-            body = json.loads(self.sent() or "null")
-            path = urlsplit(self.path).path
-            status, content = github.answer(self.command, path, body, self.headers.get("Authorization"))
+            address = urlsplit(self.path)
+            body = json.loads(self.sent() or "null") if self.command != "GET" else dict(parse_qsl(address.query))
+            status, content = github.answer(self.command, address.path, body, self.headers.get("Authorization"))
             sent = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json; charset=utf-8")
