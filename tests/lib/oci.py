@@ -2,7 +2,7 @@
 """A real registry for tests, and images put into it without a Docker engine.
 
 tests/lib/oci.py serve DIRECTORY                starts docker-registry; DIRECTORY then holds pid, address and log
-tests/lib/oci.py push REPOSITORY:TAG [LABEL=VALUE...]   uploads a tiny image, prints its digest
+tests/lib/oci.py push (REPOSITORY:TAG [LABEL=VALUE...])...  uploads tiny images, prints their digests
 tests/lib/oci.py digest REPOSITORY:TAG          prints the digest of a tag
 tests/lib/oci.py requests DIRECTORY REPOSITORY  prints what the registry was asked about a repository so far
 """
@@ -156,8 +156,15 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", directory]:
             serve(directory)
-        case ["push", reference, *labels]:
-            print(push(reference, dict(label.split("=", 1) for label in labels)))
+        case ["push", *words]:
+            images = []
+            for word in words:
+                if "=" in word:
+                    images[-1][1].append(word.split("=", 1))
+                else:
+                    images.append((word, []))
+            for reference, labels in images:
+                print(push(reference, dict(labels)))
         case ["digest", reference]:
             print(digest(reference))
         case ["requests", directory, repository]:

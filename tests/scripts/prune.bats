@@ -14,12 +14,13 @@ teardown() { stop_shop; }
 
 # snapshots NUMBER: that many commits with a snapshot each; DIGESTS and TAGS hold them, the oldest first.
 snapshots() {
-  local number
+  local number images=()
   for ((number = 0; number < $1; number++)); do
     change book-shop/x "$number"
     TAGS+=("$(snapshot_of)")
-    DIGESTS+=("$(in_registry "$(snapshot_of)" "number=$number")")
+    images+=("$REPOSITORY:${TAGS[-1]}" "number=$number")
   done
+  mapfile -t -O "${#DIGESTS[@]}" DIGESTS < <("$PYTHON" "$OCI" push "${images[@]}")
 }
 # host_needs DEV PROD [PREVIOUS_DEV PREVIOUS_PROD]: digests.
 host_needs() {
