@@ -122,7 +122,7 @@ def variables(where):
     """The variables of the repository (`actions`) or of an environment (`environments/NAME`), as {name: value}."""
     there = {}
     for page in itertools.count(1):
-        answer = found(f"{where}/variables?per_page=30&page={page}") or {}
+        answer = get(f"{where}/variables?per_page=30&page={page}") or {}
         there |= {variable["name"]: variable["value"] for variable in answer.get("variables", ())}
         if page * 30 >= answer.get("total_count", 0):
             return there
