@@ -68,6 +68,7 @@ class FileLock:
 
     @contextlib.contextmanager
     def acquire(self, purpose):
+        """As Lock.acquire."""
         with open(self.path, "a+", encoding="utf-8", errors="backslashreplace") as file:
             self._wait(file)
             # The children inherit it: a migration that outlives a killed deploy keeps the lock.
@@ -81,6 +82,7 @@ class FileLock:
         """The kernel takes no lock away."""
 
     def holder(self):
+        """As Lock.holder."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -120,6 +122,7 @@ class LeaseLock:
 
     @contextlib.contextmanager
     def acquire(self, purpose):
+        """As Lock.acquire."""
         self._wait(description(purpose, self.actor, socket.gethostname()))
         previous = signal.signal(signal.SIGUSR1, self._stop)
         ended = threading.Event()
@@ -136,6 +139,7 @@ class LeaseLock:
             raise LockLost(self._taken_by)
 
     def check(self):
+        """As Token.check."""
         if self._taken_by is None:
             # When Kubernetes does not answer now, its resourceVersions still refuse what a loser writes.
             with contextlib.suppress(process.ProgramFailed):
@@ -148,6 +152,7 @@ class LeaseLock:
             raise LockLost(self._taken_by)
 
     def holder(self):
+        """As Lock.holder."""
         lease = self._read()
         return lease["spec"].get("holderIdentity") or None
 

@@ -88,12 +88,15 @@ class FileState:
         self.directory, self.log = directory / environment, directory / "deploys.jsonl"
 
     def claim(self, token):
+        """As State.claim."""
         token.check()
 
     def load(self):
+        """As State.load."""
         return Memory(self._read("current") or None, self._read("previous") or None, self._read("manifests.yaml"))
 
     def save(self, token, memory):
+        """As State.save."""
         token.check()
         # previous first: when the power fails in between, both name the image that was live.
         names = {"previous": memory.previous, "current": memory.current, "manifests.yaml": memory.manifests}
@@ -102,12 +105,14 @@ class FileState:
                 write(self.directory / name, value.rstrip("\n") + "\n")
 
     def add(self, token, entry):
+        """As State.add."""
         token.check()
         with open(self.log, "ab+") as file:
             line = json.dumps(entry, separators=(",", ":")) + "\n"
             file.write(("" if ends_with_newline(file) else "\n").encode() + line.encode())
 
     def history(self):
+        """As State.history."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
@@ -152,25 +157,30 @@ class ConfigMapState:
         self._claimed = None
 
     def claim(self, token):
+        """As State.claim."""
         token.check()
         claimed = self._get()
         claimed["metadata"].setdefault("annotations", {})["claimed"] = datetime.datetime.now().isoformat()
         self._claimed = self._replace(claimed)
 
     def load(self):
+        """As State.load."""
         data = (self._claimed or self._get()).get("data") or {}
         return Memory(data.get("current") or None, data.get("previous") or None, data.get("manifests.yaml", ""))
 
     def save(self, token, memory):
+        """As State.save."""
         values = {"current": memory.current, "previous": memory.previous, "manifests.yaml": memory.manifests}
         self._change(token, {key: value for key, value in values.items() if value})
 
     def add(self, token, entry):
+        """As State.add."""
         lines = self._claimed.get("data", {}).get("deploys.jsonl", "").splitlines()
         lines.append(json.dumps(entry, separators=(",", ":")))
         self._change(token, {"deploys.jsonl": "\n".join(lines[-KEPT_ENTRIES:]) + "\n"})
 
     def history(self):
+        """As State.history."""
         data = (self._claimed or self._get()).get("data") or {}
         return parse_history(data.get("deploys.jsonl", ""), self.environment)
 

@@ -34,27 +34,33 @@ class DockerSlots:
         self.web, self.clock = web, clock or Clock()
 
     def url(self):
+        """As Environment.url."""
         return URL
 
     def live(self):
+        """As Environment.live."""
         found = self.docker.container(container(self.traffic.live()))
         return found.image if found and found.running else None
 
     def prepare(self, image, returns=False):
+        """As Environment.prepare."""
         self.live_slot = self.traffic.live()
         self.idle_slot = "b" if self.live_slot == "a" else "a"
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
         return Candidate(image, revision, returns=returns)
 
     def is_live(self, candidate):
+        """As Environment.is_live."""
         return self.live() == candidate.image and self.web.answers(URL, candidate.revision)
 
     def plan(self, candidate):
+        """As Environment.plan."""
         name = f"book-shop-plan-{os.getpid()}"
         command = ("python3", "manage.py", "migrate", "--plan")
         return self.docker.run(name, candidate.image, command, self._settings(), self.limits.migration, show=False)
 
     def migrate(self, candidate):
+        """As Environment.migrate."""
         log("migrate")
         try:
             self.docker.run(MIGRATION, candidate.image, MIGRATE, self._settings(), self.limits.migration)
@@ -65,6 +71,7 @@ class DockerSlots:
             raise CommandError("the migration failed", why, "fix it, commit, and deploy again") from None
 
     def start(self, candidate):
+        """As Environment.start."""
         name, port = container(self.idle_slot), PORTS[self.idle_slot]
         log(f"start slot {self.idle_slot}")
         self.docker.remove(name)
@@ -76,6 +83,7 @@ class DockerSlots:
         self.started = self.clock.now()
 
     def prove(self, candidate):
+        """As Environment.prove."""
         url = f"http://localhost:{PORTS[self.idle_slot]}"
         for _ in self.clock.poll(self.limits.ready, 0.2):
             if self.web.is_ready(url):
@@ -85,6 +93,7 @@ class DockerSlots:
         raise self._slot_failed(f"was not ready within {self.limits.ready} s")
 
     def switch(self, candidate):
+        """As Environment.switch."""
         log(f"switch NGINX :8080 to slot {self.idle_slot}")
         self.traffic.to(self.idle_slot)
         # NGINX keeps connections to the other slot for up to 4 s.
@@ -107,6 +116,7 @@ class DockerSlots:
                 return
 
     def revert(self, candidate):
+        """As Environment.revert."""
         try:
             self.traffic.to(self.live_slot)
             self.docker.remove(container(self.idle_slot))
@@ -114,6 +124,7 @@ class DockerSlots:
             log(f"slot {self.idle_slot} was not removed, the next deploy does that: {error.what}")
 
     def clean_up(self, candidate):
+        """As Environment.clean_up."""
         self.traffic.restore()  # a deploy that was killed at the switch has not recorded it
         live = self.traffic.live()
         idle = "b" if live == "a" else "a"
@@ -123,6 +134,7 @@ class DockerSlots:
         self.clean_images()
 
     def logs(self, lines):
+        """As Environment.logs."""
         return self.docker.logs(container(self.traffic.live()), lines)
 
     def _settings(self):

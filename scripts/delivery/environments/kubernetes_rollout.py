@@ -41,16 +41,19 @@ class KubernetesRollout:
         self.web, self.clock = web, clock or Clock()
 
     def live(self):
+        """As Environment.live."""
         found = self.kubernetes.get("deployment", DEPLOYMENT)
         return found and found["spec"]["template"]["spec"]["containers"][0]["image"]
 
     def prepare(self, image, returns=False):
+        """As Environment.prepare."""
         if not self.kubernetes.is_reachable():
             raise CommandError("Kubernetes does not answer: nothing was changed", "see above", self.kubernetes.remedy)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
         return Candidate(image, revision, self._manifests(image), returns)
 
     def is_live(self, candidate):
+        """As Environment.is_live."""
         return (
             self.live() == candidate.image
             and self.kubernetes.is_rolled_out(DEPLOYMENT)
@@ -74,6 +77,7 @@ class KubernetesRollout:
         return migrations + (difference or "manifests: no difference\n")
 
     def migrate(self, candidate):
+        """As Environment.migrate."""
         log("migrate")
         self.kubernetes.delete(MIGRATION)
         self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
@@ -86,6 +90,7 @@ class KubernetesRollout:
             raise
 
     def start(self, candidate):
+        """As Environment.start."""
         log("roll out")
         applied = self.kubernetes.apply(candidate.manifests, WEB)
         if candidate.returns:
@@ -93,11 +98,13 @@ class KubernetesRollout:
             self._delete_all_but(applied)
 
     def prove(self, candidate):
+        """As Environment.prove."""
         if not self._rolled_out(self.limits.rollout):
             self._show_pods(WEB, candidate.image)
             raise CommandError("the rollout failed", "the last lines of its pods are above", "make logs-prod")
 
     def switch(self, candidate):
+        """As Environment.switch."""
         for _ in self.clock.poll(self.limits.answer, 0.3):
             with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
                 if self.web.answers(self.url(), candidate.revision):
@@ -107,6 +114,7 @@ class KubernetesRollout:
         raise CommandError("the release does not answer", why, "make logs-prod")
 
     def drain(self, candidate):
+        """As Environment.drain."""
         log("drain the previous pods")
         for _ in self.clock.poll(self.limits.drain, 0.3):
             with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
@@ -114,6 +122,7 @@ class KubernetesRollout:
                     return
 
     def revert(self, candidate):
+        """As Environment.revert."""
         log("revert the rollout")
         try:
             if manifests := self.state.load().manifests:
@@ -129,6 +138,7 @@ class KubernetesRollout:
             log(f"the rollout could not be reverted, the next deploy does that: {error.what}: {error.why}")
 
     def clean_up(self, candidate):
+        """As Environment.clean_up."""
         try:
             self._delete_all_but(self.kubernetes.names_in(candidate.manifests, WEB))
         except ProgramFailed as error:
@@ -136,6 +146,7 @@ class KubernetesRollout:
         self.clean_images()
 
     def logs(self, lines):
+        """As Environment.logs."""
         return self.kubernetes.kubectl("logs", "--selector", WEB, f"--tail={lines}")
 
     def _manifests(self, image):
