@@ -81,6 +81,7 @@ def _deploy(environment, token, image, actor, verb):
 
     try:
         environment.migrate(candidate)
+        token.check()  # that may have taken minutes
         with reverted_on_failure(environment, token, candidate):
             environment.start(candidate)
             environment.prove(candidate)
