@@ -35,12 +35,15 @@ def rollback(environment, image, actor):
         environment.state.claim(token)
         history = [found for found in environment.state.history() if not found["verb"].startswith("restore")]
         if not image:
-            image = environment.state.load().previous
+            memory, live = environment.state.load(), environment.live()
+            # A deploy that was killed after the switch has not saved its image.
+            was_killed = live and live != memory.current
+            image = memory.current if was_killed else memory.previous
             if not image:
                 why = f"{name} has had no other live image"
                 raise CommandError("nothing to roll back to", why, f"make history-{name}")
             last = next((found for found in reversed(history) if found["result"] == "ok"), None)
-            if last and last["verb"] == "rollback":
+            if last and last["verb"] == "rollback" and not was_killed:
                 why = f"{last['actor']} rolled {name} back at {last['time']}"
                 raise CommandError(
                     f"the last deploy of {name} was a rollback: nothing was changed", why,

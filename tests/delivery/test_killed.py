@@ -70,6 +70,20 @@ def test_a_verb_that_was_killed_is_completed_by_the_next_run(place, verb):
         assert found == settled(place), change
 
 
+def test_a_rollback_undoes_a_deploy_that_was_killed(place):
+    """Also when it was killed between the switch and the record of its image."""
+    place.deployed(1)
+    place.world.push(2)
+
+    def check(change):
+        place.rollback()
+        assert place.serves() == 1, change
+        assert place.environment.live() == image(1), change
+        assert place.remembered()[0] == 1
+
+    killed_everywhere(place.world, lambda: place.run("deploy", image(2)), check, root_of(place))
+
+
 @pytest.mark.parametrize("fault", ["crash", "wrong-revision", "migration"])
 def test_a_failing_deploy_that_was_killed_leaves_the_live_image_and_the_next_image_is_served(place, fault):
     """Also while it reverts."""
