@@ -154,8 +154,8 @@ def road(tmp_path_factory, repository, certificate):
 
 
 def test_from_push_to_production_and_back_with_a_registry_whose_reads_are_old(road):
-    for verb in ("deploy-dev", "deploy-prod", "rollback-dev", "rollback-prod"):
-        road.host_does(verb, f'echo "==> {verb}" >&2; echo "from the host"')
+    for verb in ("deploy", "rollback"):
+        road.host_does(verb, f'echo "==> {verb} $1" >&2; echo "from the host"')
     commit = road.commit("one")
     tag = f"1.0.0-SNAPSHOT-{commit}"
     road.verb("promote", status=1)  # no such snapshot yet
@@ -167,15 +167,15 @@ def test_from_push_to_production_and_back_with_a_registry_whose_reads_are_old(ro
     assert image == f"{REPOSITORY}@{digest}\n"
     assert road.verb("push") == (image, f"==> {tag} is in the registry already\n")
     assert road.verb("deploy", "dev")[0] == image
-    assert road.host_did() == [f"deploy-dev {image.strip()} by tester"]
+    assert road.host_did() == [f"deploy dev {image.strip()} by tester"]
 
     road.verb("deploy", "prod", status=1)  # not released yet
     assert road.verb("promote") == (image, f"==> promoting {tag} to 1.0.0\n")
     assert road.verb("promote") == (image, f"==> 1.0.0 is {tag} already\n")
     out, said = road.verb("deploy", "prod")
-    assert (out, said) == (image, "==> deploy-prod\nfrom the host\n")
+    assert (out, said) == (image, "==> deploy prod\nfrom the host\n")
     road.verb("rollback", "prod")
-    assert road.host_did()[1:] == [f"deploy-prod {image.strip()} by tester", "rollback-prod  by tester"]
+    assert road.host_did()[1:] == [f"deploy prod {image.strip()} by tester", "rollback prod by tester"]
 
     # Another source under the same version: the release is taken, whatever a cached read says.
     road.commit("two")
@@ -191,10 +191,10 @@ def test_from_push_to_production_and_back_with_a_registry_whose_reads_are_old(ro
 def test_a_failed_deploy_is_the_hosts_failure(road):
     road.commit("one")
     road.verb("push")
-    road.host_does("deploy-dev", 'echo "deploy-dev: slot b crashes at start" >&2; exit 7')
+    road.host_does("deploy", 'echo "deploy: slot b crashes at start" >&2; exit 7')
     out, said = road.verb("deploy", "dev", status=7)
     assert out == ""
-    assert said.startswith("deploy-dev: slot b crashes at start\n")
+    assert said.startswith("deploy: slot b crashes at start\n")
 
 
 def test_status_logs_and_prune_over_systems_manager(road):
@@ -222,7 +222,7 @@ def test_status_logs_and_prune_over_systems_manager(road):
     assert road.host_did()[2] == "logs dev 1000 by tester"
 
     out, said = road.verb("prune", "1")
-    assert said == "==> 2 of 5 images can go: scripts/prune -y deletes them\n"
+    assert said == "==> 2 of 5 images can go: make prune-now KEEP=1 deletes them\n"
     assert {line.split()[1] for line in out.splitlines() if line.startswith("delete")} == set(digests[2:4])
     assert len(road.api.images["book-shop"]) == 5
     road.verb("prune", "-y", "1")
