@@ -11,5 +11,9 @@ run_install() {
   script=$(mktemp)
   trap 'rm -f "$script"' EXIT
   printf %s "$1" | base64 -d | gunzip >"$script"
-  flock -w 900 -E 75 /run/lock/book-shop-install python3 "$script"
+  flock -w 900 -E 75 /run/lock/book-shop-install python3 "$script" || {
+    status=$?
+    [ "$status" != 75 ] || echo "another install has run for 15 minutes. See: ps -ef" >&2
+    exit "$status"
+  }
 }

@@ -156,3 +156,13 @@ def test_the_install_command_waits_for_the_first_boot_and_runs_the_script(host, 
     again = ["the first boot's install failed: once more"] if first_boot else []
     assert done.stderr.splitlines() == ["cloud-init status --wait", *again, "flock /run/lock/book-shop-install"]
     assert [path.name for path in place.iterdir()] == ["bin"]
+
+
+def test_an_install_that_never_gets_its_turn_is_named(host):
+    host.program("cloud-init", "")
+    host.program("flock", "exit 75")
+    packed = base64.b64encode(gzip.compress(b"")).decode()
+    script = f"{(COMMANDS / 'install.sh').read_text()}run_install '{packed}'\n"
+    environment = {"PATH": f"{host.directory / 'bin'}:{os.environ['PATH']}", "TMPDIR": str(host.directory)}
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("another install has run for 15 minutes. See: ps -ef\n", 75)
