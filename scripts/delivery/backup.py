@@ -5,14 +5,13 @@ A name is the time of the dump in UTC, 20261125T031500Z; with -replaced it is wh
 
 import calendar
 import os
-import re
 import shutil
 import time
 
+from delivery.backups import NAME
 from delivery.cli import CommandError, UsageError, log
 from delivery.postgres import database
 
-NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
 REPLACED = "-replaced"
 STAMP = "%Y-%m-%dT%H:%M:%SZ"  # of the history
 LATEST = 26 * 3600  # seconds: a dump is made each night, at a time that varies by half an hour

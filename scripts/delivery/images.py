@@ -14,7 +14,7 @@ def check(image, repository):
     found, _ = references.image(image)
     if str(found) != repository:
         why = f"this target runs images of {repository} only"
-        raise UsageError(f"invalid image {image[:200]!r}", why, f"use {repository}@sha256:<64 hex digits>")
+        raise UsageError(f"invalid image {image[:200]!r}", why, "make history-dev history-prod lists what was deployed")
 
 
 def fetch(docker, image, platform, directory):

@@ -56,7 +56,7 @@ def description(purpose, actor, machine=""):
 def busy(environment, holder, limit):
     """The error of a deploy that did not get the lock."""
     why = f"it is held by: {holder or 'unknown'}; waited {limit} s"
-    return CommandError(f"{environment} is locked", why, f"make deploy-{environment}, once that has ended")
+    return CommandError(f"{environment} is locked", why, "make status shows when that has ended")
 
 
 class FileLock:

@@ -37,7 +37,9 @@ class Switch:
         except FileNotFoundError:
             return "b" if self.old_flag.exists() else "a"
         if slot not in PORTS:
-            raise CommandError(f"invalid slot '{slot}' in {self.file}", "expected a or b", f"echo a >{self.file}")
+            raise CommandError(
+                f"invalid slot '{slot}' in {self.file}", "expected a or b", "/opt/book-shop/bin/switch a"
+            )
         return slot
 
     def to(self, slot):

@@ -2,7 +2,7 @@ import json
 import sys
 
 import pytest
-from delivery import cluster_verbs, operations, registry, targets
+from delivery import cluster_verbs, operations, registry, remote, targets
 from delivery.cli import CommandError, UsageError
 from delivery.targets.cluster import Cluster
 
@@ -175,3 +175,28 @@ def test_a_verb_that_takes_an_image_gets_the_repository_wherever_it_is_known_fro
     ((name, composition, _),) = verbs
     assert (name, composition[1]) == (verb, "public.ecr.aws/a1/book-shop" if takes_image else "")
     assert bool(asked) == takes_image
+
+
+@pytest.fixture
+def shop(monkeypatch):
+    """The shop's registry, which has the release 1.0.0."""
+    found = registry.Registry("localhost:5000/book-shop")
+    monkeypatch.setattr(found, "awaited_digest", {"1.0.0": "sha256:" + "a" * 64}.get)
+    monkeypatch.setattr(registry, "shop", lambda: found)
+
+
+def test_deploy_and_plan_name_the_cluster_and_give_it_the_digest(kubectl, verbs, shop, monkeypatch, capsys):
+    assert remote.deploy("prod", "1.0.0") == IMAGE
+    assert capsys.readouterr().err == "==> cluster shop, https://10.0.0.1:6443\n==> deploy\n"
+    monkeypatch.setenv("PLAN", "1")
+    assert remote.deploy("prod", "1.0.0") == "a plan"
+    assert [(name, arguments) for name, _, arguments in verbs] == [("deploy", (IMAGE, "tester")), ("plan", (IMAGE,))]
+
+
+def test_rollback_and_its_plan_ask_the_cluster_what_was_live(kubectl, verbs, shop, monkeypatch):
+    previous = {"environment": "prod", "previous": "sha256:" + "a" * 64}
+    monkeypatch.setattr(operations, "status", lambda prod: previous)
+    assert remote.rollback("prod", None) is None
+    monkeypatch.setenv("PLAN", "1")
+    assert remote.rollback("prod", None) == "a plan"
+    assert [(name, arguments) for name, _, arguments in verbs] == [("rollback", (None, "tester")), ("plan", (IMAGE,))]

@@ -16,7 +16,9 @@ TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
 TARGETS |= {f"setup-{purpose}" for purpose in re.search(r"^purposes := (.*)", MAKEFILE, re.MULTILINE)[1].split()}
 VARIABLES = set(re.findall(r"\$\(([A-Z]+)\)", MAKEFILE))
 MAKE = re.compile(r"\bmake((?: +[a-z][a-z0-9-]*| +[A-Z]+=\S+)+)")
-VALUES = {"environment": "dev", "name": "dev", "arguments[0]": "dev"}  # of what a text is formatted with
+VALUES = dict.fromkeys(
+    ("environment", "environment.name", "name", "arguments[0]"), "dev"
+)  # of what a text is formatted with
 
 
 def texts(path):

@@ -124,14 +124,6 @@ host_runs() {
 }
 # cluster_there [CASES]: kubectl knows a cluster; it logs its calls and does what these branches of a case say besides.
 cluster_there() { logged kubectl 'case $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; '"${1:-}"' esac'; }
-# prod_on_cluster BODY: PROD=cluster, whose verbs log their calls and do what BODY says.
-prod_on_cluster() {
-  export PROD=cluster
-  cluster_there
-  local name
-  mkdir -p "$SHOP/scripts/cluster/bin"
-  for name in deploy-prod rollback-prod plan status history logs url; do fake_in_shop "scripts/cluster/bin/$name" "$1"; done
-}
 # host_does BODY: what docker exec does.
 host_does() {
   printf '#!/bin/bash\n%s\n' "$1" >"$ENGINE/exec"

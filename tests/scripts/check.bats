@@ -45,7 +45,7 @@ hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
 kubectl kustomize k8s/overlays/single-node
 kubectl kustomize k8s/overlays/cluster
 kubernetes-validate --quiet --strict --kubernetes-version 1.99.0 $manifests
-gixy --skips host_spoofing,try_files_is_evil_too TMP/nginx.conf"
+gixy --skips host_spoofing TMP/nginx.conf"
   assert_equal "$(calls_of pytest)" "\
 pytest -q -n auto --dist loadfile
 pytest -q -m sqlite tests/book-shop

@@ -69,29 +69,6 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
   assert_failed 2 "invalid PLAN '0'" "remedy: unset PLAN"
 }
 
-@test "deploy prod: PROD=cluster: the cluster is named, and its verb is told the digest; dev stays on the host" {
-  # shellcheck disable=SC2016 # the fake itself expands it
-  prod_on_cluster 'echo "==> rolled out in $CLUSTER_CONTEXT" >&2'
-  digest=$(in_registry 1.0.0)
-  verb deploy prod
-  assert_success
-  assert_output "$REPOSITORY@$digest"
-  assert_errors_whole $'==> cluster the-cluster, https://10.0.0.1:6443\n==> rolled out in the-cluster'
-  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/deploy-prod $REPOSITORY@$digest"
-  prod_on_cluster 'echo "image: none"'
-  : >"$LOG"
-  PLAN=1 verb deploy prod
-  assert_output "image: none"
-  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/plan prod $REPOSITORY@$digest"
-  CLUSTER=another verb deploy prod
-  assert_failed 1 "wrong cluster" "remedy: kubectl config use-context another"
-  digest=$(in_registry "$(snapshot_of)")
-  : >"$LOG"
-  verb deploy dev
-  assert_success
-  assert_log "$(host_was_told dev "$digest")"
-}
-
 @test "deploy: a tag that isn't there names what makes it, and the host isn't asked" {
   verb deploy dev
   assert_failed 1 "$REPOSITORY has no tag $(snapshot_of)" "remedy: make image push"

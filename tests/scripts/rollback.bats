@@ -55,15 +55,6 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback prod $REPOS
   assert_failed 2 "invalid PLAN 'yes'"
 }
 
-@test "rollback: PROD=cluster: the cluster's verb" {
-  prod_on_cluster 'echo "{\"environments\": [{\"environment\": \"prod\", \"previous\": \"sha256:1\"}]}"'
-  verb rollback prod
-  assert_success
-  assert_equal "$(grep -v ^kubectl "$LOG")" "scripts/cluster/bin/rollback-prod"
-  PLAN=1 verb rollback prod
-  assert_equal "$(tail -n 1 "$LOG")" "scripts/cluster/bin/plan prod $REPOSITORY@sha256:1"
-}
-
 @test "rollback: the actor is GitHub's in CI" {
   GITHUB_ACTOR='dependabot[bot]' verb rollback dev
   assert_success

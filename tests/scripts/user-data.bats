@@ -183,7 +183,7 @@ exit 1'
   done
   for hosts in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'; do
     verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
-    assert_failed 2 "invalid host names '$hosts': expected names with commas between, as in .example.org"
+    assert_failed 2 "invalid host names '$hosts': expected names with commas between, as in shop.example,.example.org"
   done
   for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
     verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
