@@ -53,14 +53,23 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
 }
 
-@test "rollback-dev and rollback-prod with no argument bring back the previous one, under load" {
+@test "rollback-dev and rollback-prod bring back the previous one, and a named one, under load" {
   start_load
   run shop rollback-dev rollback-prod
   assert_success
   refute_deprecated
   assert_equal "$(revision_at "$DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
   assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
-  run shop rollback-dev rollback-prod
+  # Another person who rolls back now names a version: without one, the faulty image would return.
+  for environment in dev prod; do
+    run shop "rollback-$environment"
+    assert_failure
+    assert_output --partial "name the version to return to: make rollback-$environment TO="
+  done
+  version=$("$SHOP/scripts/version")
+  run shop rollback-dev TO="$version-SNAPSHOT-$(head_of_shop)"
+  assert_success
+  run shop rollback-prod TO="$version"
   assert_success
   end_load
   assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"

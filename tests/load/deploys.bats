@@ -56,11 +56,15 @@ teardown() {
   for job in $(jobs -p); do kill "$job"; done
 }
 
-# deploys ENVIRONMENT: the two images in turn, then rollbacks.
+# deploys ENVIRONMENT: the two images in turn, then rollbacks, each to the other image.
 deploys() {
   local number image=("$FIRST" "$SECOND")
-  for ((number = 1; number <= SWAPS; number++)); do "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return; done
-  for ((number = 0; number < ROLLBACKS; number++)); do "$SHOP/scripts/rollback" "$1" || return; done
+  for ((number = 1; number <= SWAPS; number++)); do
+    "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return
+  done
+  for ((; number <= SWAPS + ROLLBACKS; number++)); do
+    "$SHOP/scripts/rollback" "$1" "${image[number % 2]}" || return
+  done
 }
 installs() {
   local number

@@ -38,7 +38,7 @@ has_column() { on_host runuser -u postgres -- psql -Atc "select count(*) from in
   assert_equal "$(has_column)" 1
   run shop rollback-prod
   assert_success
-  run shop rollback-prod
+  run shop rollback-prod TO=1.2.2
   assert_success
 
   migration 0903_contract 'migrations.RunSQL("ALTER TABLE books_book DROP COLUMN note", migrations.RunSQL.noop)'
@@ -47,7 +47,7 @@ has_column() { on_host runuser -u postgres -- psql -Atc "select count(*) from in
   assert_equal "$(has_column)" 0
   run shop rollback-prod
   assert_success
-  run shop rollback-prod
+  run shop rollback-prod TO=1.2.3
   assert_success
 
   end_load
