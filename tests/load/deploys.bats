@@ -62,7 +62,7 @@ deploys() {
   for ((number = 1; number <= SWAPS; number++)); do
     "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return
   done
-  for ((; number <= SWAPS + ROLLBACKS; number++)); do
+  for (( ; number <= SWAPS + ROLLBACKS; number++)); do
     "$SHOP/scripts/rollback" "$1" "${image[number % 2]}" || return
   done
 }
