@@ -24,7 +24,7 @@ prod 1"
   assert_equal "$(revision_at "$HTTP_PORT")" "$prod"
   for environment in dev prod; do
     grep -q "broken on purpose" "$BATS_TEST_TMPDIR/$environment" || fail "its own words are missing: $(cat "$BATS_TEST_TMPDIR/$environment")"
-    assert_regex "$(tail -n 1 "$BATS_TEST_TMPDIR/$environment")" "Still serving: $REPOSITORY@sha256:"
+    assert_regex "$(tail -n 2 "$BATS_TEST_TMPDIR/$environment")" "Still live: $REPOSITORY@sha256:"
   done
 }
 both() {
