@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from delivery import process
 
+TEMPORARY = "book-shop.temporary"  # the label of a container that nothing runs in
 REVISION_LABEL = "org.opencontainers.image.revision"
 
 
@@ -112,11 +113,15 @@ class Docker:
 
     def copy_from_image(self, image, path, destination):
         """Copies a directory out of an image, without running it. Raises CommandError when the image lacks it."""
-        container = self._docker("create", image).strip()
+        container = self._docker("create", "--label", TEMPORARY, image).strip()
         try:
             self._docker("cp", f"{container}:{path}", str(destination))
         finally:
             self._docker("rm", container)
+
+    def remove_leftovers(self):
+        """Removes containers that a killed copy_from_image has left, more than an hour ago."""
+        self._docker("container", "prune", "--force", "--filter", f"label={TEMPORARY}", "--filter", "until=1h")
 
     def restart_engine(self):
         """Restarts the engine. Containers keep running (live-restore)."""

@@ -17,6 +17,7 @@ def needed(environments, repository):
 
 def clean_docker(docker, repository, kept):
     """Removes the images of a repository but those in `kept`. One that is in use stays."""
+    docker.remove_leftovers()  # they keep their image
     for image in docker.images(repository):
         if image not in kept:
             try:

@@ -264,6 +264,9 @@ class FakeDocker(Fake):
             raise ProgramFailed(["docker", "cp"], f"no such directory {path}", "no such directory")
         Path(destination).mkdir()
 
+    def remove_leftovers(self):
+        self.world.call("docker.remove_leftovers", changes=True)
+
     def restart_engine(self):
         self.world.call("docker.restart_engine", changes=True)
         self.held_ports.clear()

@@ -195,6 +195,15 @@ def test_a_rollback_deletes_the_fault_before_it_waits_for_the_rollout(cluster):
     assert cluster.serves() == 1
 
 
+def test_a_release_without_the_policy_that_blocks_the_live_one_becomes_live(cluster):
+    cluster.deployed(1)
+    assert cluster.deploy(2, objects=[labelled("NetworkPolicy", "no-one")]).status == 0
+    cluster.world.kubernetes.objects["networkpolicy.networking.k8s.io/no-one"]["spec"]["denies"] = True
+    assert cluster.serves() is None
+    assert cluster.deploy(3).status == 0
+    assert cluster.serves() == 3
+
+
 def test_a_deploy_keeps_the_objects_of_the_live_release_until_the_switch(cluster):
     cluster.deployed(1)
     assert cluster.deploy(2, objects=[extra("Service")]).status == 0

@@ -74,6 +74,7 @@ PREFIXES = {
 }
 # Which of them are right there.
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
+ACCEPTED |= {("status", "--json")}  # an older checkout sends it
 ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
 
 

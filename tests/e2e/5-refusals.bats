@@ -49,7 +49,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 @test "a host that is told anything but a digest of its repository runs nothing" {
   before=$(identities)
   # shellcheck disable=SC2016 # that is the point
-  for image in "$REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--help"; do
+  for image in "$REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--privileged"; do
     for environment in dev prod; do
       run on_host /opt/book-shop/bin/deploy "$environment" "$image"
       assert_failure 2

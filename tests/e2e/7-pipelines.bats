@@ -244,7 +244,7 @@ make summary"
   first=$REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
   assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
   "$SHOP/scripts/deploy" dev "$first" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
-  until on_host grep -q "deploy-dev $first" /run/lock/book-shop-dev; do kill -0 $!; done
+  until on_host grep -q "deploy dev $first" /run/lock/book-shop-dev; do kill -0 $!; done
   run --separate-stderr "$SHOP/scripts/deploy" dev "$second"
   assert_success
   refute_output --partial "serves"

@@ -18,6 +18,7 @@ DEPLOYMENT = "book-shop"
 MIGRATION = "job/book-shop-migration"
 COMPONENT = "app.kubernetes.io/component"
 WEB, MIGRATION_PODS = f"{COMPONENT}=web", f"{COMPONENT}=migration"
+RESTRICTIONS = {"networkpolicies"}
 KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 
 
@@ -93,9 +94,9 @@ class KubernetesRollout:
         """As Environment.start."""
         log("roll out")
         applied = self.kubernetes.apply(candidate.manifests, WEB)
-        if candidate.returns:
-            # What only the newer release has may be its fault, a network policy for example.
-            self._delete_all_but(applied)
+        # What only the live release has may be its fault. A rollback deletes all of it first, a new release only
+        # what restricts traffic: the previous pods still need the rest.
+        self._delete_all_but(applied, self.kinds if candidate.returns else RESTRICTIONS.intersection(self.kinds))
 
     def prove(self, candidate):
         """As Environment.prove."""
@@ -166,9 +167,10 @@ class KubernetesRollout:
             except ProgramFailed as error:
                 raise CommandError(f"the manifests in '{image}' do not build", error.why, "make check") from None
 
-    def _delete_all_but(self, names):
-        """Deletes the objects of other releases."""
-        if stale := self.kubernetes.names(self.kinds, WEB) - names:
+    def _delete_all_but(self, names, kinds=None):
+        """Deletes the objects of other releases, of all kinds or of some."""
+        kinds = self.kinds if kinds is None else sorted(kinds)
+        if kinds and (stale := self.kubernetes.names(kinds, WEB) - names):
             log(f"delete what is not part of this release: {', '.join(sorted(stale))}")
             self.kubernetes.delete(*sorted(stale))
 
