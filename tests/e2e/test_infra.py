@@ -77,7 +77,7 @@ def shop(cloud, tmp_path_factory):
 def planned(shop):
     """The first plan, from the file that scripts/infra keeps it in. Nothing is confirmed, so nothing is changed."""
     _, errors = shop.infra("apply", text="no\n", status=1)
-    assert errors.rstrip().endswith("infra: not confirmed: nothing was changed")
+    assert errors.rstrip().endswith("remedy: run the command again")
     return json.loads(shop.terraform("show", "-json", ".build/plan")[0])
 
 
