@@ -121,3 +121,20 @@ def test_an_image_that_cannot_be_removed_is_reported_and_the_deploy_succeeds(dev
     assert f"not removed: {image(1)}: in use" in result.err
     dev.deployed(4)
     assert dev.world.docker.pulled == [image(3), image(4)]
+
+
+@pytest.mark.parametrize(("fault", "expected"), [("wrong-revision", 8), ("never-ready", 0)])
+def test_a_slot_that_had_the_traffic_is_removed_when_its_connections_have_ended(dev, fault, expected):
+    """NGINX keeps connections to it for up to 4 s after the switch back."""
+    dev.deployed(1)
+    switches, removed = [], []
+
+    def switched():
+        dev.world.sockets.busy_until["book-shop-a"] = dev.world.now + 8
+        switches.append(dev.world.now)
+
+    dev.world.before("switch.to", switched)
+    dev.world.before("docker.remove", lambda: removed.append(dev.world.now))
+    assert dev.deploy(2, fault).status == 1
+    assert removed[-1] - switches[0] == expected
+    assert dev.serves() == 1

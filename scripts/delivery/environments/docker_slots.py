@@ -118,7 +118,10 @@ class DockerSlots:
     def revert(self, candidate):
         """As Environment.revert."""
         try:
+            was_switched = self.traffic.live() == self.idle_slot
             self.traffic.to(self.live_slot)
+            if was_switched:
+                self._wait_for_connections(self.idle_slot)
             self.docker.remove(container(self.idle_slot))
         except CommandError as error:
             log(f"slot {self.idle_slot} was not removed, the next deploy does that: {error.what}")
@@ -143,6 +146,12 @@ class DockerSlots:
     def _connections(self, slot):
         found = self.docker.container(container(slot))
         return sockets.established(found.process, APPLICATION_PORT) if found and found.running else 0
+
+    def _wait_for_connections(self, slot):
+        """Waits until NGINX has closed its connections to a slot, which it does within 4 s."""
+        for _ in self.clock.poll(self.limits.drain, 0.5):
+            if not self._connections(slot):
+                return
 
     def _slot_failed(self, what):
         """The error of a slot whose log explains it."""
