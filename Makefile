@@ -16,9 +16,15 @@ export REPOSITORY ?= $(if $(filter local,$(HOST)),localhost:$(REGISTRY_PORT)/boo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # These are read from the command line alone, as in `make deploy-prod IMAGE=1.2.0`: in the environment the
-# names may belong to another program.
+# names may belong to another program. Each is one quoted word of the recipe, whatever it contains.
+define newline
+
+
+endef
+quoted = $(if $1,'$(subst $(newline), ,$(subst ','\'',$1))')
 arguments := IMAGE TO COMMIT KEEP BACKUP BENCH
-$(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),,$(eval $(name) :=)))
+$(foreach name,$(arguments),$(eval \
+  override $(name) := $(if $(filter command,$(origin $(name))),$$(call quoted,$$(value $(name))))))
 
 # With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
 ifdef STEPS

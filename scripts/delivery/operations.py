@@ -98,9 +98,15 @@ def _deploy(environment, token, image, actor, verb):
             record("failed")
         why = f"{error.why}. Still live: {_still_live(environment)}"
         raise CommandError(error.what, why, error.remedy) from error
-    record("ok")
-    remember()
-    environment.clean_up(candidate)
+    try:
+        record("ok")
+        remember()
+        environment.clean_up(candidate)
+    except LockLost:
+        raise
+    except CommandError as error:
+        why = f"{error.why}. {environment.name} serves {image} all the same"
+        raise CommandError(error.what, why, error.remedy) from error
     log(f"{environment.name} serves {image}")
 
 

@@ -222,11 +222,11 @@ make summary"
   git -C "$SHOP" switch -q main
   by_hand rollback-dev
   assert_equal "$status" 0
-  assert_equal "$(steps_run)" $'make rollback-dev\nmake summary'
+  assert_equal "$(steps_run)" $'make rollback-dev TO="$VERSION"\nmake summary'
   assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $new"
   by_hand rollback-prod
   assert_equal "$status" 0
-  assert_equal "$(steps_run)" $'make rollback-prod\nmake summary'
+  assert_equal "$(steps_run)" $'make rollback-prod TO="$VERSION"\nmake summary'
   assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $PROD_BEFORE"
   before=$(identities && tags | grep -v SNAPSHOT)
   by_hand status

@@ -38,6 +38,24 @@ make_it() {
   done
 }
 
+@test "make: an argument is one word for the script, whatever it contains" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/rollback 'printf "%s\n" "$@"'
+  # shellcheck disable=SC2016 # nothing may expand them
+  for hostile in "a'b" '$(shell touch owned)' '$(touch owned)' '`touch owned`' ';touch owned' '$HOME' 'a b' '#x' '$$' '"' \
+    '\' '-x' '$(TO)' 'a,b' '$(error x)' '&touch owned' '|touch owned'; do
+    make_it --silent rollback-dev TO="$hostile"
+    assert_output --partial "dev
+$hostile"
+  done
+  make_it --silent rollback-dev TO=$'a\ntouch owned #'
+  assert_output --partial "a touch owned #"
+  make_it --silent rollback-dev TO=
+  assert_log "scripts/setup deploy
+scripts/rollback dev"
+  refute [ -e owned ]
+}
+
 @test "make: the ports that the local host was made with, unless others are given" {
   mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
   printf '%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' >"$XDG_CACHE_HOME/book-shop/demo/other/ports"

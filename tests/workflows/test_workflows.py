@@ -187,7 +187,8 @@ def test_by_hand_one_of_four_verbs_is_run():
     verbs = ALL["operate.yml"]["on"]["workflow_dispatch"]["inputs"]["verb"]["options"]
     assert verbs == ["status", "rollback-dev", "rollback-prod", "prune"]
     chosen = {step["if"]: step["run"] for step in ALL["operate.yml"]["jobs"]["operate"]["steps"] if "if" in step}
-    runs = {"status": "status", "rollback-dev": "rollback-dev", "rollback-prod": "rollback-prod", "prune": "prune-now"}
+    runs = {"status": "status", "prune": "prune-now"}
+    runs |= {f"rollback-{name}": f'rollback-{name} TO="$VERSION"' for name in ("dev", "prod")}
     expected = {f"inputs.verb == '{verb}'": f"make {target}" for verb, target in runs.items()}
     assert chosen == {**expected, "always()": "make summary"}
 
