@@ -38,12 +38,9 @@ class Docker:
 
     def image(self, reference):
         """The Image of a reference, or None when the engine does not have it."""
-        try:
-            found = json.loads(self._docker("image", "inspect", reference))[0]
-        except process.ProgramFailed as error:
-            if "no such image" in error.stderr.lower():
-                return None
-            raise
+        found = self._inspect("image", reference)
+        if found is None:
+            return None
         labels = found["Config"].get("Labels") or {}
         return Image(f"{found['Os']}/{found['Architecture']}", labels.get(REVISION_LABEL, ""))
 
@@ -64,12 +61,9 @@ class Docker:
 
     def container(self, name):
         """The Container of that name, or None."""
-        try:
-            found = json.loads(self._docker("container", "inspect", name))[0]
-        except process.ProgramFailed as error:
-            if "no such container" in error.stderr.lower():
-                return None
-            raise
+        found = self._inspect("container", name)
+        if found is None:
+            return None
         state = found["State"]
         return Container(found["Config"]["Image"], state["Running"], found["RestartCount"], state["Pid"])
 
@@ -126,6 +120,15 @@ class Docker:
     def restart_engine(self):
         """Restarts the engine. Containers keep running (live-restore)."""
         process.run(["systemctl", "restart", "docker"])
+
+    def _inspect(self, kind, name):
+        """What the engine knows of an image or a container, or None when there is none of that name."""
+        try:
+            return json.loads(self._docker(kind, "inspect", name))[0]
+        except process.ProgramFailed as error:
+            if f"no such {kind}" in error.stderr.lower():
+                return None
+            raise
 
     def _docker(self, *arguments, input=None):
         try:

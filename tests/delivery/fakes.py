@@ -16,6 +16,7 @@ import itertools
 import json
 from pathlib import Path
 
+from delivery.clock import Clock
 from delivery.docker import Container, Image
 from delivery.process import ProgramFailed, TimedOut
 
@@ -140,23 +141,13 @@ class Fake:
         self.world = world
 
 
-class FakeClock(Fake):
+class FakeClock(Fake, Clock):
     def now(self):
         return self.world.now
 
     def sleep(self, seconds):
         self.world.call("clock.sleep")
         self.world.pass_time(seconds)
-
-    def poll(self, limit, interval):
-        deadline = self.now() + limit
-        yield
-        while True:
-            self.sleep(interval)
-            last = self.now() >= deadline
-            yield
-            if last:
-                return
 
 
 class FakeSwitch(Fake):
