@@ -19,8 +19,8 @@ refused() {
 
 @test "an image that is not in the registry" {
   missing=$REPOSITORY@sha256:$(printf '0%.0s' {1..64})
-  refused dev "$missing" "can't pull $missing"
-  refused prod "$missing" "can't pull $missing"
+  refused dev "$missing" "cannot pull '$missing'"
+  refused prod "$missing" "cannot pull '$missing'"
 }
 
 @test "an image for another kind of machine" {

@@ -28,7 +28,7 @@ refused() { # ENVIRONMENT IMAGE TEXT
 @test "the registry is down" {
   image=$(new 1.11.0)
   docker stop "$DEMO-registry" >/dev/null
-  for environment in dev prod; do refused "$environment" "$image" "can't pull $image"; done
+  for environment in dev prod; do refused "$environment" "$image" "cannot pull '$image'"; done
   docker start "$DEMO-registry" >/dev/null
   for environment in dev prod; do
     deploy "$environment" "$image"
@@ -43,7 +43,7 @@ refused() { # ENVIRONMENT IMAGE TEXT
     on_host systemctl stop registry-proxy.socket registry-proxy.service
     docker exec -i "$DEMO-host" python3 - "${REPOSITORY//[!0-9]/}" registry:5000 "$fault" <"$FAULTS/bad_registry.py" 3>&- &
     until on_host curl -s -o /dev/null "http://${REPOSITORY%%/*}/v2/"; do kill -0 $!; done
-    for environment in dev prod; do refused "$environment" "$image" "can't pull $image"; done
+    for environment in dev prod; do refused "$environment" "$image" "cannot pull '$image'"; done
     on_host pkill -f "registry:5000 $fault"
     wait $! || true # it was killed
     on_host systemctl start registry-proxy.socket
@@ -75,7 +75,7 @@ SH
   image=$(new 1.13.0)
   small_disk
   for environment in dev prod; do
-    refused "$environment" "$image" "MB are free on the disk"
+    refused "$environment" "$image" "MB are free"
     run "$SHOP/scripts/rollback" "$environment"
     assert_success
   done
@@ -129,7 +129,7 @@ SH
     # A daemon that starts writes its rules anew: for some tenths of a second nobody is behind the slot's port.
     lost "Docker restarted at $step"
     # Whichever way it ended, it said so.
-    if [ "$status" = 0 ]; then assert_output --partial "==> dev serves $(serving dev)"; else assert_output --partial "serv"; fi
+    if [ "$status" = 0 ]; then assert_output --partial "==> dev serves $(serving dev)"; else assert_output --partial "live"; fi
     assert_heals dev
   done
 }
