@@ -5,10 +5,16 @@ curve=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 
 # certificate <file> <subject> [alternative names]
 certificate() {
-  openssl req -new "${curve[@]}" -subj "$2" -keyout "$pki/$1.key" -out "$pki/$1.csr"
-  printf 'extendedKeyUsage=serverAuth,clientAuth\nkeyUsage=digitalSignature,keyEncipherment\n%s\n' "${3:+subjectAltName=$3}" >"$pki/$1.ext"
-  openssl x509 -req -in "$pki/$1.csr" -CA $authority.crt -CAkey $authority.key -CAcreateserial -days 3650 -extfile "$pki/$1.ext" -out "$pki/$1.crt"
-  rm "$pki/$1.csr" "$pki/$1.ext"
+  local file=$pki/$1
+  openssl req -new "${curve[@]}" -subj "$2" -keyout "$file.key" -out "$file.csr"
+  cat >"$file.ext" <<EXTENSIONS
+extendedKeyUsage=serverAuth,clientAuth
+keyUsage=digitalSignature,keyEncipherment
+${3:+subjectAltName=$3}
+EXTENSIONS
+  openssl x509 -req -in "$file.csr" -out "$file.crt" -days 3650 -extfile "$file.ext" \
+    -CA $authority.crt -CAkey $authority.key -CAcreateserial
+  rm "$file.csr" "$file.ext"
 }
 
 # kubeconfig <file> <subject> [alternative names]
@@ -18,8 +24,16 @@ kubeconfig() {
 apiVersion: v1
 kind: Config
 current-context: host
-clusters: [{name: host, cluster: {server: "https://$server:6443", certificate-authority-data: $(base64 -w0 $authority.crt)}}]
-users: [{name: host, user: {client-certificate-data: $(base64 -w0 "$pki/$1.crt"), client-key-data: $(base64 -w0 "$pki/$1.key")}}]
+clusters:
+  - name: host
+    cluster:
+      server: https://$server:6443
+      certificate-authority-data: $(base64 -w0 $authority.crt)
+users:
+  - name: host
+    user:
+      client-certificate-data: $(base64 -w0 "$pki/$1.crt")
+      client-key-data: $(base64 -w0 "$pki/$1.key")
 contexts: [{name: host, context: {cluster: host, user: host}}]
 YAML
 }
