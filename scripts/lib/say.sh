@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the shell verbs: progress, errors and help. Help that was asked for (-h) is an answer and goes to stdout, all the rest to stderr.
+# Sourced by the shell verbs: progress, errors and help. Help that the user requests with -h is
+# printed on stdout, everything else on stderr.
 say() { echo "==> $*" >&2; }
 
 # die MESSAGE [STATUS]

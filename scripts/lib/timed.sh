@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The Makefile's shell where STEPS names a file: runs a recipe (-c RECIPE) and adds a line about it to that file, for scripts/summary.
+# The Makefile uses this as its shell if STEPS names a file. Runs a recipe (-c RECIPE) and adds a
+# line about it to that file for scripts/summary.
 recipe=${*:2}
 status=0 start=${EPOCHREALTIME/./}
 bash "$@" || status=$?
