@@ -4,7 +4,7 @@ load ../../lib/shop.bash
 # The script over the /var of an older host ($OLD) and of a new image ($NEW). Nothing here is root's.
 setup() {
   start_shop
-  tools cp find
+  tools cp find ls
   logged chown
   OLD=$TEST_DIR/old NEW=$TEST_DIR/new
   older_host
@@ -53,6 +53,20 @@ log/new new log"
   assert_equal "$(cat "$OLD/lib/local-host/book-shop/prod.env" "$OLD/lib/dpkg/status")" "secret
 new packages"
   refute grep chown "$LOG"
+}
+
+@test "renew-var: a volume of another program is left as it is; an empty one is filled" {
+  tools mv
+  rm -r "$OLD"
+  file "$OLD/mysql/ibdata1" "of another program"
+  renew
+  assert_failure 1
+  assert_output --partial "nothing was changed"
+  assert_equal "$(contents)" "mysql/ibdata1 of another program"
+  rm -r "$OLD/mysql"
+  renew
+  assert_success
+  assert_equal "$(cat "$OLD/lib/dpkg/status")" "new packages"
 }
 
 @test "renew-var: interrupted before any of its moves, the next run completes it and nothing is lost" {
