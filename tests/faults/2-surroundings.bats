@@ -97,7 +97,7 @@ SH
 
 @test "the table of the switch is deleted by hand: the install script loads it again, and so does a deploy" {
   on_host nft delete table ip book_shop_switch
-  "$SHOP/scripts/user-data" "$REPOSITORY" localhost,127.0.0.1 | docker exec -i "$DEMO-host" bash
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
   back_within_a_minute dev
   on_host nft delete table ip book_shop_switch
   assert_heals dev
