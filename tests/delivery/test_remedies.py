@@ -102,5 +102,5 @@ def test_an_argument_of_make_is_taken_from_the_command_line_alone(target, name):
         command, environment = ["make", "-n", target, *arguments], os.environ | {name: "1.2.0"}
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
-    assert recipe(f"{name}=1.3.0").endswith(" 1.3.0\n")
+    assert recipe(f"{name}=1.3.0").endswith(" '1.3.0'\n")
     assert "1.2.0" not in recipe()
