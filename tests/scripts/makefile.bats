@@ -41,7 +41,7 @@ make_it() {
 @test "make: an argument is one word for the script, whatever it contains" {
   # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/rollback 'printf "%s\n" "$@"'
-  # shellcheck disable=SC2016 # nothing may expand them
+  # shellcheck disable=SC1003,SC2016 # nothing may expand them
   for hostile in "a'b" '$(shell touch owned)' '$(touch owned)' '`touch owned`' ';touch owned' '$HOME' 'a b' '#x' '$$' '"' \
     '\' '-x' '$(TO)' 'a,b' '$(error x)' '&touch owned' '|touch owned'; do
     make_it --silent rollback-dev TO="$hostile"
