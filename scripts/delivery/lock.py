@@ -126,7 +126,7 @@ class LeaseLock:
         self._wait(description(purpose, self.actor, socket.gethostname()))
         previous = signal.signal(signal.SIGUSR1, self._stop)
         ended = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(ended,), daemon=True)
+        keeper = threading.Thread(target=self._keep, args=(ended,), name=LEASE, daemon=True)
         keeper.start()
         try:
             yield self

@@ -230,7 +230,7 @@ class Thief:
                 self.stole_in = name
                 self.history = self.cluster.history()
                 self.cluster.hold("deploy of bob")
-                keepers = set(threading.enumerate()) - {threading.main_thread()}
+                keepers = [thread for thread in threading.enumerate() if thread.name == lock.LEASE]
                 self.was_released = not keepers
                 for keeper in keepers:
                     keeper.join(60)  # it interrupts this

@@ -99,7 +99,8 @@ def test_an_argument_of_make_is_taken_from_the_command_line_alone(target, name):
     """IMAGE, COMMIT and the like are common names: another program's must not choose what is deployed."""
 
     def recipe(*arguments):
-        command, environment = ["make", "-n", target, *arguments], os.environ | {name: "1.2.0"}
+        command = ["make", "-n", "--no-print-directory", target, *arguments]
+        environment = os.environ | {name: "1.2.0", "MAKEFLAGS": ""}
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
     assert recipe(f"{name}=1.3.0").endswith(" '1.3.0'\n")
