@@ -15,7 +15,7 @@ registry_answers() { printf '#!/bin/bash\nprintf %s\n' "$1" | fake curl; }
 made() { # SUITE PACKAGES: the log of an image made from the archive
   ca=/etc/ssl/certs/ca-certificates.crt
   printf 'docker image inspect book-shop-base:%s\n' "$1"
-  printf 'mmdebstrap --quiet --variant=minbase --include=%s --aptopt=APT::Install-Recommends "false" --dpkgopt=path-exclude=/usr/share/man/* ' "$2"
+  printf 'mmdebstrap --quiet --variant=minbase --include=%s --aptopt=APT::Install-Recommends "false" --aptopt=Acquire::Retries "5" --dpkgopt=path-exclude=/usr/share/man/* ' "$2"
   printf -- '--dpkgopt=path-exclude=/usr/share/locale/* --dpkgopt=path-exclude=/usr/share/doc/* --customize-hook=upload %s %s %s TMP/rootfs.tar\n' "$ca" "$ca" "$1"
   printf 'docker import --change ENV PIP_CERT=%s %s/book-shop/%s.tar book-shop-base:%s' "$ca" "$XDG_CACHE_HOME" "$1" "$1"
 }
