@@ -42,6 +42,14 @@ log() { sed "s|$TMPDIR/[^/ ]*|TMP|g" "$LOG"; }
   assert_output ""
 }
 
+@test "base-image: mmdebstrap gets no descriptor of its callers: apt's shell knows none above 9" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged mmdebstrap 'for fd in 3 4 5 6 9; do [ ! -e "/proc/self/fd/$fd" ] || exit 1; done; echo "a root" >"${!#}"'
+  exec 5>/dev/null 6>/dev/null # 3 is open in every test
+  CLOSED_NETWORK=1 verb demo/base-image app
+  assert_success
+}
+
 @test "base-image: elsewhere it is made from Debian's archive, for the application and for the host" {
   verb demo/base-image app
   assert_success
