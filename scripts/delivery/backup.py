@@ -8,13 +8,12 @@ import os
 import shutil
 import time
 
-from delivery.backups import NAME
-from delivery.cli import CommandError, UsageError, log
+from delivery.backups import NAME, NIGHTLY
+from delivery.cli import CommandError, log
 from delivery.postgres import database
 
 REPLACED = "-replaced"
 STAMP = "%Y-%m-%dT%H:%M:%SZ"  # of the history
-LATEST = 26 * 3600  # seconds: a dump is made each night, at a time that varies by half an hour
 
 
 def back_up(environment, postgres, directory, lock, kept):
@@ -54,12 +53,6 @@ def dumps(directory, environment, suffix=""):
     return sorted((path for path in found if NAME.fullmatch(path.stem)), reverse=True)
 
 
-def check_name(name):
-    """Raises UsageError unless the text is the name of a dump, or `latest`."""
-    if name != "latest" and not NAME.fullmatch(name):
-        raise UsageError(f"invalid backup {name[:200]!r}", "expected latest or a name from the list", "make backups")
-
-
 def find(directory, environment, name):
     """The dump of that name, or the newest that no restore has made for `latest`. Raises CommandError."""
     path = directory / environment / f"{name}.dump"
@@ -84,11 +77,11 @@ def status(directory, environment, history):
     """{"last_backup": the name of the newest nightly dump or None, "backup_overdue": whether one is missing}.
 
     Every dump was read to its end when it was made. `history` is the environment's: one that has been
-    live for longer than LATEST without a dump misses it.
+    live for longer than NIGHTLY without a dump misses it.
     """
     newest = next((path.stem for path in dumps(directory, environment)), None)
     since = [seconds(newest, "%Y%m%dT%H%M%SZ")] if newest else [seconds(e["time"], STAMP) for e in history[:1]]
-    overdue = any(time.time() - found > LATEST for found in since)
+    overdue = any(time.time() - found > NIGHTLY.total_seconds() for found in since)
     return {"last_backup": newest, "backup_overdue": overdue}
 
 

@@ -7,10 +7,10 @@ import datetime
 import re
 from collections import namedtuple
 
-from delivery.cli import CommandError
+from delivery.cli import CommandError, UsageError
 
 NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
-NIGHTLY = datetime.timedelta(hours=26)  # a day, and what the timer may be late
+NIGHTLY = datetime.timedelta(hours=26)  # one is made each day, and the timer may be late
 
 
 class Backup(namedtuple("Backup", "environment name size")):
@@ -29,6 +29,13 @@ class Backup(namedtuple("Backup", "environment name size")):
     def __str__(self):
         size = f"{self.size / 1e6:.1f} MB" if self.size >= 1e6 else f"{self.size / 1e3:.0f} kB"
         return f"{self.environment:5} {self.name:26} {size:>9}  {age(now() - self.time)} ago"
+
+
+def check_name(name):
+    """Raises UsageError unless the text is the name of a backup, or `latest`."""
+    if name != "latest" and not NAME.fullmatch(name):
+        why = "expected latest, or a name from the list"
+        raise UsageError(f"invalid name of a backup {name[:200]!r}", why, "make backups")
 
 
 def now():

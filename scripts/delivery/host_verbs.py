@@ -1,7 +1,6 @@
 """The verbs of a host that deal with its data, or with both environments."""
 
 import json
-import os
 
 from delivery import backup as dumps
 from delivery import http_client, operations
@@ -10,7 +9,7 @@ from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.compositions import HARDENED, actor, host_environments
 from delivery.docker import Docker
-from delivery.paths import Paths, seconds
+from delivery.paths import Paths, number, seconds
 from delivery.postgres import Postgres
 from delivery.references import ENVIRONMENTS
 
@@ -77,7 +76,7 @@ def clear_sessions():
 
 def kept():
     """How many dumps of each kind are kept."""
-    return int(os.environ.get("KEEP") or 14)
+    return number("KEEP", 14, "a number of dumps, at least 1", 1)
 
 
 def for_each(names, operation):

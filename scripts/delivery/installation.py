@@ -1,10 +1,11 @@
-"""How a release of the host's files replaces the one before it, and what of the owner's stays."""
+"""Replaces the host's files by those of a new release, and keeps the owner's settings."""
 
 import ctypes
 import json
 import os
 from pathlib import Path
 
+from delivery import files
 from delivery.cli import CommandError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
@@ -28,7 +29,7 @@ def install(release, repository, allowed_hosts):
     docker_settings(release, root)
     configuration = root / "etc/book-shop"
     configuration.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write(configuration / "host.env", f"REPOSITORY={repository}\nALLOWED_HOSTS={allowed_hosts}\n")
+    files.replace(configuration / "host.env", f"REPOSITORY={repository}\nALLOWED_HOSTS={allowed_hosts}\n")
     if home.exists():
         exchange(release, home)
     else:
@@ -42,14 +43,6 @@ def exchange(one, other):
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(one), None, str(other))
-
-
-def write(path, text):
-    """Replaces the file by one with this text, as one step. Everyone may read it."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.chmod(0o644)
-    new.replace(path)
 
 
 def docker_settings(home, root):

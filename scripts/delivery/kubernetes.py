@@ -17,9 +17,17 @@ class Kubernetes:
     def __init__(self, *options, remedy="kubectl get --raw /readyz"):
         self.options, self.remedy = options, remedy
 
+    def check(self):
+        """Raises ProgramFailed unless the API server answers."""
+        self.kubectl("--request-timeout=10s", "get", "deployments", "--output=name")
+
     def is_reachable(self):
         """Whether the API server answers."""
-        return process.succeeds(self._command("--request-timeout=10s", "get", "deployments", "--output=name"))
+        try:
+            self.check()
+        except process.ProgramFailed:
+            return False
+        return True
 
     def get(self, kind, name):
         """An object as a dict, or None when it does not exist."""
@@ -58,7 +66,7 @@ class Kubernetes:
         return set(self.kubectl(*command, input=manifests).split())
 
     def delete(self, *names):
-        """Deletes objects, given as kind/name, and waits for their end. Those that do not exist are no error."""
+        """Deletes objects, given as kind/name, and waits for their end. Ignores those that do not exist."""
         self.kubectl("delete", "--ignore-not-found", *names)
 
     def difference(self, manifests, selector):

@@ -179,5 +179,5 @@ def _or_none(question):
     try:
         return question()
     except CommandError as error:
-        log(error.what)
+        log(f"{error.what}: {error.why}")
         return None

@@ -38,7 +38,12 @@ class Paths:
 
 def seconds(name, default):
     """A time limit: the environment variable of that name in seconds, or the default. Raises UsageError."""
+    return number(name, default, "a number of seconds", 0)
+
+
+def number(name, default, expected, least):
+    """The environment variable of that name as a number from `least` to 99999, or the default. Raises UsageError."""
     text = os.environ.get(name) or str(default)
-    if text.isascii() and text.isdigit() and len(text) <= 5:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) >= least:
         return int(text)
-    raise UsageError(f"invalid {name} {text[:200]!r}", "expected a number of seconds", f"unset {name}")
+    raise UsageError(f"invalid {name} {text[:200]!r}", f"expected {expected}", f"unset {name}")

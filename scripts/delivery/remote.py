@@ -102,8 +102,7 @@ def restore(environment, name, yes):
 
     Raises CommandError when there is no such backup, or the answer is not the environment's name.
     """
-    if name != "latest" and not backups.NAME.fullmatch(name):
-        raise UsageError(f"invalid name of a backup '{name}'", "expected latest, or one of the list", "make backups")
+    backups.check_name(name)
     target = targets.for_data(environment)
     backup = backups.select(backups.of(target), environment, name)
     age = backups.age(backups.now() - backup.time)

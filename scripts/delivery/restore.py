@@ -4,7 +4,7 @@ import contextlib
 import re
 import time
 
-from delivery import backup
+from delivery import backup, backups
 from delivery.cli import CommandError, log
 from delivery.environments.docker_slots import MIGRATE
 from delivery.postgres import database
@@ -20,7 +20,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
     environment then does not answer, the previous data returns. It is kept as a dump in the end.
     Raises CommandError; then the environment has the data that it had.
     """
-    backup.check_name(name)
+    backups.check_name(name)
     live = database(environment.name)
     new, replaced = f"{live}_restored", f"{live}_replaced"
     container = f"book-shop-restore-{environment.name}"

@@ -1,4 +1,4 @@
-"""What is remembered of an environment: its live and its previous image, the live manifests, and the history.
+"""The state of an environment: its live and its previous image, the live manifests, and the history.
 
 Docker and Kubernetes decide what is live; the state only remembers. An entry of the history is a dict
 with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
@@ -10,7 +10,7 @@ import json
 import os
 from typing import Protocol
 
-from delivery import process
+from delivery import files, process
 from delivery.cli import CommandError
 from delivery.lock import LockLost
 
@@ -20,15 +20,14 @@ KEPT_ENTRIES = 500  # in a ConfigMap, which holds 1 MiB
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """References of the image that became live last and of the one before; manifests is YAML, or "" where
-    an environment has none."""
+    """References of the live and the previous image; manifests is YAML, or "" for an environment without."""
 
     current: str | None = None
     previous: str | None = None
     manifests: str = ""
 
     def with_live(self, image, manifests=""):
-        """The memory once an image is live: what was live before is what a rollback returns to."""
+        """The memory once an image is live. A rollback returns to the previous one."""
         if image == self.current:
             return dataclasses.replace(self, manifests=manifests)
         return Memory(image, self.current or self.previous, manifests)
@@ -41,7 +40,7 @@ class State(Protocol):
         """Makes the holder of this token the only one whose writes are accepted."""
 
     def load(self) -> Memory:
-        """What is remembered."""
+        """Returns the memory."""
 
     def save(self, token, memory: Memory) -> None:
         """Remembers. Raises LockLost when the token is stale; then nothing was written."""
@@ -102,7 +101,7 @@ class FileState:
         names = {"previous": memory.previous, "current": memory.current, "manifests.yaml": memory.manifests}
         for name, value in names.items():
             if value:
-                write(self.directory / name, value.rstrip("\n") + "\n")
+                files.replace(self.directory / name, value.rstrip("\n") + "\n")
 
     def add(self, token, entry):
         """As State.add."""
@@ -133,16 +132,6 @@ def ends_with_newline(file):
         return True
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"
-
-
-def write(path, text):
-    """Replaces a file whole or not at all, also when the power fails."""
-    new = path.with_name(path.name + ".new")
-    with open(new, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
 
 
 class ConfigMapState:

@@ -258,7 +258,7 @@ def host(world, tmp_path, monkeypatch):
     for module in (compositions, host_verbs):
         monkeypatch.setattr(module, "Paths", lambda: Paths(root))
     # Files are changed step by step as well: a test may kill between any two.
-    for function in ("rename", "unlink"):
+    for function in ("rename", "replace", "unlink"):
         stepwise(monkeypatch, world, Path, function, root)
     stepwise(monkeypatch, world, FileState, "add", None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # no test survives a power failure

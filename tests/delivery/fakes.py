@@ -373,9 +373,12 @@ class FakeKubernetes(Fake):
         self.allowed = set(API)
         self._pods, self._versions, self._names = [], itertools.count(1), itertools.count(1)
 
+    def check(self):
+        self._call("check")
+
     def is_reachable(self):
         try:
-            self._call("is_reachable")
+            self.check()
         except ProgramFailed:
             return False
         return True

@@ -8,9 +8,9 @@ from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
 from delivery.process import ProgramFailed, TimedOut
+from delivery.switch import PORTS
 
 URL = "http://localhost:8080"
-PORTS = {"a": 4001, "b": 4002}  # of the slots, on loopback
 APPLICATION_PORT = 8000  # in a container
 MIGRATION = "book-shop-migration"
 MIGRATE = ("python3", "manage.py", "migrate", "--noinput")
@@ -88,7 +88,8 @@ class DockerSlots:
         for _ in self.clock.poll(self.limits.ready, 0.2):
             if self.web.is_ready(url):
                 return
-            if self.docker.container(container(self.idle_slot)).restarts >= 2:
+            found = self.docker.container(container(self.idle_slot))
+            if not found or found.restarts >= 2:
                 raise self._slot_failed("crashes at start")
         raise self._slot_failed(f"was not ready within {self.limits.ready} s")
 

@@ -48,8 +48,11 @@ class KubernetesRollout:
 
     def prepare(self, image, returns=False):
         """As Environment.prepare."""
-        if not self.kubernetes.is_reachable():
-            raise CommandError("Kubernetes does not answer: nothing was changed", "see above", self.kubernetes.remedy)
+        try:
+            self.kubernetes.check()
+        except ProgramFailed as error:
+            what = "Kubernetes does not answer: nothing was changed"
+            raise CommandError(what, error.why, self.kubernetes.remedy) from None
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
         return Candidate(image, revision, self._manifests(image), returns)
 
