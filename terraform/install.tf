@@ -12,7 +12,7 @@ locals {
 resource "aws_s3_bucket" "install" {
   #checkov:skip=CKV_AWS_18:no access log: the host reads one object, which is this public repository's
   #checkov:skip=CKV_AWS_144:no copy in another region: `make infra` writes the object again
-  #checkov:skip=CKV_AWS_145:S3's own key: the repository's files are no secret
+  #checkov:skip=CKV_AWS_145:S3's own key suffices: the repository's files are public
   #checkov:skip=CKV2_AWS_62:nothing waits for its events
   bucket        = "${var.name}-install-${data.aws_caller_identity.current.account_id}"
   force_destroy = true

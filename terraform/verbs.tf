@@ -17,7 +17,7 @@ locals {
   ))])
 
   # The names until version 1.0. commands/verb.sh answers them with a message; without them an old checkout
-  # would get Systems Manager's own error, which does not say what to do.
+  # would get Systems Manager's own error, which names no remedy.
   outdated_verbs = { for document, its in local.documents : document => [
     for pair in setproduct(its.verbs, compact(its.environments)) : join("-", pair) if length(local.verbs[pair[0]].environments) > 0
   ] }

@@ -105,7 +105,7 @@ class Client:
             (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
             (NoCredentials, "ProfileNotFound", "AWS_PROFILE names no profile", LOGIN),
             (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has ended", "aws sso login"),
-            (UsageError, "InvalidRegionError", f"'{self.region}' is no region", "set AWS_REGION"),
+            (UsageError, "InvalidRegionError", f"invalid AWS_REGION '{self.region}'", "set AWS_REGION"),
             (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),
         )
         for kind, names, what, remedy in kinds:

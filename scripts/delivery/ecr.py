@@ -30,7 +30,7 @@ class EcrPublic(registry.Registry):
         self.name = self.repository.name.partition("/")[2]
         if not self.name:
             why = "it has to be public.ecr.aws/<alias>/<name>"
-            raise references.BadReference(f"'{repository}' is no repository of ECR Public", why, "set REPOSITORY")
+            raise references.BadReference(f"invalid repository '{repository}' for ECR Public", why, "set REPOSITORY")
         self._api = None
 
     def recorded_digest(self, tag):
@@ -102,7 +102,9 @@ class EcrPublic(registry.Registry):
             found = uri(client, self.name)
             if found != str(self.repository):
                 why = f"these credentials' own repository of that name is {found}"
-                raise CommandError(f"{self.repository} is somebody else's", why, "set AWS_PROFILE or REPOSITORY")
+                raise CommandError(
+                    f"{self.repository} belongs to another account", why, "set AWS_PROFILE or REPOSITORY"
+                )
             self._api = client, self.name
         return self._api
 

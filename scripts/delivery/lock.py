@@ -44,7 +44,7 @@ class Lock(Protocol):
         """
 
     def holder(self) -> str | None:
-        """Who holds the lock, for which purpose and since when; None when it is free."""
+        """The holder of the lock with the purpose and the start time; None when it is free."""
 
 
 def description(purpose, actor, machine=""):
@@ -111,7 +111,7 @@ class FileLock:
 class LeaseLock:
     """A Lease in the cluster, renewed while it is held.
 
-    A Lease that nobody has changed for `lease_limit` seconds, by this machine's own clock, belongs to a
+    A Lease that has not changed for `lease_limit` seconds, by this machine's own clock, belongs to a
     deploy that died and is taken over. Kubernetes accepts one change of each resourceVersion only.
     """
 

@@ -46,7 +46,7 @@ def live_release(shop, commit, version):
         prod = status.environments(targets.for_environment("prod"))["prod"]
     except AlreadyReported as failure:
         why = f"its status failed ({failure.status})"
-        raise CommandError("the host does not say what prod serves", why, "make status") from None
+        raise CommandError("the live image of prod is not known", why, "make status") from None
     if (prod["digest"], prod["version"], prod["healthy"]) != (digest, version, True):
         health = "healthy" if prod["healthy"] else "not healthy"
         why = f"it serves {prod['version']} as {prod['digest']}, {health}; {version} is {digest}"

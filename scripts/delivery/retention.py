@@ -8,7 +8,7 @@ from delivery.references import DIGEST, ENVIRONMENTS, SNAPSHOT, VERSION
 def prune(keep, yes):
     """Deletes the images that are not needed if `yes`, and returns the plan, a line for each image.
 
-    Raises CommandError and deletes nothing when the host doesn't say what it needs.
+    Raises CommandError and deletes nothing when the images that the host needs are not known.
     """
     planned = flag("PLAN")
     shop = registry.shop()
@@ -44,7 +44,7 @@ def environments():
                 entries |= status.environments(targets.for_environment(name))
             except AlreadyReported as failure:
                 why = f"its status failed ({failure.status})"
-                raise CommandError("the host does not say what it needs", why, "make status") from None
+                raise CommandError("the images that the host needs are not known", why, "make status") from None
     return entries
 
 
@@ -84,7 +84,7 @@ def needed(entries):
                 if digest is not None and not DIGEST.fullmatch(digest):
                     raise ValueError(f"'{digest}' is not a digest")
             if not live:
-                raise CommandError(what, f"{name} serves nothing, or can't say what it serves", f"make deploy-{name}")
+                raise CommandError(what, f"{name} has no live image, or does not report it", f"make deploy-{name}")
             if previous:
                 result[previous] = f"{name} would roll back to it"
         return result | {entries[name]["digest"]: f"{name} serves it" for name in ENVIRONMENTS}
@@ -109,7 +109,7 @@ def reason(image, dates, needed, newest):
     if releases := [tag for tag in others if VERSION.fullmatch(tag)]:
         return f"release {', '.join(releases)}"
     if others:
-        return f"{', '.join(others)} is no snapshot's tag"
+        return f"{', '.join(others)} is not the tag of a snapshot"
     if not image.tags:
         return "without a tag it may be a part of another image"
     if image.digest in needed:

@@ -39,7 +39,7 @@ def served(target):
         entries = status.environments(target)
     except AlreadyReported as failed:
         why = f"its status failed ({failed.status})"
-        raise CommandError("the host does not say what it serves", why, "make status") from None
+        raise CommandError("the live images are not known", why, "make status") from None
     rows = [
         (name, target.url(name), *(entry[key] for key in BUILD), yes_or_no(entry["healthy"]), last_backup(entry))
         for name, entry in entries.items()

@@ -22,7 +22,7 @@ def account(sts, expected=None):
 
 
 def region_of(s3, bucket, owner):
-    """The region of a bucket, None when there is none. Raises CommandError when somebody else owns it."""
+    """The region of a bucket, None when there is none. Raises CommandError when another account owns it."""
     from botocore.exceptions import ClientError
 
     try:

@@ -54,7 +54,7 @@ def number_of(reference):
 
 @dataclasses.dataclass
 class BuiltImage:
-    """An image in the registry. `objects` are manifests that it has besides those of every release."""
+    """An image in the registry. `objects` are manifests that it has in addition to those of every release."""
 
     number: int
     faults: tuple = ()
@@ -247,6 +247,8 @@ class FakeDocker(Fake):
 
     def logs(self, name, lines):
         self.world.call("docker.logs")
+        if name not in self.containers:
+            raise ProgramFailed(["docker", "logs"], f"No such container: {name}", f"No such container: {name}")
         return f"the last {lines} lines of {number_of(self.containers[name].image)}\n"
 
     def copy_from_image(self, image, path, destination):

@@ -621,7 +621,7 @@ def test_a_profile_that_does_not_exist_is_told(monkeypatch):
 
 def test_a_region_that_is_none_is_a_wrong_call(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "no region!")
-    with pytest.raises(UsageError, match="'no region!' is no region"):
+    with pytest.raises(UsageError, match="invalid AWS_REGION 'no region!'"):
         targets.for_environment("dev")
 
 

@@ -138,3 +138,13 @@ def test_a_slot_that_had_the_traffic_is_removed_when_its_connections_have_ended(
     assert dev.deploy(2, fault).status == 1
     assert round(removed[-1] - switches[0]) == expected
     assert dev.serves() == 1
+
+
+def test_a_slot_that_vanishes_while_it_starts_is_a_failed_deploy(dev):
+    dev.deployed(1)
+    dev.world.push(2, "never-ready")
+    dev.world.at(2, lambda: dev.world.docker.containers.pop("book-shop-a"))
+    result = dev.run("deploy", image(2))
+    assert result.status == 1
+    assert "slot a crashes at start" in result.err
+    assert dev.serves() == 1

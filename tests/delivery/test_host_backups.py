@@ -70,6 +70,17 @@ def test_the_newest_14_of_each_kind_are_kept(host, data, monkeypatch):
     assert dumps(host, "prod") == ["20261124T000000Z.dump"]
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", " ", "100000", "٣"])
+def test_a_number_of_dumps_that_is_none_removes_nothing(host, data, monkeypatch, value):
+    host.run("backup", "dev")
+    before = dumps(host, "dev")
+    monkeypatch.setenv("KEEP", value)
+    result = host.run("backup", "dev")
+    assert (result.status, result.out) == (2, "")
+    assert "expected a number of dumps, at least 1" in result.err
+    assert dumps(host, "dev") == before
+
+
 @pytest.mark.parametrize("call", ["postgres.dump", "postgres.check_dump"])
 def test_a_dump_that_failed_is_none_and_removes_no_older_one(host, data, monkeypatch, call):
     monkeypatch.setenv("KEEP", "1")

@@ -85,7 +85,7 @@ def test_why_each_stays():
         (7, "one of the newest 1"),
         (5, "dev serves it"),
         (4, "without a tag it may be a part of another image"),
-        (3, "latest is no snapshot's tag"),
+        (3, "latest is not the tag of a snapshot"),
         (2, "release 1.0.0, 1.0.1"),
         (1, None),
         (6, "its commit is not in this clone, so its age is not known"),

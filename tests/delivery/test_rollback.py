@@ -59,33 +59,32 @@ def test_a_failed_rollback_does_not_count_as_one(place):
     assert place.serves() == 2
 
 
+def during_the_wait(place, holder, operation):
+    """Another verb holds the lock; 5 s later it releases the lock and the operation runs."""
+    lock = place.locked(holder)
+    lock.__enter__()
+
+    def release():
+        lock.__exit__(None, None, None)
+        operation()
+
+    place.world.at(5, release)
+
+
 def test_two_who_roll_back_at_the_same_time(place):
     """The second one waits for the lock, and then sees what the first one did."""
     place.deployed(1, 2)
-    lock = place.locked("rollback of ann")
-    lock.__enter__()
-
-    def roll_back_and_release():
-        lock.__exit__(None, None, None)
-        assert place.rollback().status == 0
-
-    place.world.at(5, roll_back_and_release)
+    statuses = []
+    during_the_wait(place, "rollback of ann", lambda: statuses.append(place.rollback().status))
     result = place.rollback()
-    assert result.status == 1
+    assert (statuses, result.status) == ([0], 1)
     assert "was a rollback: nothing was changed" in result.err
     assert place.serves() == 1
 
 
 def test_a_deploy_that_ends_during_the_wait_is_what_a_rollback_undoes(place):
     place.deployed(1, 2)
-    lock = place.locked("deploy of ann")
-    lock.__enter__()
-
-    def deploy_and_release():
-        lock.__exit__(None, None, None)
-        place.deployed(3)
-
-    place.world.at(5, deploy_and_release)
+    during_the_wait(place, "deploy of ann", lambda: place.deployed(3))
     assert place.rollback().status == 0
     assert place.serves() == 2
     assert place.remembered() == (2, 3)

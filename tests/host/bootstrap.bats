@@ -151,7 +151,7 @@ rm -rf /opt/book-shop-releases"
   assert_equal "$(grep -c '^systemctl restart docker$' "$LOG")" 1
 }
 
-@test "bootstrap: settings of Docker that are no JSON stop it before it changes anything" {
+@test "bootstrap: invalid JSON in Docker's settings stops it before it changes anything" {
   mkdir -p "$HOST_ROOT/etc/docker"
   echo '{"log-opts": ' >"$HOST_ROOT/etc/docker/daemon.json"
   before=$(tree "$HOST_ROOT")

@@ -121,10 +121,10 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
   assert_failed 1 "container test-host is stopped" "remedy: make demo"
   host_runs
   verb prune -y 1 # no status: cat fails
-  assert_failed 1 "the host does not say what it needs" "its status failed (1)" "remedy: make status"
+  assert_failed 1 "the images that the host needs are not known" "its status failed (1)" "remedy: make status"
   host_needs "${DIGESTS[2]}" ""
   verb prune -y 1
-  assert_failed 1 "nothing is deleted" "prod serves nothing, or can't say what it serves" "remedy: make deploy-prod"
+  assert_failed 1 "nothing is deleted" "prod has no live image, or does not report it" "remedy: make deploy-prod"
   host_needs "" "${DIGESTS[2]}" "${DIGESTS[1]}"
   verb prune -y 1
   assert_failed 1 "nothing is deleted" "dev serves nothing"

@@ -149,7 +149,7 @@ Built from $(head_of).
   done
   host_does 'echo "no kubectl" >&2; exit 3'
   verb release
-  assert_failed 1 "the host does not say what prod serves" "no kubectl"
+  assert_failed 1 "the live image of prod is not known" "no kubectl"
   host_runs false
   verb release
   assert_failed 1 "there is no local host to reach"

@@ -44,7 +44,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
 {"environments": [{"environment": "prod", "version": "1.1.0", "revision": "abcdef0123456789", "digest": "$DIGEST",
   "healthy": true, "previous": null, "deploying": null, "last": null, $BACKUP}]}
 JSON'
-      # shellcheck disable=SC2086 # an empty form is no argument
+      # shellcheck disable=SC2086 # without a form there is one argument less
       verb status $form
       assert_equal "$status" 1
       assert_errors "the backup of prod is overdue" "remedy: make backup"

@@ -66,9 +66,9 @@ $timed"
   assert_failure 1
   assert_output "## 1.0.0, commit $(head_of)
 
-What is served is not known: the host does not say what it serves.
+What is served is not known: the live images are not known.
 $timed"
-  assert_errors "no kubectl" "the host does not say what it serves"
+  assert_errors "no kubectl" "the live images are not known"
   host_runs false
   STEPS=$TEST_DIR/steps GITHUB_STEP_SUMMARY=$TEST_DIR/page verb summary
   assert_failure 1

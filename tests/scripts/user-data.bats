@@ -134,7 +134,7 @@ exit 1'
   assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
 }
 
-@test "user-data: settings of Docker that are no JSON stop an upgrade before it changes anything" {
+@test "user-data: invalid JSON in Docker's settings stops an upgrade before it changes anything" {
   touch "$WORLD/cluster"
   install_host
   echo '{' >"$HOST_ROOT/etc/docker/daemon.json"

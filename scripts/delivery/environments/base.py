@@ -42,7 +42,7 @@ class Environment(Protocol):
         """Whether the candidate is live already, completely, and answers."""
 
     def plan(self, candidate: Candidate) -> str:
-        """What a deploy would change besides the image: migrations and manifests."""
+        """What a deploy would change in addition to the image: migrations and manifests."""
 
     def migrate(self, candidate: Candidate) -> None:
         """Migrates the database by the candidate's code. The live image keeps running on the result."""

@@ -1,6 +1,6 @@
 """Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster.
 
-HOST says which host (local or aws); PROD=cluster puts prod on the cluster of kubectl's current context.
+HOST names the host (local or aws); PROD=cluster puts prod on the cluster of kubectl's current context.
 The implementations are imported only when they are used.
 """
 

@@ -128,7 +128,7 @@ class AwsHost:
             try:
                 answer = self.ssm.ask(
                     "send_command",
-                    once=True,  # a rollback that is sent twice goes back to where it began
+                    once=True,  # a rollback that is sent twice would be refused the second time
                     InstanceIds=[self.id],
                     DocumentName=f"{self.name}-{document}",
                     Parameters={name: [value] for name, value in parameters.items()},
