@@ -138,6 +138,15 @@ def number(of_what, most):
     return check
 
 
+def number_variable(name, default, of_what="seconds", least=0):
+    """The environment variable of that name as a number from `least` to 99999, or the default. Raises UsageError."""
+    text = os.environ.get(name) or str(default)
+    if re.fullmatch("[0-9]{1,5}", text) and int(text) >= least:
+        return int(text)
+    why = f"expected a number of {of_what}, {least} to 99999"
+    raise UsageError(f"invalid {name} {text[:200]!r}", why, f"unset {name}")
+
+
 def confirm(question, expected, terminal=False):
     """Asks on stderr and raises CommandError unless the answer is the expected word.
 

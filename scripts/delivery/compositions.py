@@ -4,13 +4,14 @@ import dataclasses
 import os
 
 from delivery import image_cleanup
+from delivery.cli import number_variable
 from delivery.containerd import Containerd
 from delivery.docker import Docker
 from delivery.environments.docker_slots import DockerSlots
 from delivery.environments.kubernetes_rollout import KubernetesRollout
 from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
-from delivery.paths import Paths, seconds
+from delivery.paths import Paths
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
 
@@ -59,7 +60,7 @@ def host_environments(paths=None):
         image_cleanup.clean_containerd(Containerd(), repository, kept)
 
     def parts(name):
-        wait = seconds("LOCK_WAIT", 300)
+        wait = number_variable("LOCK_WAIT", 300)
         lock = FileLock(name, paths.locks / f"book-shop-{name}", actor(), wait)
         return {"lock": lock, "state": FileState(name, paths.state), "docker": docker}
 
@@ -69,7 +70,11 @@ def host_environments(paths=None):
         repository=repository,
         paths=paths,
         limits=Limits(
-            ready=seconds("READY_LIMIT", 45), migration=seconds("MIGRATION_LIMIT", 300), watch=8, answer=5, drain=10
+            ready=number_variable("READY_LIMIT", 45),
+            migration=number_variable("MIGRATION_LIMIT", 300),
+            watch=8,
+            answer=5,
+            drain=10,
         ),
         clean_images=clean_images,
     )
@@ -84,7 +89,10 @@ def host_environments(paths=None):
         address=lambda: "http://localhost:80",
         directory=paths.state,
         limits=Limits(
-            migration=seconds("MIGRATION_LIMIT", 330), rollout=150, answer=seconds("ANSWER_LIMIT", 15), drain=60
+            migration=number_variable("MIGRATION_LIMIT", 330),
+            rollout=150,
+            answer=number_variable("ANSWER_LIMIT", 15),
+            drain=60,
         ),
         clean_images=clean_all_images,
     )
@@ -109,7 +117,9 @@ def cluster_environments(context, repository, deployer, url=None):
     prod = KubernetesRollout(
         kubernetes=kubernetes,
         docker=Docker(),
-        lock=LeaseLock("prod", kubernetes, deployer, seconds("LOCK_WAIT", 300), seconds("LEASE_LIMIT", 30)),
+        lock=LeaseLock(
+            "prod", kubernetes, deployer, number_variable("LOCK_WAIT", 300), number_variable("LEASE_LIMIT", 30)
+        ),
         state=ConfigMapState("prod", kubernetes),
         repository=repository,
         overlay="cluster",
@@ -119,7 +129,10 @@ def cluster_environments(context, repository, deployer, url=None):
         directory="/",
         # A new node may have to start first, and the first time a load balancer.
         limits=Limits(
-            migration=seconds("MIGRATION_LIMIT", 330), rollout=600, answer=seconds("ANSWER_LIMIT", 300), drain=90
+            migration=number_variable("MIGRATION_LIMIT", 330),
+            rollout=600,
+            answer=number_variable("ANSWER_LIMIT", 300),
+            drain=90,
         ),
         clean_images=lambda: None,  # the kubelets do that
     )

@@ -5,11 +5,11 @@ import json
 from delivery import backup as dumps
 from delivery import http_client, operations
 from delivery import restore as restoring
-from delivery.cli import CommandError, log
+from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
 from delivery.compositions import HARDENED, actor, host_environments
 from delivery.docker import Docker
-from delivery.paths import Paths, number, seconds
+from delivery.paths import Paths
 from delivery.postgres import Postgres
 from delivery.references import ENVIRONMENTS
 
@@ -54,7 +54,7 @@ def restore(environment, dump):
         settings=paths.environment_settings(environment),
         directory=paths.backups,
         kept=kept(),
-        answer_limit=seconds("ANSWER_LIMIT", 15),
+        answer_limit=number_variable("ANSWER_LIMIT", 15),
         actor=actor(),
         web=http_client,
         clock=Clock(),
@@ -76,7 +76,7 @@ def clear_sessions():
 
 def kept():
     """How many dumps of each kind are kept."""
-    return number("KEEP", 14, "a number of dumps, at least 1", 1)
+    return number_variable("KEEP", 14, of_what="dumps", least=1)
 
 
 def for_each(names, operation):

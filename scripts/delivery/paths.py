@@ -1,9 +1,8 @@
 """Where things are on a host."""
 
-import os
 from pathlib import Path
 
-from delivery.cli import CommandError, UsageError
+from delivery.cli import CommandError
 
 BOOTSTRAP = "/opt/book-shop/bin/bootstrap"
 
@@ -34,16 +33,3 @@ class Paths:
     def version(self):
         """The version of the host's files, 12 hex digits of their hash."""
         return (self.files / "version").read_text(encoding="utf-8").strip()
-
-
-def seconds(name, default):
-    """A time limit: the environment variable of that name in seconds, or the default. Raises UsageError."""
-    return number(name, default, "a number of seconds", 0)
-
-
-def number(name, default, expected, least):
-    """The environment variable of that name as a number from `least` to 99999, or the default. Raises UsageError."""
-    text = os.environ.get(name) or str(default)
-    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) >= least:
-        return int(text)
-    raise UsageError(f"invalid {name} {text[:200]!r}", f"expected {expected}", f"unset {name}")

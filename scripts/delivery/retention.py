@@ -23,7 +23,7 @@ def prune(keep, yes):
         shop.delete(old)
     else:
         command = "make prune-now" + (f" KEEP={keep}" if keep != "10" else "")
-        log(f"{len(old)} of {len(decisions)} images can go" + (f": {command} deletes them" if old else ""))
+        log(f"{len(old)} of {len(decisions)} images can be deleted" + (f": {command}" if old else ""))
     return "\n".join(line(image, why) for image, why in decisions)
 
 
@@ -32,7 +32,7 @@ def check_host(shop):
     if (shop.repository.host == "public.ecr.aws") != (required_variable("HOST") == "aws"):
         why = f"another host may need what is in {shop.repository}"
         remedy = "set HOST and REPOSITORY"
-        raise UsageError(f"HOST={required_variable('HOST')} does not know what may go", why, remedy)
+        raise UsageError(f"HOST={required_variable('HOST')} does not know which images are needed", why, remedy)
 
 
 def environments():
@@ -93,9 +93,9 @@ def needed(entries):
 
 
 def plan(images, dates, needed, keep):
-    """[(image, why it stays or None if it may go)], newest first.
+    """[(image, why it stays or None if it can be deleted)], newest first.
 
-    Only an image whose every tag is a snapshot's may go, since a deleted digest takes all its tags along; one without
+    Only an image whose every tag is a snapshot's can be deleted: its tags are deleted with the digest. One without
     a tag may be a part of another one. The newest `keep` snapshots are counted with those that stay anyway.
     """
     images = sorted(images, key=lambda image: (dates.get(image.digest, 0), image.tags), reverse=True)

@@ -1,14 +1,13 @@
 """Requests to an environment at its public address, as a customer makes them."""
 
 import json
-import os
 import re
 import time
 import urllib.parse
 import urllib.request
 
 from delivery import git, registry, targets
-from delivery.cli import CommandError
+from delivery.cli import CommandError, number_variable
 
 PAGES = ("/readyz", "/", "/book-list")
 SHEET = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
@@ -21,7 +20,7 @@ def check(environment):
     It tries for SMOKE_LIMIT seconds (30), since the last pods of the previous image may still be
     stopping. Raises CommandError.
     """
-    limit = int(os.environ.get("SMOKE_LIMIT") or 30)
+    limit = number_variable("SMOKE_LIMIT", 30)
     commit, shop = git.resolve(), registry.shop()
     version = git.version(commit)
     tag = git.snapshot(commit) if environment == "dev" else version

@@ -368,7 +368,7 @@ def test_a_limit_that_is_no_number_is_a_wrong_call(monkeypatch, text):
 
 
 def test_the_limit_is_20_minutes(stubbed):
-    assert target.limit() == 1200
+    assert stubbed.host._limit == 1200
 
 
 @pytest.mark.parametrize(

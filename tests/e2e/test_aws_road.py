@@ -222,7 +222,7 @@ def test_status_logs_and_prune_over_systems_manager(road):
     assert road.host_did()[2] == "logs dev 1000 by tester"
 
     out, said = road.verb("prune", "1")
-    assert said == "==> 2 of 5 images can go: make prune-now KEEP=1 deletes them\n"
+    assert said == "==> 2 of 5 images can be deleted: make prune-now KEEP=1\n"
     assert {line.split()[1] for line in out.splitlines() if line.startswith("delete")} == set(digests[2:4])
     assert len(road.api.images["book-shop"]) == 5
     road.verb("prune", "-y", "1")

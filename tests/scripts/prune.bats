@@ -55,7 +55,7 @@ delete ${DIGESTS[3]} ${TAGS[3]}
 keep   ${DIGESTS[2]} ${TAGS[2]} (dev serves it)
 keep   ${DIGESTS[1]} ${TAGS[1]} (dev would roll back to it)
 keep   ${DIGESTS[0]} 0.9.0,${TAGS[0]} (release 0.9.0)"
-  assert_errors_whole "==> 1 of 6 images can go: make prune-now KEEP=2 deletes them"
+  assert_errors_whole "==> 1 of 6 images can be deleted: make prune-now KEEP=2"
   assert_equal "$(requests_that_write)" "$before"
   assert_equal "$(left)" 6
   assert_log "docker container inspect --format {{.State.Running}} test-host
@@ -67,7 +67,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
   release 0.9.0 0
   host_needs "${DIGESTS[2]}" "${DIGESTS[0]}" "${DIGESTS[1]}"
   PLAN=1 verb prune -y 2
-  assert_errors_whole "==> 1 of 6 images can go: make prune-now KEEP=2 deletes them"
+  assert_errors_whole "==> 1 of 6 images can be deleted: make prune-now KEEP=2"
   assert_equal "$(left)" 6
   verb prune -y 2
   assert_success
@@ -80,7 +80,7 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
   verb prune -y 2
   assert_success
   refute_output --partial delete
-  assert_errors_whole "==> 0 of 5 images can go"
+  assert_errors_whole "==> 0 of 5 images can be deleted"
   assert_equal "$(requests_that_write)" "$before"
 }
 
@@ -111,7 +111,7 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
   verb prune -y
   assert_success
   assert_output ""
-  assert_errors_whole "==> 0 of 0 images can go"
+  assert_errors_whole "==> 0 of 0 images can be deleted"
 }
 
 @test "prune -y: deletes nothing when the host can't be asked, fails, or doesn't say what both environments serve" {
@@ -127,7 +127,7 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
   assert_failed 1 "nothing is deleted" "prod has no live image, or does not report it" "remedy: make deploy-prod"
   host_needs "" "${DIGESTS[2]}" "${DIGESTS[1]}"
   verb prune -y 1
-  assert_failed 1 "nothing is deleted" "dev serves nothing"
+  assert_failed 1 "nothing is deleted" "dev has no live image"
   echo '{' >"$NEEDED"
   verb prune -y 1
   assert_failed 1 "what the host serves is not known" "its status can't be read"
@@ -138,9 +138,9 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
 
 @test "prune: asks no host about a registry that another one's images are in" {
   REPOSITORY=public.ecr.aws/a1b2c3d4/book-shop verb prune -y
-  assert_failed 2 "HOST=local does not know what may go" "another host may need what is in public.ecr.aws/a1b2c3d4/book-shop"
+  assert_failed 2 "HOST=local does not know which images are needed" "another host may need what is in public.ecr.aws/a1b2c3d4/book-shop"
   HOST=aws verb prune -y
-  assert_failed 2 "HOST=aws does not know what may go"
+  assert_failed 2 "HOST=aws does not know which images are needed"
   assert_log ""
 }
 

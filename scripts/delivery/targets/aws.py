@@ -1,13 +1,12 @@
 """The host on AWS: the EC2 instance that terraform/ makes, reached by Systems Manager."""
 
 import itertools
-import os
 import re
 import sys
 import time
 
 from delivery import actor, aws
-from delivery.cli import AlreadyReported, CommandError, UsageError, log, required_variable
+from delivery.cli import AlreadyReported, CommandError, UsageError, log, number_variable, required_variable
 from delivery.references import ENVIRONMENTS
 from delivery.targets.base import report_continues, verbs
 
@@ -33,7 +32,7 @@ class AwsHost:
             # Filters of EC2 take * and ? as wildcards.
             why = "expected 3 to 20 lower-case letters, digits, -"
             raise UsageError(f"invalid NAME '{self.name}'", why, "unset NAME")
-        self._limit = limit()
+        self._limit = number_variable("TIME_LIMIT", 1200, least=1)  # seconds that a verb may take
         self._sleep, self._clock = sleep, clock
         self.ec2, self.ssm = aws.Client("ec2", sleep=sleep), aws.Client("ssm", sleep=sleep)
 
@@ -221,11 +220,3 @@ def check_success(verb, invocation):
     }
     what, why = ends.get(details, (f"{verb} did not end as it should", "see above"))
     raise CommandError(what, f"{why} (command {invocation['CommandId']}: {details}, {code})", "make status")
-
-
-def limit():
-    """How long a verb may take on a host of AWS, in seconds: TIME_LIMIT, or 20 minutes. Raises UsageError."""
-    text = os.environ.get("TIME_LIMIT") or "1200"
-    if re.fullmatch("[1-9][0-9]{0,4}", text):
-        return int(text)
-    raise UsageError(f"invalid TIME_LIMIT '{text}'", "expected a number of seconds, 1 to 99999", "unset TIME_LIMIT")
