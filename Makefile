@@ -1,18 +1,25 @@
 # The index of the road: each target is one script of the same name. `make` lists them.
 
-# What varies per place; scripts demand these and have no defaults of their own. On AWS the repository is found from the account.
-export HOST ?= local
-# Where prod runs: on the host, or on the Kubernetes cluster of kubectl's current context (CLUSTER=<context> allows no other).
-export PROD ?= host
-export NAME ?= book-shop
+# Settings. In the environment their names begin with DELIVERY_: other programs set names like HOST.
+# A call may leave the prefix out, as in `make deploy-prod HOST=aws`. docs/reference.md lists them.
+settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN STEPS SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT \
+  DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
+$(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
+  $(eval override export DELIVERY_$(name) := $$(value $(name)))))
+unexport $(settings)
+export DELIVERY_HOST ?= local
+export DELIVERY_PROD ?= host
+export DELIVERY_NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
-export DEMO ?= book-shop
+export DELIVERY_DEMO ?= book-shop
 # The ports that `make demo` was given, until `make demo-down`.
--include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DEMO)/ports
-export HTTP_PORT ?= 80
-export DEV_PORT ?= 8080
-export REGISTRY_PORT ?= 5000
-export REPOSITORY ?= $(if $(filter local,$(HOST)),localhost:$(REGISTRY_PORT)/book-shop)
+-include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DELIVERY_DEMO)/ports
+export DELIVERY_HTTP_PORT ?= 80
+export DELIVERY_DEV_PORT ?= 8080
+export DELIVERY_REGISTRY_PORT ?= 5000
+# On AWS the account knows the repository.
+local_repository = localhost:$(DELIVERY_REGISTRY_PORT)/book-shop
+export DELIVERY_REPOSITORY ?= $(if $(filter local,$(DELIVERY_HOST)),$(local_repository))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # These are read from the command line alone, as in `make deploy-prod IMAGE=1.2.0`: in the environment the
@@ -27,7 +34,7 @@ $(foreach name,$(arguments),$(eval \
   override $(name) := $(if $(filter command,$(origin $(name))),$$(call quoted,$$(value $(name))))))
 
 # With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
-ifdef STEPS
+ifdef DELIVERY_STEPS
 SHELL := scripts/lib/timed.sh
 endif
 

@@ -7,7 +7,7 @@ output "urls" {
 }
 
 output "repository" {
-  description = "REPOSITORY for make."
+  description = "DELIVERY_REPOSITORY for make."
   value       = aws_ecrpublic_repository.shop.repository_uri
 }
 

@@ -41,7 +41,7 @@ def run(operation, yes):
 
 def create(cluster):
     """Makes the shop's role and database on the server of ADMIN_URL; returns their DATABASE_URL."""
-    admin = urllib.parse.urlsplit(required_variable("ADMIN_URL"))
+    admin = urllib.parse.urlsplit(required_variable("DELIVERY_ADMIN_URL"))
     password = secrets.token_urlsafe(32)
     cluster.kubectl("apply", "--filename", NAMESPACE)  # the pod runs in it
     with pod(cluster, secret=False):
@@ -55,7 +55,7 @@ def create(cluster):
 @contextlib.contextmanager
 def pod(cluster, secret=True):
     """A pod to run commands in, for as long as the context lasts; one that a killed run has left is deleted first."""
-    image = required_variable("POSTGRES_IMAGE")
+    image = required_variable("DELIVERY_POSTGRES_IMAGE")
     cluster.kubectl("delete", "pod", POD, "--ignore-not-found", "--grace-period", "1")
     cluster.kubectl("apply", "--filename", "-", input=json.dumps(manifest(image, secret)))
     try:

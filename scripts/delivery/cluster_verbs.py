@@ -27,10 +27,10 @@ def call(verb, *arguments, context, repository=""):
 
 
 def url(context):
-    """The address of prod: CLUSTER_URL, or that of its Ingress; empty while it has none."""
+    """The address of prod: DELIVERY_CLUSTER_URL, or that of its Ingress; empty while it has none."""
     return environment(context).url()
 
 
 def environment(context, repository=""):
     """The environment prod in the cluster."""
-    return cluster_environments(context, repository, actor.name(), os.environ.get("CLUSTER_URL"))["prod"]
+    return cluster_environments(context, repository, actor.name(), os.environ.get("DELIVERY_CLUSTER_URL"))["prod"]

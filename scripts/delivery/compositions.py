@@ -41,7 +41,12 @@ class Limits:
 
 def actor():
     """Who deploys, for the history and the lock."""
-    return os.environ.get("ACTOR") or "unknown"
+    return os.environ.get("DELIVERY_ACTOR") or "unknown"
+
+
+def lock_wait():
+    """How long a deploy waits for another one of its environment, in seconds."""
+    return number_variable("DELIVERY_LOCK_WAIT", 300)
 
 
 def host_environments(paths=None):
@@ -60,8 +65,7 @@ def host_environments(paths=None):
         image_cleanup.clean_containerd(Containerd(), repository, kept)
 
     def parts(name):
-        wait = number_variable("LOCK_WAIT", 300)
-        lock = FileLock(name, paths.locks / f"book-shop-{name}", actor(), wait)
+        lock = FileLock(name, paths.locks / f"book-shop-{name}", actor(), lock_wait())
         return {"lock": lock, "state": FileState(name, paths.state), "docker": docker}
 
     environments["dev"] = DockerSlots(
@@ -70,8 +74,8 @@ def host_environments(paths=None):
         repository=repository,
         paths=paths,
         limits=Limits(
-            ready=number_variable("READY_LIMIT", 45),
-            migration=number_variable("MIGRATION_LIMIT", 300),
+            ready=number_variable("DELIVERY_READY_LIMIT", 45),
+            migration=number_variable("DELIVERY_MIGRATION_LIMIT", 300),
             watch=8,
             answer=5,
             drain=10,
@@ -89,9 +93,9 @@ def host_environments(paths=None):
         address=lambda: "http://localhost:80",
         directory=paths.state,
         limits=Limits(
-            migration=number_variable("MIGRATION_LIMIT", 330),
+            migration=number_variable("DELIVERY_MIGRATION_LIMIT", 330),
             rollout=150,
-            answer=number_variable("ANSWER_LIMIT", 15),
+            answer=number_variable("DELIVERY_ANSWER_LIMIT", 15),
             drain=60,
         ),
         clean_images=clean_all_images,
@@ -117,9 +121,7 @@ def cluster_environments(context, repository, deployer, url=None):
     prod = KubernetesRollout(
         kubernetes=kubernetes,
         docker=Docker(),
-        lock=LeaseLock(
-            "prod", kubernetes, deployer, number_variable("LOCK_WAIT", 300), number_variable("LEASE_LIMIT", 30)
-        ),
+        lock=LeaseLock("prod", kubernetes, deployer, lock_wait(), number_variable("DELIVERY_LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
         repository=repository,
         overlay="cluster",
@@ -129,9 +131,9 @@ def cluster_environments(context, repository, deployer, url=None):
         directory="/",
         # A new node may have to start first, and the first time a load balancer.
         limits=Limits(
-            migration=number_variable("MIGRATION_LIMIT", 330),
+            migration=number_variable("DELIVERY_MIGRATION_LIMIT", 330),
             rollout=600,
-            answer=number_variable("ANSWER_LIMIT", 300),
+            answer=number_variable("DELIVERY_ANSWER_LIMIT", 300),
             drain=90,
         ),
         clean_images=lambda: None,  # the kubelets do that

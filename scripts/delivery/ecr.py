@@ -30,7 +30,9 @@ class EcrPublic(registry.Registry):
         self.name = self.repository.name.partition("/")[2]
         if not self.name:
             why = "it has to be public.ecr.aws/<alias>/<name>"
-            raise references.BadReference(f"invalid repository '{repository}' for ECR Public", why, "set REPOSITORY")
+            raise references.BadReference(
+                f"invalid repository '{repository}' for ECR Public", why, "set DELIVERY_REPOSITORY"
+            )
         self._api = None
 
     def recorded_digest(self, tag):
@@ -103,7 +105,7 @@ class EcrPublic(registry.Registry):
             if found != str(self.repository):
                 why = f"these credentials' own repository of that name is {found}"
                 raise CommandError(
-                    f"{self.repository} belongs to another account", why, "set AWS_PROFILE or REPOSITORY"
+                    f"{self.repository} belongs to another account", why, "set AWS_PROFILE or DELIVERY_REPOSITORY"
                 )
             self._api = client, self.name
         return self._api
@@ -123,5 +125,5 @@ def uri(client, name):
 
 
 def repository(sleep=time.sleep):
-    """The address of the account's repository NAME. Raises CommandError, aws.Refused when there is none."""
-    return uri(aws.Client("ecr-public", REGION, sleep), required_variable("NAME"))
+    """The address of the account's repository DELIVERY_NAME. Raises CommandError, aws.Refused when there is none."""
+    return uri(aws.Client("ecr-public", REGION, sleep), required_variable("DELIVERY_NAME"))

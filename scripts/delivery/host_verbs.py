@@ -54,7 +54,7 @@ def restore(environment, dump):
         settings=paths.environment_settings(environment),
         directory=paths.backups,
         kept=kept(),
-        answer_limit=number_variable("ANSWER_LIMIT", 15),
+        answer_limit=number_variable("DELIVERY_ANSWER_LIMIT", 15),
         actor=actor(),
         web=http_client,
         clock=Clock(),
@@ -76,7 +76,7 @@ def clear_sessions():
 
 def kept():
     """How many dumps of each kind are kept."""
-    return number_variable("KEEP", 14, of_what="dumps", least=1)
+    return number_variable("DELIVERY_KEEP", 14, of_what="dumps", least=1)
 
 
 def for_each(names, operation):

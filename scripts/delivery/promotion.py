@@ -89,11 +89,11 @@ def check_labels(labels, expected, where, remedy):
 def promote(commit):
     """Gives the snapshot of a commit's source the release tag VERSION and returns repository@digest of the release.
 
-    A release that exists is left alone. With PLAN=1 it returns what it would do. Raises CommandError
+    A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Raises CommandError
     when there is no snapshot or VERSION is another image's, and registry.Moved when another promotion
     wrote the tag at the same time.
     """
-    planned = flag("PLAN")
+    planned = flag("DELIVERY_PLAN")
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
     release = git.version(commit)  # every candidate's as well: it is part of the source

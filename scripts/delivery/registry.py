@@ -70,15 +70,15 @@ Answer = namedtuple("Answer", "status headers body")  # headers is a http.client
 
 
 def shop():
-    """The Registry of the shop: REPOSITORY, or with HOST=aws and none given the one of the account.
+    """The Registry of the shop: DELIVERY_REPOSITORY, or with DELIVERY_HOST=aws and none given the one of the account.
 
     Raises CommandError.
     """
-    if os.environ.get("HOST") == "aws" and not os.environ.get("REPOSITORY"):
+    if os.environ.get("DELIVERY_HOST") == "aws" and not os.environ.get("DELIVERY_REPOSITORY"):
         from delivery import ecr  # boto3 comes with it
 
         return ecr.EcrPublic(ecr.repository())
-    repository = required_variable("REPOSITORY")
+    repository = required_variable("DELIVERY_REPOSITORY")
     if references.repository(repository).host != "public.ecr.aws":
         return Registry(repository)
     from delivery import ecr
@@ -120,7 +120,7 @@ class Registry:
             repository, digest = references.image(name)
             if repository != self.repository:
                 why = f"this shop's is {self.repository}"
-                raise BadReference(f"'{name}' is of another repository", why, "set REPOSITORY")
+                raise BadReference(f"'{name}' is of another repository", why, "set DELIVERY_REPOSITORY")
             return self.image(digest)
         if digest := self.awaited_digest(name):
             return self.image(digest)

@@ -13,9 +13,9 @@ HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RE
 def deploy(environment, image):
     """Makes an image live: the one named, HEAD's snapshot in dev, HEAD's release in prod. Returns repository@digest.
 
-    With PLAN=1 it changes nothing and returns what would change.
+    With DELIVERY_PLAN=1 it changes nothing and returns what would change.
     """
-    planned = flag("PLAN")
+    planned = flag("DELIVERY_PLAN")
     reference = resolve(registry.shop(), environment, image)
     target = targets.for_environment(environment)
     if planned:
@@ -41,9 +41,9 @@ def resolve(shop, environment, name):
 def rollback(environment, image):
     """Makes the previous image live again, or the one named, which must have been live before.
 
-    With PLAN=1 it changes nothing and returns what would change.
+    With DELIVERY_PLAN=1 it changes nothing and returns what would change.
     """
-    planned = flag("PLAN")
+    planned = flag("DELIVERY_PLAN")
     reference = image and registry.shop().named(image)
     target = targets.for_environment(environment)
     if planned:

@@ -10,7 +10,7 @@ def prune(keep, yes):
 
     Raises CommandError and deletes nothing when the images that the host needs are not known.
     """
-    planned = flag("PLAN")
+    planned = flag("DELIVERY_PLAN")
     shop = registry.shop()
     check_host(shop)
     live = environments()
@@ -28,11 +28,12 @@ def prune(keep, yes):
 
 
 def check_host(shop):
-    """Raises UsageError unless HOST names the host that runs images of this registry."""
-    if (shop.repository.host == "public.ecr.aws") != (required_variable("HOST") == "aws"):
+    """Raises UsageError unless DELIVERY_HOST names the host that runs images of this registry."""
+    host = required_variable("DELIVERY_HOST")
+    if (shop.repository.host == "public.ecr.aws") != (host == "aws"):
         why = f"another host may need what is in {shop.repository}"
-        remedy = "set HOST and REPOSITORY"
-        raise UsageError(f"HOST={required_variable('HOST')} does not know which images are needed", why, remedy)
+        remedy = "set DELIVERY_HOST and DELIVERY_REPOSITORY"
+        raise UsageError(f"DELIVERY_HOST={host} does not know which images are needed", why, remedy)
 
 
 def environments():

@@ -17,10 +17,10 @@ TIMEOUT = 10  # seconds for each answer
 def check(environment):
     """Checks that HEAD's image answers, with its pages and their style sheets; returns the address.
 
-    It tries for SMOKE_LIMIT seconds (30), since the last pods of the previous image may still be
+    It tries for DELIVERY_SMOKE_LIMIT seconds (30), since the last pods of the previous image may still be
     stopping. Raises CommandError.
     """
-    limit = number_variable("SMOKE_LIMIT", 30)
+    limit = number_variable("DELIVERY_SMOKE_LIMIT", 30)
     commit, shop = git.resolve(), registry.shop()
     version = git.version(commit)
     tag = git.snapshot(commit) if environment == "dev" else version

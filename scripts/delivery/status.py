@@ -19,7 +19,7 @@ HEAD = (
 
 
 def show(form=None):
-    """Prints the status of the host, or with PROD=cluster of the cluster: a table, or `json` as reported.
+    """Prints the status of the host, or with DELIVERY_PROD=cluster of the cluster: a table, or `json` as reported.
 
     Raises CommandError afterwards when a nightly backup is missing.
     """

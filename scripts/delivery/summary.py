@@ -20,7 +20,7 @@ def write():
     except CommandError as error:  # the steps are reported all the same: they may show why
         parts.append(f"What is served is not known: {error.what}.\n")
         failure = error
-    if (path := os.environ.get("STEPS")) and os.path.exists(path):
+    if (path := os.environ.get("DELIVERY_STEPS")) and os.path.exists(path):
         parts.append(steps(path))
     text = "\n".join(parts)
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):

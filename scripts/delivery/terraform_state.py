@@ -1,8 +1,8 @@
 """The S3 bucket of Terraform's state.
 
-Settings: AWS_REGION; AWS_ACCOUNT, the only account allowed, when it is set; TF_VAR_name, after which the bucket is
-named. Credentials and endpoints as boto3 finds them. One shop of a name lives in an account, so the bucket's region is
-the region of the shop.
+Settings: AWS_REGION; DELIVERY_AWS_ACCOUNT, the only account allowed, if it is set; TF_VAR_name, which the name of the
+bucket begins with. Credentials and endpoints as boto3 finds them. An account has one shop of a name, so the region of
+the bucket is the region of the shop.
 """
 
 import os
@@ -16,7 +16,7 @@ def account(sts, expected=None):
     """The number of the account that the credentials belong to. Raises CommandError when it isn't the expected one."""
     found = sts.get_caller_identity()["Account"]
     if expected and found != expected:
-        why = f"the credentials belong to account {found}, AWS_ACCOUNT is {expected}"
+        why = f"the credentials belong to account {found}, DELIVERY_AWS_ACCOUNT is {expected}"
         raise CommandError("wrong AWS account", why, "set AWS_PROFILE to a profile of that account")
     return found
 
@@ -96,7 +96,7 @@ def bucket(make_it=False):
         raise CommandError("the AWS library for Python is missing", error, "make setup") from None
     region = required_variable("AWS_REGION")
     try:
-        owner = account(boto3.client("sts", region_name=region), os.environ.get("AWS_ACCOUNT"))
+        owner = account(boto3.client("sts", region_name=region), os.environ.get("DELIVERY_AWS_ACCOUNT"))
         name = f"{required_variable('TF_VAR_name')}-terraform-state-{owner}"
         s3 = boto3.client("s3", region_name=region)
         found = region_of(s3, name, owner)

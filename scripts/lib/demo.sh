@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Sourced by the scripts that start or remove the containers of a demo. Needs say.sh.
 
+# check_demo_name NAME
 check_demo_name() {
-  [[ $DEMO =~ ^[a-z][a-z0-9-]{0,40}$ ]] \
-    || die "DEMO=$DEMO is not a name: lower-case letters, digits and dashes" 2
+  [[ $1 =~ ^[a-z][a-z0-9-]{0,40}$ ]] \
+    || die "invalid demo name '$1': expected lower-case letters, digits and dashes" 2
 }
 
 # save_kernel_settings FILE: a kubelet changes these for the whole machine; scripts/demo/down

@@ -1,5 +1,5 @@
 output "cluster" {
-  description = "What aws eks update-kubeconfig is asked for, and CLUSTER for make."
+  description = "What aws eks update-kubeconfig is asked for, and DELIVERY_CLUSTER for make."
   value       = { name = aws_eks_cluster.main.name, region = var.region, arn = aws_eks_cluster.main.arn }
 }
 

@@ -6,7 +6,7 @@
 # Runs on: the host
 set -eu
 : "${SSM_Verb:?the Systems Manager agent passes no parameters: it must be 3.3.2746.0 or newer}"
-export ACTOR="${SSM_Actor:-unknown}"
+export DELIVERY_ACTOR="${SSM_Actor:-unknown}"
 
 case $SSM_Verb in *-dev | *-prod)
   echo "$SSM_Verb: this checkout is older than the host, which no longer has this verb." \

@@ -131,12 +131,12 @@ class Bench:
 
 def host() -> str:
     """Return the container that is the local host."""
-    return f"{os.environ['DEMO']}-host"
+    return f"{os.environ['DELIVERY_DEMO']}-host"
 
 
 def url(environment: str) -> str:
     """Return where the local host serves an environment."""
-    return f"http://localhost:{os.environ['DEV_PORT' if environment == 'dev' else 'HTTP_PORT']}"
+    return f"http://localhost:{os.environ['DELIVERY_DEV_PORT' if environment == 'dev' else 'DELIVERY_HTTP_PORT']}"
 
 
 def asked(address: str) -> dict:

@@ -35,7 +35,7 @@ figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/
 }
 
 @test "bench: it leaves the host as it was: both serve, and nothing of its peers is there" {
-  for port in "$DEV_PORT" "$HTTP_PORT"; do assert_equal "$(curl -fsS "http://localhost:$port/readyz")" '{"ready": true}'; done
+  for port in "$DELIVERY_DEV_PORT" "$DELIVERY_HTTP_PORT"; do assert_equal "$(curl -fsS "http://localhost:$port/readyz")" '{"ready": true}'; done
   run on_host docker ps --all --filter name=bench --format '{{.Names}}'
   assert_output ""
   run kubectl get namespace bench

@@ -85,14 +85,14 @@ def world(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
     monkeypatch.setenv("GITHUB_ACTOR", "unknown")
     for name in (
-        "ACTOR",
-        "KEEP",
-        "LOCK_WAIT",
-        "LEASE_LIMIT",
-        "CLUSTER_URL",
-        "READY_LIMIT",
-        "MIGRATION_LIMIT",
-        "ANSWER_LIMIT",
+        "DELIVERY_ACTOR",
+        "DELIVERY_KEEP",
+        "DELIVERY_LOCK_WAIT",
+        "DELIVERY_LEASE_LIMIT",
+        "DELIVERY_CLUSTER_URL",
+        "DELIVERY_READY_LIMIT",
+        "DELIVERY_MIGRATION_LIMIT",
+        "DELIVERY_ANSWER_LIMIT",
     ):
         monkeypatch.delenv(name, raising=False)
     return made
@@ -103,7 +103,7 @@ def act_as(monkeypatch):
     """A function that names the user who deploys from here on."""
 
     def act(name):
-        monkeypatch.setenv("ACTOR", name)  # on a host, from the verb on the laptop
+        monkeypatch.setenv("DELIVERY_ACTOR", name)  # on a host, from the verb on the laptop
         monkeypatch.setenv("GITHUB_ACTOR", name)
 
     return act

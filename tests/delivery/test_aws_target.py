@@ -26,11 +26,11 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch, tmp_path):
-    for name in ("AWS_PROFILE", "GITHUB_ACTOR", "TIME_LIMIT"):
+    for name in ("AWS_PROFILE", "GITHUB_ACTOR", "DELIVERY_TIME_LIMIT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
     files = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
-    place = {"AWS_REGION": "eu-central-1", "HOST": "aws", "NAME": "book-shop", "LOGNAME": "tester"}
+    place = {"AWS_REGION": "eu-central-1", "DELIVERY_HOST": "aws", "DELIVERY_NAME": "book-shop", "LOGNAME": "tester"}
     for name, value in (CREDENTIALS | files | place).items():
         monkeypatch.setenv(name, value)
 
@@ -179,12 +179,12 @@ def test_an_agent_that_is_not_online_is_told_before_anything_is_sent(stubbed, st
 
 @pytest.mark.parametrize("name", ["*", "book-*", "book?", "Book", "a", "-a-", "a" * 21, "book-shop\n"])
 def test_a_name_with_wildcards_or_none_at_all_asks_nothing(monkeypatch, name):
-    monkeypatch.setenv("NAME", name)
-    with pytest.raises(UsageError, match="invalid NAME"):
+    monkeypatch.setenv("DELIVERY_NAME", name)
+    with pytest.raises(UsageError, match="invalid DELIVERY_NAME"):
         target.AwsHost()
 
 
-@pytest.mark.parametrize("name", ["NAME", "AWS_REGION"])
+@pytest.mark.parametrize("name", ["DELIVERY_NAME", "AWS_REGION"])
 def test_what_varies_per_place_is_demanded(monkeypatch, name):
     monkeypatch.delenv(name)
     with pytest.raises(CommandError, match=f"{name} is not set"):
@@ -346,7 +346,7 @@ def test_what_systems_manager_ended_is_no_exit_status_of_the_host(stubbed, statu
 
 
 def test_an_end_that_takes_too_long_says_that_it_may_still_run_and_how_to_look(monkeypatch, capsys):
-    monkeypatch.setenv("TIME_LIMIT", "70")
+    monkeypatch.setenv("DELIVERY_TIME_LIMIT", "70")
     stubbed = Stubbed().ready().sent("dev", Verb="deploy", Environment="dev", Image=IMAGE)
     for _ in range(27):
         stubbed.is_now("InProgress")
@@ -362,8 +362,8 @@ def test_an_end_that_takes_too_long_says_that_it_may_still_run_and_how_to_look(m
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "ten", "100000", "1\n"])
 def test_a_limit_that_is_no_number_is_a_wrong_call(monkeypatch, text):
-    monkeypatch.setenv("TIME_LIMIT", text)
-    with pytest.raises(UsageError, match="invalid TIME_LIMIT"):
+    monkeypatch.setenv("DELIVERY_TIME_LIMIT", text)
+    with pytest.raises(UsageError, match="invalid DELIVERY_TIME_LIMIT"):
         target.AwsHost()
 
 

@@ -42,10 +42,10 @@ class Kubectl:
 
 @pytest.fixture
 def kubectl(tmp_path, monkeypatch):
-    for name in ("GITHUB_ACTOR", "CLUSTER"):
+    for name in ("GITHUB_ACTOR", "DELIVERY_CLUSTER"):
         monkeypatch.delenv(name, raising=False)
-    own = {"PATH": str(tmp_path), "HOST": "moon", "PROD": "cluster", "LOGNAME": "tester"}
-    for name, value in (own | {"REPOSITORY": "localhost:5000/book-shop"}).items():
+    own = {"PATH": str(tmp_path), "DELIVERY_HOST": "moon", "DELIVERY_PROD": "cluster", "LOGNAME": "tester"}
+    for name, value in (own | {"DELIVERY_REPOSITORY": "localhost:5000/book-shop"}).items():
         monkeypatch.setenv(name, value)
     return Kubectl(tmp_path)
 
@@ -85,29 +85,29 @@ def test_prod_on_a_cluster_is_named_with_its_server_before_anything_else(kubectl
 
 
 def test_dev_stays_on_the_host(kubectl):
-    with pytest.raises(UsageError, match="invalid HOST 'moon'"):
+    with pytest.raises(UsageError, match="invalid DELIVERY_HOST 'moon'"):
         targets.for_environment("dev")
     assert kubectl.calls() == []
 
 
 def test_prod_is_on_the_host_unless_said_otherwise(kubectl, monkeypatch):
     for prod in ("host", ""):
-        monkeypatch.setenv("PROD", prod)
-        with pytest.raises(UsageError, match="invalid HOST 'moon'"):
+        monkeypatch.setenv("DELIVERY_PROD", prod)
+        with pytest.raises(UsageError, match="invalid DELIVERY_HOST 'moon'"):
             targets.for_environment("prod")
-    monkeypatch.setenv("PROD", "moon")
-    with pytest.raises(UsageError, match="invalid PROD 'moon'"):
+    monkeypatch.setenv("DELIVERY_PROD", "moon")
+    with pytest.raises(UsageError, match="invalid DELIVERY_PROD 'moon'"):
         targets.for_environment("prod")
 
 
 def test_another_cluster_than_the_expected_one_is_asked_nothing(kubectl, monkeypatch):
-    monkeypatch.setenv("CLUSTER", "production")
+    monkeypatch.setenv("DELIVERY_CLUSTER", "production")
     with pytest.raises(CommandError, match="wrong cluster") as raised:
         targets.for_environment("prod")
-    assert raised.value.why == "kubectl's current context is shop, CLUSTER is production"
+    assert raised.value.why == "kubectl's current context is shop, DELIVERY_CLUSTER is production"
     assert raised.value.remedy == "kubectl config use-context production"
     assert kubectl.calls() == [["config", "current-context"]]
-    monkeypatch.setenv("CLUSTER", "shop")
+    monkeypatch.setenv("DELIVERY_CLUSTER", "shop")
     assert targets.for_environment("prod").context == "shop"
 
 
@@ -125,7 +125,7 @@ def test_no_kubectl_says_so(kubectl):
 
 
 def test_a_verb_gets_the_context_that_was_named_whatever_is_current_meanwhile(kubectl, verbs, monkeypatch, capfd):
-    monkeypatch.setenv("CLUSTER_URL", "http://shop.example")
+    monkeypatch.setenv("DELIVERY_CLUSTER_URL", "http://shop.example")
     target = targets.for_environment("prod")
     kubectl.answers("current-context", "another\n")
     capfd.readouterr()
@@ -168,7 +168,7 @@ def test_a_verb_that_takes_an_image_gets_the_repository_wherever_it_is_known_fro
 ):
     """With HOST=aws nothing but the account knows it; a verb without an image does not ask the account."""
     asked = []
-    monkeypatch.delenv("REPOSITORY")
+    monkeypatch.delenv("DELIVERY_REPOSITORY")
     monkeypatch.setattr(registry, "shop", lambda: asked.append(1) or registry.Registry("public.ecr.aws/a1/book-shop"))
     targets.for_environment("prod").ask(verb, *arguments)
     takes_image = verb in ("deploy", "rollback", "plan")
@@ -188,7 +188,7 @@ def shop(monkeypatch):
 def test_deploy_and_plan_name_the_cluster_and_give_it_the_digest(kubectl, verbs, shop, monkeypatch, capsys):
     assert remote.deploy("prod", "1.0.0") == IMAGE
     assert capsys.readouterr().err == "==> cluster shop, https://10.0.0.1:6443\n==> deploy\n"
-    monkeypatch.setenv("PLAN", "1")
+    monkeypatch.setenv("DELIVERY_PLAN", "1")
     assert remote.deploy("prod", "1.0.0") == "a plan"
     assert [(name, arguments) for name, _, arguments in verbs] == [("deploy", (IMAGE, "tester")), ("plan", (IMAGE,))]
 
@@ -197,6 +197,6 @@ def test_rollback_and_its_plan_ask_the_cluster_what_was_live(kubectl, verbs, sho
     previous = {"environment": "prod", "previous": "sha256:" + "a" * 64}
     monkeypatch.setattr(operations, "status", lambda prod: previous)
     assert remote.rollback("prod", None) is None
-    monkeypatch.setenv("PLAN", "1")
+    monkeypatch.setenv("DELIVERY_PLAN", "1")
     assert remote.rollback("prod", None) == "a plan"
     assert [(name, arguments) for name, _, arguments in verbs] == [("rollback", (None, "tester")), ("plan", (IMAGE,))]

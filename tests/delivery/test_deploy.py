@@ -215,7 +215,7 @@ def test_a_deploy_that_waits_names_the_holder_at_once_and_goes_on_when_the_lock_
 def test_a_lock_that_stays_is_an_error_which_names_the_holder(place, monkeypatch):
     place.deployed(1)
     before = place.snapshot()
-    monkeypatch.setenv("LOCK_WAIT", "10")
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "10")
     with place.locked("deploy of bob"):
         for verb in ("deploy", "rollback"):
             result = place.run(verb, image(1))

@@ -70,11 +70,11 @@ def test_the_last_lines_of_a_failed_slot_are_shown(dev, fault):
 
 
 def test_the_limit_can_be_set(dev, monkeypatch):
-    monkeypatch.setenv("READY_LIMIT", "1")
+    monkeypatch.setenv("DELIVERY_READY_LIMIT", "1")
     assert "slot b was not ready within 1 s" in dev.deploy(1, "never-ready").err
-    monkeypatch.setenv("READY_LIMIT", "soon")
+    monkeypatch.setenv("DELIVERY_READY_LIMIT", "soon")
     result = dev.deploy(2)
-    assert (result.status, "invalid READY_LIMIT 'soon'" in result.err) == (2, True)
+    assert (result.status, "invalid DELIVERY_READY_LIMIT 'soon'" in result.err) == (2, True)
 
 
 @pytest.mark.parametrize("fault", ["wrong-revision", "crash-later"])

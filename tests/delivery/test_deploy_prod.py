@@ -62,7 +62,7 @@ def test_a_failed_migration_shows_its_pod_and_is_removed(prod):
 
 def test_a_migration_that_hangs_is_given_up_at_the_limit(prod, monkeypatch):
     prod.deployed(1)
-    monkeypatch.setenv("MIGRATION_LIMIT", "20")
+    monkeypatch.setenv("DELIVERY_MIGRATION_LIMIT", "20")
     before = prod.world.now
     assert prod.deploy(2, "migration-hangs").status == 1
     assert 20 <= prod.world.now - before < 40

@@ -170,19 +170,19 @@ def test_a_certificate_that_is_not_trusted_ends_it_before_any_password_is_sent(s
     ],
 )
 def test_the_shops_repository_is_the_one_given_or_the_accounts(api, monkeypatch, settings_of, kind, repository):
-    for name in ("HOST", "NAME", "REPOSITORY"):
+    for name in ("DELIVERY_HOST", "DELIVERY_NAME", "DELIVERY_REPOSITORY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in settings_of.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(f"DELIVERY_{name}", value)
     shop = registry.shop()
     assert (type(shop), str(shop.repository)) == (kind, repository)
     assert calls(api) == ([] if settings_of.get("REPOSITORY") else ["DescribeRepositories"])
 
 
 def test_an_account_without_the_repository_names_make_infra(api, monkeypatch):
-    monkeypatch.setenv("HOST", "aws")
-    monkeypatch.setenv("NAME", "other")
-    monkeypatch.delenv("REPOSITORY", raising=False)
+    monkeypatch.setenv("DELIVERY_HOST", "aws")
+    monkeypatch.setenv("DELIVERY_NAME", "other")
+    monkeypatch.delenv("DELIVERY_REPOSITORY", raising=False)
     with pytest.raises(aws.Refused, match="RepositoryNotFoundException") as raised:
         registry.shop()
     assert raised.value.remedy == "make infra"
@@ -207,9 +207,9 @@ def test_boto3_is_loaded_for_ecr_public_and_for_aws_only():
     program += "registry.shop(); targets.host(); print('boto3' in sys.modules)"
     environment = {
         "PYTHONPATH": str(ROOT / "scripts"),
-        "REPOSITORY": "localhost:5000/a",
-        "HOST": "local",
-        "DEMO": "x",
+        "DELIVERY_REPOSITORY": "localhost:5000/a",
+        "DELIVERY_HOST": "local",
+        "DELIVERY_DEMO": "x",
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("False\n", "")

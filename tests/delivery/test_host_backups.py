@@ -61,10 +61,10 @@ def test_the_newest_14_of_each_kind_are_kept(host, data, monkeypatch):
     assert host.run("backup", "dev").status == 0
     assert nightly() == [f"20261124T0000{second:02}Z.dump" for second in range(8, 21)] + ["20261125T031500Z.dump"]
     assert len(dumps(host, "dev")) == 14 + 20
-    monkeypatch.setenv("KEEP", "1")
+    monkeypatch.setenv("DELIVERY_KEEP", "1")
     host.run("backup", "dev")
     assert len(nightly()) == 1
-    monkeypatch.setenv("KEEP", "2")
+    monkeypatch.setenv("DELIVERY_KEEP", "2")
     host.run("backup", "dev")
     assert len(nightly()) == 2
     assert dumps(host, "prod") == ["20261124T000000Z.dump"]
@@ -74,7 +74,7 @@ def test_the_newest_14_of_each_kind_are_kept(host, data, monkeypatch):
 def test_a_number_of_dumps_that_is_none_removes_nothing(host, data, monkeypatch, value):
     host.run("backup", "dev")
     before = dumps(host, "dev")
-    monkeypatch.setenv("KEEP", value)
+    monkeypatch.setenv("DELIVERY_KEEP", value)
     result = host.run("backup", "dev")
     assert (result.status, result.out) == (2, "")
     assert "expected a number of dumps, 1 to 99999" in result.err
@@ -83,7 +83,7 @@ def test_a_number_of_dumps_that_is_none_removes_nothing(host, data, monkeypatch,
 
 @pytest.mark.parametrize("call", ["postgres.dump", "postgres.check_dump"])
 def test_a_dump_that_failed_is_none_and_removes_no_older_one(host, data, monkeypatch, call):
-    monkeypatch.setenv("KEEP", "1")
+    monkeypatch.setenv("DELIVERY_KEEP", "1")
     host.run("backup", "dev")
     before = dumps(host, "dev")
     host.world.failures[call] = ["no space left"]
@@ -117,7 +117,7 @@ def test_two_backups_in_one_second_are_two(host, data):
 
 
 def test_no_backup_during_a_deploy_or_restore(host, data, monkeypatch):
-    monkeypatch.setenv("LOCK_WAIT", "1")
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "1")
     with host.dev.locked("restore dev latest, process 1, since then"):
         result = host.run("backup")
     assert result.status == 1

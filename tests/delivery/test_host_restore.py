@@ -209,7 +209,7 @@ def test_the_replaced_data_stays_a_database_until_its_dump_is_whole(place):
 
 
 def test_no_restore_during_a_deploy(place, monkeypatch):
-    monkeypatch.setenv("LOCK_WAIT", "1")
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "1")
     with place.locked(f"deploy {place.name} {image(2)}, process 1, since then"):
         result = restore(place)
     assert result.status == 1

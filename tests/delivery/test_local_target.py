@@ -42,11 +42,13 @@ class Docker:
 @pytest.fixture
 def docker(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
-    for name, value in {"PATH": str(tmp_path), "HOST": "local", "DEMO": "test", "LOGNAME": "tester"}.items():
+    settings = {"DELIVERY_HOST": "local", "DELIVERY_DEMO": "test", "LOGNAME": "tester"}
+    for name, value in (settings | {"PATH": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
     return Docker(tmp_path)
 
 
+EXEC = ["exec", "--env", "DELIVERY_ACTOR=tester", "test-host"]
 INSPECT = ["container", "inspect", "--format", "{{.State.Running}}", "test-host"]
 
 
@@ -79,12 +81,12 @@ def test_no_engine_names_make_setup(docker):
 
 
 def test_host_and_demo_are_demanded_and_another_place_is_a_wrong_call(docker, monkeypatch):
-    monkeypatch.setenv("HOST", "moon")
-    with pytest.raises(UsageError, match="invalid HOST 'moon'") as raised:
+    monkeypatch.setenv("DELIVERY_HOST", "moon")
+    with pytest.raises(UsageError, match="invalid DELIVERY_HOST 'moon'") as raised:
         targets.for_environment("dev")
     assert "local" in raised.value.why
-    for name in ("DEMO", "HOST"):
-        monkeypatch.setenv("HOST", "local")
+    for name in ("DELIVERY_DEMO", "DELIVERY_HOST"):
+        monkeypatch.setenv("DELIVERY_HOST", "local")
         monkeypatch.delenv(name)
         with pytest.raises(CommandError, match=f"{name} is not set"):
             targets.for_environment("dev")
@@ -97,14 +99,14 @@ def test_run_passes_the_verb_its_output_and_its_exit_status_through(docker, capf
     with pytest.raises(AlreadyReported) as raised:
         LocalHost().run("deploy", "dev", IMAGE)
     assert raised.value.status == 7
-    assert docker.calls() == [["exec", "--env", "ACTOR=tester", "test-host", "/opt/book-shop/bin/deploy", "dev", IMAGE]]
+    assert docker.calls() == [[*EXEC, "/opt/book-shop/bin/deploy", "dev", IMAGE]]
     assert capfd.readouterr() == ("", "the answer\n==> a step\n")  # stdout is the caller's own
 
 
 def test_ask_gives_the_answer_and_leaves_the_rest_on_stderr(docker, capfd):
     docker.answers("exec", "the answer: é\n", "==> a step\n")
     assert LocalHost().ask("logs", "dev", "5") == "the answer: é\n"
-    assert docker.calls() == [["exec", "--env", "ACTOR=tester", "test-host", "/opt/book-shop/bin/logs", "dev", "5"]]
+    assert docker.calls() == [[*EXEC, "/opt/book-shop/bin/logs", "dev", "5"]]
     assert capfd.readouterr() == ("", "==> a step\n")
 
 
@@ -130,7 +132,7 @@ def test_an_interrupt_reports_that_a_verb_that_changes_something_continues(monke
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setenv("DEMO", "test")
+    monkeypatch.setenv("DELIVERY_DEMO", "test")
     monkeypatch.setattr("subprocess.run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         getattr(LocalHost(), way)(*verb)
@@ -174,8 +176,8 @@ def test_actor_is_the_user_and_unknown_where_the_user_has_no_name(monkeypatch):
 
 
 def test_url(docker, monkeypatch):
-    monkeypatch.setenv("HTTP_PORT", "81")
-    monkeypatch.setenv("DEV_PORT", "8081")
+    monkeypatch.setenv("DELIVERY_HTTP_PORT", "81")
+    monkeypatch.setenv("DELIVERY_DEV_PORT", "8081")
     place = LocalHost()
     assert (place.url("dev"), place.url("prod")) == ("http://localhost:8081", "http://localhost:81")
 

@@ -97,7 +97,7 @@ def test_a_lease_that_no_one_renews_is_taken_over(cluster):
 
 
 def test_a_lease_that_is_renewed_is_never_taken_over(cluster, monkeypatch):
-    monkeypatch.setenv("LOCK_WAIT", "100")
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "100")
 
     def renew():
         cluster.hold("deploy prod of ann")
@@ -130,7 +130,7 @@ def test_of_two_takers_one_gets_the_lease_and_the_other_one_waits_for_it(cluster
 
 
 def test_a_taker_that_was_slower_names_the_holder_when_it_gives_up(cluster, monkeypatch):
-    monkeypatch.setenv("LOCK_WAIT", "0")
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "0")
     before = cluster.snapshot()
 
     def bob_is_faster():
@@ -191,7 +191,7 @@ def test_a_lease_is_renewed_while_it_is_held_and_survives_an_outage(cluster, mon
 def test_a_deploy_that_loses_its_lease_stops_at_once(cluster, monkeypatch, faults):
     """Whichever call of it is running: it reports the loss, changes nothing more, and does not revert."""
     monkeypatch.setattr(lock, "RENEWAL", 0.005)
-    monkeypatch.setenv("ANSWER_LIMIT", "1")
+    monkeypatch.setenv("DELIVERY_ANSWER_LIMIT", "1")
     cluster.deployed(1)
     cluster.world.push(2, *faults)
     call, saved = cluster.world.call, cluster.world.save()

@@ -225,7 +225,7 @@ def test_prods_images_are_known_where_prod_runs(monkeypatch, prod_at, asked):
         calls.append("cluster" if prod_at == "cluster" and name == "prod" else "host")
         return places[name]
 
-    monkeypatch.setenv("PROD", prod_at)
+    monkeypatch.setenv("DELIVERY_PROD", prod_at)
     monkeypatch.setattr(retention.targets, "for_environment", for_environment)
     prod = {digest(2): "prod serves it"}
     if prod_at == "cluster":

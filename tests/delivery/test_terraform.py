@@ -66,7 +66,7 @@ def host(tmp_path, command):
     """Verbs that print what they get and fail with 7, in a directory of their own."""
     made = Host(tmp_path, command)
     for name in (*VERBS, "bootstrap"):
-        made.program(name, f'printf "%s|" {name} "$ACTOR" "$@"; echo progress >&2; exit 7')
+        made.program(name, f'printf "%s|" {name} "$DELIVERY_ACTOR" "$@"; echo progress >&2; exit 7')
     return made
 
 

@@ -27,7 +27,7 @@ def shell(cloud, monkeypatch):
     """The settings of a shell that may ask the AWS on loopback; the bucket is gone afterwards."""
     for name, value in (cloud.environment | {"TF_VAR_name": "book-shop"}).items():
         monkeypatch.setenv(name, value)
-    for name in ("AWS_ACCOUNT", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+    for name in ("DELIVERY_AWS_ACCOUNT", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of the test before
     yield monkeypatch
@@ -73,11 +73,11 @@ def test_make_puts_right_what_somebody_changed_and_only_that(cloud, shell, capsy
 
 
 def test_another_account_is_refused(shell):
-    shell.setenv("AWS_ACCOUNT", "999999999999")
+    shell.setenv("DELIVERY_AWS_ACCOUNT", "999999999999")
     with pytest.raises(CommandError, match="wrong AWS account") as raised:
         state.bucket(make_it=True)
-    assert raised.value.why == f"the credentials belong to account {fake_aws.ACCOUNT}, AWS_ACCOUNT is 999999999999"
-    shell.setenv("AWS_ACCOUNT", fake_aws.ACCOUNT)
+    assert f"account {fake_aws.ACCOUNT}, DELIVERY_AWS_ACCOUNT is 999999999999" in raised.value.why
+    shell.setenv("DELIVERY_AWS_ACCOUNT", fake_aws.ACCOUNT)
     assert state.bucket(make_it=True) == BUCKET
 
 

@@ -5,10 +5,10 @@ load road.bash
 @test "make demo serves one image twice: Docker behind :8080, Kubernetes behind :80" {
   run shop demo
   assert_success
-  assert_line --regexp "^dev +http://localhost:$DEV_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
-  assert_line --regexp "^prod +http://localhost:$HTTP_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+  assert_line --regexp "^dev +http://localhost:$DELIVERY_DEV_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
+  assert_line --regexp "^prod +http://localhost:$DELIVERY_HTTP_PORT +1\.[0-9.]+ +$(head_of_shop | cut -c1-12) +sha256:[0-9a-f]+ +yes"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
 }
 
 @test "the slot and every pod run the same digest" {
@@ -19,7 +19,7 @@ load road.bash
 }
 
 @test "books are there, on both sides, through NGINX" {
-  for port in "$DEV_PORT" "$HTTP_PORT"; do
+  for port in "$DELIVERY_DEV_PORT" "$DELIVERY_HTTP_PORT"; do
     run curl -fsS "http://localhost:$port/book-list"
     assert_output --partial "/book-detail/"
   done
@@ -34,7 +34,7 @@ load road.bash
 
 @test "the install script run again changes nothing that runs, and no secret" {
   before=$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)
-  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DELIVERY_DEMO-host" python3 -
   assert_equal "$(identities && on_host sha256sum /etc/book-shop/dev.env /etc/book-shop/prod.env)" "$before"
 }
 
@@ -77,7 +77,7 @@ kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( //
 
 @test "the manifests that were applied, and the cluster overlay, are valid for the Kubernetes version of the local host" {
   on_host cat /var/lib/book-shop/prod/manifests.yaml >"$BATS_TEST_TMPDIR/single-node.yaml"
-  docker cp "$SHOP/k8s" "$DEMO-host:/tmp/k8s"
+  docker cp "$SHOP/k8s" "$DELIVERY_DEMO-host:/tmp/k8s"
   on_host kubectl kustomize /tmp/k8s/overlays/cluster >"$BATS_TEST_TMPDIR/cluster.yaml"
   version=$(kubernetes_version) # there is one schema for each minor version
   kubernetes-validate --strict --quiet --kubernetes-version "$(sed -E 's/^v(.*)\.[0-9]+$/\1.0/' <<<"$version")" "$BATS_TEST_TMPDIR"/{single-node,cluster}.yaml
@@ -85,7 +85,7 @@ kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( //
 
 @test "the image is at most 70 MB over the wire" {
   size=$(
-    PYTHONPATH=$SHOP/scripts python3 - "$REPOSITORY" "$(shop version)" <<'PYTHON'
+    PYTHONPATH=$SHOP/scripts python3 - "$DELIVERY_REPOSITORY" "$(shop version)" <<'PYTHON'
 import json, sys
 from delivery import registry
 manifest = registry.Registry(sys.argv[1]).manifest(sys.argv[2])

@@ -6,7 +6,7 @@ setup_file() { start_demo; }
 teardown() { stop_load; } # one that a failed test has left
 
 @test "a changed template and stylesheet: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
-  prod=$(revision_at "$HTTP_PORT")
+  prod=$(revision_at "$DELIVERY_HTTP_PORT")
   pods=$(kubectl get pods -o name)
   sed -i 's/<body>/<body><p>changed by a test<\/p>/' "$SHOP"/book-shop/book_shop/templates/base.html
   echo '/* changed by a test */' >>"$SHOP"/book-shop/book_shop/static/book_shop/style.css
@@ -14,9 +14,9 @@ teardown() { stop_load; } # one that a failed test has left
   commit "change the template and the stylesheet, bump the version"
   run shop image push deploy-dev
   assert_success
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
-  curl -fsS "http://localhost:$DEV_PORT/" | grep -q 'changed by a test'
-  assert_equal "$(revision_at "$HTTP_PORT")" "$prod"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
+  curl -fsS "http://localhost:$DELIVERY_DEV_PORT/" | grep -q 'changed by a test'
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$prod"
   assert_equal "$(kubectl get pods -o name)" "$pods"
 }
 
@@ -26,7 +26,7 @@ teardown() { stop_load; } # one that a failed test has left
   run --separate-stderr shop promote
   assert_success
   assert_output "$snapshot"
-  docker logs --since "$since" "$DEMO-registry" 2>&1 | grep -oE '"(GET|PUT|POST|PATCH) [^ ]+' >"$BATS_TEST_TMPDIR/asked"
+  docker logs --since "$since" "$DELIVERY_DEMO-registry" 2>&1 | grep -oE '"(GET|PUT|POST|PATCH) [^ ]+' >"$BATS_TEST_TMPDIR/asked"
   assert_equal "$(cat "$BATS_TEST_TMPDIR/asked")" "\"GET /v2/book-shop/manifests/${snapshot#*@}
 \"PUT /v2/book-shop/manifests/1.1.0"
 }
@@ -34,10 +34,10 @@ teardown() { stop_load; } # one that a failed test has left
 # Kubernetes and kustomize print a warning for each field that a later version removes.
 refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
 
-@test "PLAN=1 make deploy-prod prints what would change, and changes nothing" {
+@test "make deploy-prod PLAN=1 prints what would change, and changes nothing" {
   shop promote
   before=$(identities)
-  PLAN=1 run shop deploy-prod
+  run shop deploy-prod PLAN=1
   assert_success
   assert_output --partial "$(head_of_shop)"
   refute_deprecated
@@ -50,7 +50,7 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   assert_success
   refute_deprecated
   end_load
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
 }
 
 @test "rollback-dev and rollback-prod bring back the previous one, and a named one, under load" {
@@ -58,8 +58,8 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   run shop rollback-dev rollback-prod
   assert_success
   refute_deprecated
-  assert_equal "$(revision_at "$DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
   # Another person who rolls back now names a version: without one, the faulty image would return.
   for environment in dev prod; do
     run shop "rollback-$environment"
@@ -72,6 +72,6 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   run shop rollback-prod TO="$version"
   assert_success
   end_load
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
 }

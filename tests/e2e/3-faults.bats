@@ -6,8 +6,8 @@ load road.bash
 setup_file() { start_demo; }
 setup() {
   good=$(head_of_shop)
-  dev=$(revision_at "$DEV_PORT")
-  prod=$(revision_at "$HTTP_PORT")
+  dev=$(revision_at "$DELIVERY_DEV_PORT")
+  prod=$(revision_at "$DELIVERY_HTTP_PORT")
 }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
@@ -20,11 +20,11 @@ fails_everywhere() {
   run --separate-stderr both
   assert_output "dev 1
 prod 1"
-  assert_equal "$(revision_at "$DEV_PORT")" "$dev"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$prod"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$dev"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$prod"
   for environment in dev prod; do
     grep -q "broken on purpose" "$BATS_TEST_TMPDIR/$environment" || fail "its own words are missing: $(cat "$BATS_TEST_TMPDIR/$environment")"
-    assert_regex "$(tail -n 2 "$BATS_TEST_TMPDIR/$environment")" "Still live: $REPOSITORY@sha256:"
+    assert_regex "$(tail -n 2 "$BATS_TEST_TMPDIR/$environment")" "Still live: $DELIVERY_REPOSITORY@sha256:"
   done
 }
 both() {
@@ -73,7 +73,7 @@ PYTHON
   commit "mended"
   run shop image push deploy-dev promote deploy-prod
   assert_success
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
   good=$(head_of_shop)
 }

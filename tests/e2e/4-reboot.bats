@@ -10,12 +10,12 @@ print(Book.objects.create(title='Kept', author='A', publishing_year=2000, rating
 @test "the host rebooted: both environments come back by themselves, and what was added before is there" {
   in_dev=$(django dev "$add_book")
   in_prod=$(django prod "$add_book")
-  docker restart "$DEMO-host" >/dev/null
-  for port in "$DEV_PORT" "$HTTP_PORT"; do
+  docker restart "$DELIVERY_DEMO-host" >/dev/null
+  for port in "$DELIVERY_DEV_PORT" "$DELIVERY_HTTP_PORT"; do
     curl --fail --silent --output /dev/null --retry 120 --retry-delay 1 --retry-all-errors "http://localhost:$port/readyz"
   done
-  curl -fsS "http://localhost:$DEV_PORT/book-detail/$in_dev/" | grep -q Kept
-  curl -fsS "http://localhost:$HTTP_PORT/book-detail/$in_prod/" | grep -q Kept
+  curl -fsS "http://localhost:$DELIVERY_DEV_PORT/book-detail/$in_dev/" | grep -q Kept
+  curl -fsS "http://localhost:$DELIVERY_HTTP_PORT/book-detail/$in_prod/" | grep -q Kept
   run shop status
   assert_line --regexp "^dev .* yes"
   assert_line --regexp "^prod .* yes"

@@ -7,7 +7,7 @@ setup_file() { start_demo; }
 setup() { good=$(head_of_shop); }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
-digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
+digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$DELIVERY_REPOSITORY" "$1"; }
 verb() { "$SHOP/scripts/$1" "${@:2}"; }
 
 @test "promote: no snapshot of this source" {
@@ -36,11 +36,11 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 @test "push: another image under the same snapshot tag" {
   tag=$(verb version snapshot)
   pushed=$(digest_of "$tag")
-  other=$(docker images --quiet "$DEMO-registry")
-  kept=$(docker image inspect --format '{{.Id}}' "$REPOSITORY:$tag")
-  docker tag "$other" "$REPOSITORY:$tag"
+  other=$(docker images --quiet "$DELIVERY_DEMO-registry")
+  kept=$(docker image inspect --format '{{.Id}}' "$DELIVERY_REPOSITORY:$tag")
+  docker tag "$other" "$DELIVERY_REPOSITORY:$tag"
   run verb push
-  docker tag "$kept" "$REPOSITORY:$tag"
+  docker tag "$kept" "$DELIVERY_REPOSITORY:$tag"
   assert_failure 1
   assert_output --partial "another image sits under"
   assert_equal "$(digest_of "$tag")" "$pushed"
@@ -49,7 +49,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 @test "a host that is told anything but a digest of its repository runs nothing" {
   before=$(identities)
   # shellcheck disable=SC2016 # that is the point
-  for image in "$REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--privileged"; do
+  for image in "$DELIVERY_REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--privileged"; do
     for environment in dev prod; do
       run on_host /opt/book-shop/bin/deploy "$environment" "$image"
       assert_failure 2
@@ -59,16 +59,16 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 }
 
 @test "demo: a taken port is named with its owner before anything starts" {
-  made() { docker ps --all --format '{{.ID}} {{.Names}}' | grep -E " ($DEMO|book-shop-other)-"; }
+  made() { docker ps --all --format '{{.ID}} {{.Names}}' | grep -E " ($DELIVERY_DEMO|book-shop-other)-"; }
   before=$(made)
-  HTTP_PORT=$DEV_PORT DEMO=book-shop-other run shop demo
+  DELIVERY_HTTP_PORT=$DELIVERY_DEV_PORT DELIVERY_DEMO=book-shop-other run shop demo
   assert_failure
-  assert_output --partial "port $DEV_PORT is taken by container $DEMO-host"
+  assert_output --partial "port $DELIVERY_DEV_PORT is taken by container $DELIVERY_DEMO-host"
   assert_equal "$(made)" "$before"
 }
 
 @test "deploy-dev: no host to reach" {
-  DEMO=book-shop-nowhere run verb deploy dev
+  DELIVERY_DEMO=book-shop-nowhere run verb deploy dev
   assert_failure 1
   assert_output --partial "there is no local host to reach"
   assert_output --partial "make demo"

@@ -52,7 +52,7 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   before=$(databases && backups)
   run shop restore-prod <<<yes
   assert_failure
-  assert_output --partial "prod (http://localhost:$HTTP_PORT) gets the data of "
+  assert_output --partial "prod (http://localhost:$DELIVERY_HTTP_PORT) gets the data of "
   assert_output --partial "not confirmed: nothing was changed"
   assert_equal "$(databases && backups)" "$before"
 }
@@ -106,7 +106,7 @@ PYTHON
   assert_success
   only prod lost
   on_host systemctl stop nginx # the swap can't be proven: the restore stays there
-  docker exec --env ANSWER_LIMIT=600 "$DEMO-host" /opt/book-shop/bin/restore prod latest >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
+  docker exec --env DELIVERY_ANSWER_LIMIT=600 "$DELIVERY_DEMO-host" /opt/book-shop/bin/restore prod latest >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
   until [[ $(database_names) == *book_shop_prod_replaced* ]]; do kill -0 $!; done
   # shellcheck disable=SC2016 # the host's shell expands it
   on_host sh -c 'kill -9 "$(sed "s/.*process \([0-9]*\),.*/\1/" /run/lock/book-shop-prod)"'
@@ -137,7 +137,7 @@ PYTHON
   assert_line --partial "dev   $(newest dev) "
 
   replaced=$(backups | grep -c replaced)
-  for _ in 1 2 3; do on_host env KEEP=2 /opt/book-shop/bin/backup; done
+  for _ in 1 2 3; do on_host env DELIVERY_KEEP=2 /opt/book-shop/bin/backup; done
   for environment in dev prod; do assert_equal "$(backups | grep -c "^$environment [0-9TZ]* ")" 2; done
   assert_equal "$(backups | grep -c replaced)" "$replaced"
 }

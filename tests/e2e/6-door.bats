@@ -6,7 +6,7 @@ load road.bash
 setup_file() {
   start_demo
   export GOOD DEV_REVISION PROD_REVISION SLOW
-  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV_REVISION=$(revision_at "$DEV_PORT") PROD_REVISION=$(revision_at "$HTTP_PORT")
+  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV_REVISION=$(revision_at "$DELIVERY_DEV_PORT") PROD_REVISION=$(revision_at "$DELIVERY_HTTP_PORT")
   # A shop that says what has reached it and takes its time, and that has an opinion of its own on status and headers.
   cat >>"$SHOP/book-shop/book_shop/urls.py" <<'PYTHON'
 
@@ -37,12 +37,12 @@ PYTHON
 }
 teardown_file() {
   git -C "$SHOP" reset -q --hard "$GOOD"
-  [ "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" = "$DEV_REVISION $PROD_REVISION" ]
+  [ "$(revision_at "$DELIVERY_DEV_PORT") $(revision_at "$DELIVERY_HTTP_PORT")" = "$DEV_REVISION $PROD_REVISION" ]
 }
 
-address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DEMO\").IPAddress}}" "$DEMO-host"; }
+address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DELIVERY_DEMO\").IPAddress}}" "$DELIVERY_DEMO-host"; }
 # beside COMMAND...: in a container beside the host, on the same network.
-beside() { docker run --rm --interactive --network "$DEMO" --cap-add NET_ADMIN "$DEMO-host" "$@"; }
+beside() { docker run --rm --interactive --network "$DELIVERY_DEMO" --cap-add NET_ADMIN "$DELIVERY_DEMO-host" "$@"; }
 # knock "TARGET..." COMMAND...: from where COMMAND runs things.
 # shellcheck disable=SC2086 # a list of words
 knock() { "${@:2}" python3 - $1 <"$E2E/knock.py"; }
@@ -54,7 +54,7 @@ access_log() { on_host tail -n "$1" /var/log/nginx/access.log; }
 
 @test "from outside TCP 80 and 8080 are open and nothing else, whatever has been restarted" {
   on_host systemctl try-restart docker k3s 'kubelet*' # a pattern: not every host has one
-  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DEV_PORT/readyz"
+  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DELIVERY_DEV_PORT/readyz"
   host=$(address)
   run knock "$host:1-65535" beside
   assert_success
@@ -64,7 +64,7 @@ $host:8080 open"
 }
 
 @test "the firewall loaded once more cuts no connection" {
-  python3 - "$HTTP_PORT" "$DEMO-host" <<'PYTHON'
+  python3 - "$DELIVERY_HTTP_PORT" "$DELIVERY_DEMO-host" <<'PYTHON'
 import subprocess, sys
 from http.client import HTTPConnection
 
@@ -96,8 +96,8 @@ $service:80 refused
   host=$(address) slot=$(slot) pod=$(pod)
   slot_address=$(on_host docker inspect --format '{{.NetworkSettings.IPAddress}}' "$slot")
   pod_address=$(kubectl get pod "$pod" -o 'jsonpath={.status.podIP}')
-  registry=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$DEMO\").IPAddress}}" "$DEMO-registry") # as good as the internet
-  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $pod_address:8000" docker exec -i "$DEMO-host" docker exec -i "$slot"
+  registry=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$DELIVERY_DEMO\").IPAddress}}" "$DELIVERY_DEMO-registry") # as good as the internet
+  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $pod_address:8000" docker exec -i "$DELIVERY_DEMO-host" docker exec -i "$slot"
   assert_output "169.254.77.1:5432 open
 $host:80 open
 $registry:5000 open
@@ -106,7 +106,7 @@ $host:10250 refused
 $host:10256 refused
 $pod_address:8000 refused"
   run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $slot_address:8000" \
-    docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i "$pod" --
+    docker exec -i "$DELIVERY_DEMO-host" kubectl --namespace book-shop exec -i "$pod" --
   assert_output "169.254.77.1:5432 open
 $host:80 open
 $registry:5000 open
@@ -117,7 +117,7 @@ $slot_address:8000 refused"
 }
 
 @test "a name that is not in ALLOWED_HOSTS is refused by NGINX itself" {
-  for port in "$HTTP_PORT" "$DEV_PORT"; do
+  for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     for known in localhost 127.0.0.1 "LOCALHOST:$port"; do assert_equal "$(status_of -H "Host: $known" "http://localhost:$port/healthz")" 200; done
     for unknown in evil.example localhost.evil.example "$(address)" 169.254.169.254; do
       assert_equal "$(status_of -H "Host: $unknown" "http://localhost:$port/healthz")" 421
@@ -130,13 +130,13 @@ $slot_address:8000 refused"
 }
 
 @test "another list of names, with a dot for all below, is in force after a reload" {
-  install_for() { "$SHOP/scripts/demo/user-data" "$1" | docker exec -i "$DEMO-host" python3 -; }
+  install_for() { "$SHOP/scripts/demo/user-data" "$1" | docker exec -i "$DELIVERY_DEMO-host" python3 -; }
   # soon HOST STATUS: a reload is done when NGINX gets to it.
-  soon() { for _ in {1..100}; do [[ $(status_of -H "Host: $1" "http://localhost:$HTTP_PORT/") =~ ^($2)$ ]] && return; done; }
+  soon() { for _ in {1..100}; do [[ $(status_of -H "Host: $1" "http://localhost:$DELIVERY_HTTP_PORT/") =~ ^($2)$ ]] && return; done; }
   nginx=$(on_host systemctl show --property MainPID nginx)
   install_for localhost,127.0.0.1,.example.org
   for known in shop.example.org example.org; do soon $known '200|400'; done # 400: the shop itself hears of them at its next deploy
-  assert_equal "$(status_of -H "Host: example.com" "http://localhost:$HTTP_PORT/")" 421
+  assert_equal "$(status_of -H "Host: example.com" "http://localhost:$DELIVERY_HTTP_PORT/")" 421
   install_for localhost,127.0.0.1
   soon shop.example.org 421
   assert_equal "$(on_host systemctl show --property MainPID nginx)" "$nginx"
@@ -144,7 +144,7 @@ $slot_address:8000 refused"
 
 @test "too large, too long, too slow: short answers, and the shop is not asked" {
   head -c 2100000 /dev/zero >"$BATS_TEST_TMPDIR/large"
-  for port in "$HTTP_PORT" "$DEV_PORT"; do
+  for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     assert_equal "$(status_of --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
     assert_equal "$(status_of -H "Transfer-Encoding: chunked" --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
     assert_equal "$(status_of -H "Cookie: $(printf 'x%.0s' {1..9000})" "http://localhost:$port/")" 400
@@ -153,7 +153,7 @@ $slot_address:8000 refused"
     refute_output --regexp '"upstream_status":"[0-9]'
   done
   # Whoever stops in the middle of the headers or of the body is hung up on, in less than NGINX's own 60 s.
-  python3 - "$HTTP_PORT" <<'PYTHON'
+  python3 - "$DELIVERY_HTTP_PORT" <<'PYTHON'
 import socket, sys
 
 begun = b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
@@ -197,8 +197,8 @@ PYTHON
 Referrer-Policy: same-origin
 X-Content-Type-Options: nosniff
 X-Frame-Options: DENY"
-  style=$(curl -fsS "http://localhost:$HTTP_PORT/" | grep -oE '/static/[^"]+\.css' | head -n 1)
-  for port in "$HTTP_PORT" "$DEV_PORT"; do
+  style=$(curl -fsS "http://localhost:$DELIVERY_HTTP_PORT/" | grep -oE '/static/[^"]+\.css' | head -n 1)
+  for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     for path in / /book-list /admin/login/ /no-such-page /healthz "$style"; do
       assert_equal "$(headers "http://localhost:$port$path" | policy_of_the_shop)" "Content-Security-Policy: the shop's
 $common"
@@ -215,7 +215,7 @@ $common"
 }
 
 @test "the shop's metrics are for those inside, however the way there is written" {
-  for port in "$HTTP_PORT" "$DEV_PORT"; do
+  for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     for path in /metrics /metrics?x //metrics /%6Detrics /a/../metrics /%2Fmetrics; do
       assert_equal "$(status_of --path-as-is "http://localhost:$port$path")" 404
       run cat "$BATS_TEST_TMPDIR/body"
@@ -229,7 +229,7 @@ $common"
 @test "the shop and its administration have no script and no style that the policy forbids" {
   add_admin="from django.contrib.auth.models import User; User.objects.filter(username='door').delete(); User.objects.create_superuser('door', password='a-door-in-a-test')"
   kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "$add_admin"
-  run python3 - "http://localhost:$HTTP_PORT" <<'PYTHON'
+  run python3 - "http://localhost:$DELIVERY_HTTP_PORT" <<'PYTHON'
 import re, sys, urllib.parse, urllib.request
 from http.cookiejar import CookieJar
 
@@ -255,13 +255,13 @@ PYTHON
 }
 
 @test "the access log: one JSON object a request, and nothing in it that tells a person" {
-  curl -sS -o /dev/null -A secret-agent -e http://secret.example/ -b secret=1 "http://localhost:$HTTP_PORT/book-list?q=secret#secret"
-  curl -sS -o /dev/null --path-as-is "http://localhost:$DEV_PORT/a%2Fb//c\"d"
+  curl -sS -o /dev/null -A secret-agent -e http://secret.example/ -b secret=1 "http://localhost:$DELIVERY_HTTP_PORT/book-list?q=secret#secret"
+  curl -sS -o /dev/null --path-as-is "http://localhost:$DELIVERY_DEV_PORT/a%2Fb//c\"d"
   printf 'GET /caf\xe9?secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' | python3 -c '
 import socket, sys
 client = socket.create_connection(("localhost", int(sys.argv[1])))
 client.sendall(sys.stdin.buffer.read())
-client.recv(1000)' "$DEV_PORT"
+client.recv(1000)' "$DELIVERY_DEV_PORT"
   access_log 3 | python3 -c '
 import json, sys
 lines = [json.loads(line) for line in sys.stdin.buffer.read().decode().splitlines()]
@@ -280,7 +280,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
 }
 
 @test "dev: a slow upload survives the swap, and arrives once" {
-  python3 "$E2E/slow_upload.py" "$DEV_PORT" /slow "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  python3 "$E2E/slow_upload.py" "$DELIVERY_DEV_PORT" /slow "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
   shop deploy-dev
   touch "$BATS_TEST_TMPDIR/go"
   wait $!
@@ -291,7 +291,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
 }
 
 @test "what the shop itself answers passes as it is: its 503, its headers" {
-  assert_equal "$(status_of "http://localhost:$DEV_PORT/opinion" -D "$BATS_TEST_TMPDIR/headers")" 503
+  assert_equal "$(status_of "http://localhost:$DELIVERY_DEV_PORT/opinion" -D "$BATS_TEST_TMPDIR/headers")" 503
   assert_equal "$(cat "$BATS_TEST_TMPDIR/body")" "its own words"
   run cat "$BATS_TEST_TMPDIR/headers"
   refute_output --partial "Retry-After"
@@ -301,7 +301,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
 
 @test "dev: a slot that is killed under a request costs one page that says so, and the POST arrived once" {
   slot=$(slot)
-  curl -sS -D "$BATS_TEST_TMPDIR/headers" -o "$BATS_TEST_TMPDIR/body" -d x=1 "http://localhost:$DEV_PORT/slow?seconds=25" 3>&- &
+  curl -sS -D "$BATS_TEST_TMPDIR/headers" -o "$BATS_TEST_TMPDIR/body" -d x=1 "http://localhost:$DELIVERY_DEV_PORT/slow?seconds=25" 3>&- &
   until slot_says "$slot" | grep -q "arrived: POST 3 25"; do kill -0 $!; done
   on_host kill -9 "$(on_host docker inspect --format '{{.State.Pid}}' "$slot")"
   wait $!
@@ -309,7 +309,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_line --partial "HTTP/1.1 502 Bad Gateway"
   assert_line --partial "Retry-After: 5"
   assert_line --partial "<h1>One moment, please</h1>"
-  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DEV_PORT/readyz" # Docker has started it again
+  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DELIVERY_DEV_PORT/readyz" # Docker has started it again
   assert_equal "$(slot_says "$slot" | grep -c 'arrived: POST 3 25')" 1
   run access_log 100
   assert_line --regexp '"environment":"dev","method":"POST","path":"/slow","status":502,.*"upstream_status":"502"'
@@ -317,10 +317,10 @@ for line in sys.stdin.buffer.read().decode().splitlines():
 
 @test "dev: a request of 12 s outlives its slot, and an upload that ends while that slot is stopping gets the other one" {
   slot=$(slot)
-  curl -sS "http://localhost:$DEV_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
+  curl -sS "http://localhost:$DELIVERY_DEV_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!
   until slot_says "$slot" | grep -q "arrived: GET 0 12"; do kill -0 $long; done
-  python3 "$E2E/slow_upload.py" "$DEV_PORT" /version "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
+  python3 "$E2E/slow_upload.py" "$DELIVERY_DEV_PORT" /version "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
   upload=$!
   shop rollback-dev 3>&- &
   rollback=$!
@@ -330,18 +330,18 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
   run cat "$BATS_TEST_TMPDIR/answer"
   assert_line --partial "HTTP/1.1 403 Forbidden" # Django misses its token
-  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_REVISION"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$DEV_REVISION"
 }
 
 @test "prod: a request of 12 s outlives its pod" {
   shop deploy-prod
-  curl -sS "http://localhost:$HTTP_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
+  curl -sS "http://localhost:$DELIVERY_HTTP_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!
   until kubectl logs -l app.kubernetes.io/component=web --tail 20 | grep -q "arrived: GET 0 12"; do kill -0 $long; done
   shop rollback-prod
   wait $long
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$PROD_REVISION"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$PROD_REVISION"
 }
 
 @test "security updates come by themselves, and no reboot does" {
@@ -361,7 +361,7 @@ active"
   before=$(on_host pgrep nginx)
   on_host systemctl is-active logrotate.timer
   on_host logrotate --force /etc/logrotate.d/nginx
-  curl -sS -o /dev/null "http://localhost:$HTTP_PORT/after-rotation"
+  curl -sS -o /dev/null "http://localhost:$DELIVERY_HTTP_PORT/after-rotation"
   on_host grep -q '"path":"/after-rotation"' /var/log/nginx/access.log
   refute on_host grep -q after-rotation /var/log/nginx/access.log.1
   assert_equal "$(on_host pgrep nginx)" "$before"

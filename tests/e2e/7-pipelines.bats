@@ -8,7 +8,7 @@ load road.bash
 load ../lib/github.bash
 
 # What the jobs get from the repository's and the environments' variables.
-ACT_VARIABLES=(--var HOST=local --var NAME=book-shop --var AWS_REGION=eu-central-1 --var "REPOSITORY=$REPOSITORY" --var AWS_ROLE=the-role --var URL=http://shop)
+ACT_VARIABLES=(--var HOST=local --var NAME=book-shop --var AWS_REGION=eu-central-1 --var "REPOSITORY=$DELIVERY_REPOSITORY" --var AWS_ROLE=the-role --var URL=http://shop)
 
 setup_file() {
   start_demo
@@ -21,7 +21,7 @@ setup_file() {
   commit "checks as the tests want them"
   git -C "$SHOP" branch -f dev
   export DEV_BEFORE PROD_BEFORE
-  DEV_BEFORE=$(revision_at "$DEV_PORT") PROD_BEFORE=$(revision_at "$HTTP_PORT")
+  DEV_BEFORE=$(revision_at "$DELIVERY_DEV_PORT") PROD_BEFORE=$(revision_at "$DELIVERY_HTTP_PORT")
 }
 setup() {
   start_github "$BATS_FILE_TMPDIR/github"
@@ -93,8 +93,8 @@ to_main() {
 }
 steps_run() { sed -n 's/.*⭐ Run Main \(make .*\)/\1/p' "$BATS_TEST_TMPDIR/act"; }
 releases() { github '[(r["tag_name"], s["tags"][r["tag_name"]]) for r in s["releases"]]'; }
-digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$REPOSITORY" "$1"; }
-tags() { curl -fsS "http://${REPOSITORY%%/*}/v2/book-shop/tags/list?n=1000" | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["tags"] or []), sep="\n")'; }
+digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$DELIVERY_REPOSITORY" "$1"; }
+tags() { curl -fsS "http://${DELIVERY_REPOSITORY%%/*}/v2/book-shop/tags/list?n=1000" | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["tags"] or []), sep="\n")'; }
 # Everything that a pipeline could have changed.
 everything() {
   until [ "$(kubectl get pods -l app.kubernetes.io/component=web -o name | grep -c '')" -eq 2 ]; do sleep 0.5; done # those of before are leaving
@@ -104,7 +104,7 @@ everything() {
 }
 
 @test "a push to dev: the snapshot is built, pushed and served on :8080, :80 stays" {
-  prod=$(revision_at "$HTTP_PORT")
+  prod=$(revision_at "$DELIVERY_HTTP_PORT")
   on_dev 7.1.0
   assert_equal "$status" 0
   assert_equal "$(steps_run)" "make check
@@ -114,13 +114,13 @@ make deploy-dev
 make smoke-dev
 make summary"
   assert_output --partial "credentials of the-role in eu-central-1"
-  assert_equal "$(revision_at "$DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$prod"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$prod"
   digest=$(digest_of "7.1.0-SNAPSHOT-$(head_of_shop)")
   assert_regex "$digest" '^sha256:'
   # The summary of the job.
   assert_output --partial "## 7.1.0, commit $(head_of_shop)"
-  assert_output --partial "| dev | http://localhost:$DEV_PORT | 7.1.0 | $(head_of_shop) | $digest | yes | - |"
+  assert_output --partial "| dev | http://localhost:$DELIVERY_DEV_PORT | 7.1.0 | $(head_of_shop) | $digest | yes | - |"
   for step in image push "deploy dev" "smoke dev"; do assert_output --regexp "\\| scripts/$step \\| [0-9]+\\.[0-9] s \\| ok \\|"; done
   assert_equal "$(releases)" "[]"
   assert_equal "$(on_host tail -n 1 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; print(json.load(sys.stdin)["actor"])')" somebody
@@ -140,13 +140,13 @@ make summary
 make release
 make summary"
   assert_equal "$(digest_of 7.1.0)" "$snapshot"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$built"
-  assert_equal "$(revision_at "$DEV_PORT")" "$built"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$built"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$built"
   assert_equal "$(releases)" "[[\"v7.1.0\", \"$(head_of_shop)\"]]"
   body=$(github 's["releases"][-1]["body"]')
-  assert_regex "$body" "Image: .$REPOSITORY@$snapshot"
+  assert_regex "$body" "Image: .$DELIVERY_REPOSITORY@$snapshot"
   assert_regex "$body" "- version 7.1.0 "
-  assert_output --regexp "\\| prod \\| http://localhost:$HTTP_PORT \\| 7.1.0 \\| $built \\| $snapshot \\| yes \\|"
+  assert_output --regexp "\\| prod \\| http://localhost:$DELIVERY_HTTP_PORT \\| 7.1.0 \\| $built \\| $snapshot \\| yes \\|"
 
   # The same run once more changes nothing.
   before=$(everything)
@@ -198,7 +198,7 @@ make summary"
 }
 
 @test "a deploy to prod that fails makes no release, and the old one serves on" {
-  served=$(revision_at "$HTTP_PORT") released=$(releases)
+  served=$(revision_at "$DELIVERY_HTTP_PORT") released=$(releases)
   git -C "$SHOP" switch -q -C dev-failing
   echo 'raise SystemExit("broken on purpose")' >>"$SHOP/book-shop/book_shop/wsgi.py"
   on_dev 7.4.0
@@ -211,27 +211,27 @@ make summary"
   assert_equal "$status" 1
   assert_equal "$(steps_run | tail -n 3)" $'make promote\nmake deploy-prod\nmake summary'
   assert_output --partial "broken on purpose"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$served"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$served"
   assert_equal "$(releases)" "$released"
   assert_equal "$(github '"v7.4.0" in s["tags"]')" false
 }
 
 @test "by hand: back to what was served before, status, prune" {
-  new=$(revision_at "$HTTP_PORT") before_release=$(git -C "$SHOP" show "$PROD_BEFORE:book-shop/pyproject.toml" | sed -n 's/^version = "\(.*\)"/\1/p')
+  new=$(revision_at "$DELIVERY_HTTP_PORT") before_release=$(git -C "$SHOP" show "$PROD_BEFORE:book-shop/pyproject.toml" | sed -n 's/^version = "\(.*\)"/\1/p')
   refute [ "$new" = "$PROD_BEFORE" ]
   git -C "$SHOP" switch -q main
   by_hand rollback-dev
   assert_equal "$status" 0
   assert_equal "$(steps_run)" $'make rollback-dev TO="$VERSION"\nmake summary'
-  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $new"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT") $(revision_at "$DELIVERY_HTTP_PORT")" "$DEV_BEFORE $new"
   by_hand rollback-prod
   assert_equal "$status" 0
   assert_equal "$(steps_run)" $'make rollback-prod TO="$VERSION"\nmake summary'
-  assert_equal "$(revision_at "$DEV_PORT") $(revision_at "$HTTP_PORT")" "$DEV_BEFORE $PROD_BEFORE"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT") $(revision_at "$DELIVERY_HTTP_PORT")" "$DEV_BEFORE $PROD_BEFORE"
   before=$(identities && tags | grep -v SNAPSHOT)
   by_hand status
   assert_equal "$status" 0
-  assert_output --regexp "prod +http://localhost:$HTTP_PORT +$before_release"
+  assert_output --regexp "prod +http://localhost:$DELIVERY_HTTP_PORT +$before_release"
   by_hand prune
   assert_equal "$status" 0
   assert_equal "$(steps_run)" $'make prune-now\nmake summary'
@@ -241,8 +241,8 @@ make summary"
 
 @test "two pushes in quick succession: the second waits, both are deployed in order, the last one wins" {
   # Release 7.1.0 and the previous one, which is live in dev before and after this.
-  first=$REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
-  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
+  first=$DELIVERY_REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$DEV_BEFORE"
   "$SHOP/scripts/deploy" dev "$first" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   until on_host grep -q "deploy dev $first" /run/lock/book-shop-dev; do kill -0 $!; done
   run --separate-stderr "$SHOP/scripts/deploy" dev "$second"
@@ -251,5 +251,5 @@ make summary"
   wait $!
   assert_equal "$(on_host tail -n 2 /var/lib/book-shop/deploys.jsonl | python3 -c 'import json, sys; [print(told["digest"], told["result"]) for told in map(json.loads, sys.stdin)]')" "${first#*@} ok
 ${second#*@} ok"
-  assert_equal "$(revision_at "$DEV_PORT")" "$DEV_BEFORE"
+  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$DEV_BEFORE"
 }

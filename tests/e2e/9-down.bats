@@ -4,8 +4,8 @@ load road.bash
 
 @test "make demo-down removes all that demo made, and nothing else" {
   others() {
-    docker ps --all --format '{{.Names}}' | sed "/^$DEMO-/d"
-    docker images --format '{{.Repository}}:{{.Tag}}' | sed "/^$DEMO-/d; /^localhost:$REGISTRY_PORT\//d; /<none>/d"
+    docker ps --all --format '{{.Names}}' | sed "/^$DELIVERY_DEMO-/d"
+    docker images --format '{{.Repository}}:{{.Tag}}' | sed "/^$DELIVERY_DEMO-/d; /^localhost:$DELIVERY_REGISTRY_PORT\//d; /<none>/d"
   }
   others | sort >"$BATS_TEST_TMPDIR/before"
   run shop demo-down
@@ -13,8 +13,8 @@ load road.bash
   # shellcheck disable=SC2086 # lists of words
   for kind in "ps --all" "volume ls" "network ls" "images"; do
     run docker $kind
-    refute_output --partial "$DEMO"
-    refute_output --partial "localhost:$REGISTRY_PORT/"
+    refute_output --partial "$DELIVERY_DEMO"
+    refute_output --partial "localhost:$DELIVERY_REGISTRY_PORT/"
   done
   run comm -23 "$BATS_TEST_TMPDIR/before" <(others | sort)
   assert_output "" # nothing that was there is missing

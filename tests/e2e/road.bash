@@ -3,7 +3,7 @@
 # A file finds the host as the file before it on that host left it. Each begins with start_demo and can be the first one.
 load /usr/lib/bats/bats-support/load
 load /usr/lib/bats/bats-assert/load
-: "${SHOP:?run these by make test}" "${DEMO:?}" "${HTTP_PORT:?}" "${DEV_PORT:?}" "${REPOSITORY:?}" "${K6_API:?}"
+: "${SHOP:?run these by make test}" "${DELIVERY_DEMO:?}" "${DELIVERY_HTTP_PORT:?}" "${DELIVERY_DEV_PORT:?}" "${DELIVERY_REPOSITORY:?}" "${K6_API:?}"
 
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
 E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,16 +11,16 @@ E2E=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shop TARGET...: make, in the clone.
 shop() { make --no-print-directory -C "$SHOP" "$@"; }
 # For setup_file: the demo, if there is none yet.
-start_demo() { docker container inspect "$DEMO-host" >/dev/null 2>&1 || shop demo; }
-on_host() { docker exec "$DEMO-host" "$@"; }
+start_demo() { docker container inspect "$DELIVERY_DEMO-host" >/dev/null 2>&1 || shop demo; }
+on_host() { docker exec "$DELIVERY_DEMO-host" "$@"; }
 kubectl() { on_host kubectl --namespace book-shop "$@"; }
-port_of() { case $1 in dev) echo "$DEV_PORT" ;; prod) echo "$HTTP_PORT" ;; esac }
+port_of() { case $1 in dev) echo "$DELIVERY_DEV_PORT" ;; prod) echo "$DELIVERY_HTTP_PORT" ;; esac }
 # django ENVIRONMENT PYTHON: runs it in the shop's own shell, in the live slot or in a pod.
 django() {
   local shell=(python3 manage.py shell --verbosity 0)
   case $1 in
-    dev) docker exec -i "$DEMO-host" docker exec -i "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
-    prod) docker exec -i "$DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${shell[@]}" ;;
+    dev) docker exec -i "$DELIVERY_DEMO-host" docker exec -i "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
+    prod) docker exec -i "$DELIVERY_DEMO-host" kubectl --namespace book-shop exec -i deployment/book-shop -- "${shell[@]}" ;;
   esac <<<"$2"
 }
 
@@ -39,7 +39,7 @@ identities() {
   on_host docker ps --quiet --no-trunc
   kubectl get pods -o name
   on_host systemctl show --property MainPID nginx postgresql@* docker kubelet
-  docker inspect --format '{{.State.StartedAt}}' "$DEMO-host" "$DEMO-registry"
+  docker inspect --format '{{.State.StartedAt}}' "$DELIVERY_DEMO-host" "$DELIVERY_DEMO-registry"
 }
 
 # start_load: a steady load on both ports until end_load, which fails if one request failed.

@@ -47,7 +47,7 @@ elif sys.argv[1] == "push":
         json.dump([sys.argv[2].rpartition(":")[0] + "@" + digest], file)
 """
 VERB = """#!/bin/sh
-echo "$(basename "$0") $* by $ACTOR" >>"{log}"
+echo "$(basename "$0") $* by $DELIVERY_ACTOR" >>"{log}"
 {body}
 """
 
@@ -71,9 +71,9 @@ class Road:
             "PYTHONPATH": str(place / "python"),
             "HOME": str(place),
             "LOGNAME": "tester",
-            "HOST": "aws",
-            "NAME": "book-shop",
-            "REPOSITORY": "",
+            "DELIVERY_HOST": "aws",
+            "DELIVERY_NAME": "book-shop",
+            "DELIVERY_REPOSITORY": "",
             "SSL_CERT_FILE": certificate,
             "AWS_REGION": "eu-central-1",
             "AWS_ENDPOINT_URL": manager.url,
@@ -265,7 +265,7 @@ def test_image_finds_the_repository_too(road):
         text=True,
     )
     assert (done.stdout, done.stderr) == (f"{REPOSITORY}\n", "")
-    road.environment["NAME"] = "other"
+    road.environment["DELIVERY_NAME"] = "other"
     done = subprocess.run(
         ["bash", "scripts/image"], cwd=road.place / "shop", env=road.environment, capture_output=True, text=True
     )

@@ -18,14 +18,14 @@ refused() {
 }
 
 @test "an image that is not in the registry" {
-  missing=$REPOSITORY@sha256:$(printf '0%.0s' {1..64})
+  missing=$DELIVERY_REPOSITORY@sha256:$(printf '0%.0s' {1..64})
   refused dev "$missing" "cannot pull '$missing'"
   refused prod "$missing" "cannot pull '$missing'"
 }
 
 @test "an image for another kind of machine" {
-  foreign=$REPOSITORY@$(
-    PYTHONPATH=$SHOP/scripts:$SHOP/tests/lib python3 - "$REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'
+  foreign=$DELIVERY_REPOSITORY@$(
+    PYTHONPATH=$SHOP/scripts:$SHOP/tests/lib python3 - "$DELIVERY_REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'
 import json, sys, oci
 from delivery import registry
 repository, digest = sys.argv[1:]
@@ -86,8 +86,8 @@ class Migration(migrations.Migration):
     operations = [migrations.RunPython(hang)]
 PYTHON
   image=$(bad 1.3.0)
-  refused dev "$image" "broken on purpose" --env MIGRATION_LIMIT=15
-  refused prod "$image" "broken on purpose" --env MIGRATION_LIMIT=20
+  refused dev "$image" "broken on purpose" --env DELIVERY_MIGRATION_LIMIT=15
+  refused prod "$image" "broken on purpose" --env DELIVERY_MIGRATION_LIMIT=20
 }
 
 @test "a migration that finds its table in use" {
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
 PYTHON
   image=$(bad 1.4.0)
   for environment in dev prod; do
-    docker exec -i "$DEMO-host" runuser -u postgres -- psql -q "book_shop_$environment" 3>&- >/dev/null <<'SQL' &
+    docker exec -i "$DELIVERY_DEMO-host" runuser -u postgres -- psql -q "book_shop_$environment" 3>&- >/dev/null <<'SQL' &
 BEGIN; LOCK TABLE books_book IN SHARE MODE; SELECT pg_sleep(1000);
 SQL
     until [ "$(on_host runuser -u postgres -- psql -Atc "select count(*) from pg_locks where mode = 'ShareLock' and relation is not null and granted" "book_shop_$environment")" = 1 ]; do kill -0 $!; done

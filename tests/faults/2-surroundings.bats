@@ -6,7 +6,7 @@ setup_file() { start_faults; }
 setup() { start_case; }
 teardown() {
   larger_disk
-  docker start "$DEMO-registry" >/dev/null
+  docker start "$DELIVERY_DEMO-registry" >/dev/null
   on_host systemctl start postgresql registry-proxy.socket
   end_case
 }
@@ -27,9 +27,9 @@ refused() { # ENVIRONMENT IMAGE TEXT
 
 @test "the registry is down" {
   image=$(new 1.11.0)
-  docker stop "$DEMO-registry" >/dev/null
+  docker stop "$DELIVERY_DEMO-registry" >/dev/null
   for environment in dev prod; do refused "$environment" "$image" "cannot pull '$image'"; done
-  docker start "$DEMO-registry" >/dev/null
+  docker start "$DELIVERY_DEMO-registry" >/dev/null
   for environment in dev prod; do
     deploy "$environment" "$image"
     assert_success
@@ -41,8 +41,8 @@ refused() { # ENVIRONMENT IMAGE TEXT
   image=$(new 1.12.0)
   for fault in cut 429 500; do
     on_host systemctl stop registry-proxy.socket registry-proxy.service
-    docker exec -i "$DEMO-host" python3 - "${REPOSITORY//[!0-9]/}" registry:5000 "$fault" <"$FAULTS/bad_registry.py" 3>&- &
-    until on_host curl -s -o /dev/null "http://${REPOSITORY%%/*}/v2/"; do kill -0 $!; done
+    docker exec -i "$DELIVERY_DEMO-host" python3 - "${DELIVERY_REPOSITORY//[!0-9]/}" registry:5000 "$fault" <"$FAULTS/bad_registry.py" 3>&- &
+    until on_host curl -s -o /dev/null "http://${DELIVERY_REPOSITORY%%/*}/v2/"; do kill -0 $!; done
     for environment in dev prod; do refused "$environment" "$image" "cannot pull '$image'"; done
     on_host pkill -f "registry:5000 $fault"
     wait $! || true # it was killed
@@ -53,7 +53,7 @@ refused() { # ENVIRONMENT IMAGE TEXT
 
 # What the host remembers lies on a small disk, as if the large one were nearly full: to fill that would be felt by all on this machine.
 small_disk() {
-  docker exec -i "$DEMO-host" sh -eu <<'SH'
+  docker exec -i "$DELIVERY_DEMO-host" sh -eu <<'SH'
 mkdir -p /run/large /run/small
 mount --bind /var/lib/book-shop /run/large
 mount --make-private /run/large # or what is mounted over the one is over the other too
@@ -63,7 +63,7 @@ mount --bind /run/small /var/lib/book-shop
 SH
 }
 larger_disk() {
-  docker exec -i "$DEMO-host" sh -eu <<'SH'
+  docker exec -i "$DELIVERY_DEMO-host" sh -eu <<'SH'
 mountpoint -q /run/large || exit 0
 find /run/large -mindepth 1 -delete
 cp -a /run/small/. /run/large
@@ -84,20 +84,20 @@ SH
 }
 
 @test "NGINX's configuration is broken by hand: deploys go on, and the install script mends it" {
-  docker exec -i "$DEMO-host" sh -c 'cat >>/etc/nginx/conf.d/book-shop.conf' <<<'server { broken'
+  docker exec -i "$DELIVERY_DEMO-host" sh -c 'cat >>/etc/nginx/conf.d/book-shop.conf' <<<'server { broken'
   for environment in dev prod; do
     watch "$environment"
     assert_heals "$environment"
     assert_served_throughout
   done
-  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DELIVERY_DEMO-host" python3 -
   on_host nginx -t
   for environment in dev prod; do back_within_a_minute "$environment"; done
 }
 
 @test "the table of the switch is deleted by hand: the install script loads it again, and so does a deploy" {
   on_host nft delete table ip book_shop_switch
-  "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 -
+  "$SHOP/scripts/demo/user-data" | docker exec -i "$DELIVERY_DEMO-host" python3 -
   back_within_a_minute dev
   on_host nft delete table ip book_shop_switch
   assert_heals dev

@@ -30,11 +30,11 @@ killed() {
   for environment in dev prod; do
     first=$(good "$environment") second=$(serving "$environment")
     watch "$environment"
-    second_one() { run docker exec "$DEMO-host" /opt/book-shop/bin/deploy "$environment" "$second" && assert_success; }
+    second_one() { run docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$environment" "$second" && assert_success; }
     during "$environment" "$first" migrate second_one
     assert_equal "$status" 0
     assert_equal "$(serving "$environment")" "$second"
-    rollback() { run docker exec "$DEMO-host" /opt/book-shop/bin/rollback "$environment" && assert_success; }
+    rollback() { run docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/rollback "$environment" && assert_success; }
     during "$environment" "$first" migrate rollback
     assert_equal "$status" 0
     assert_equal "$(serving "$environment")" "$second" # the rollback of that deploy
@@ -45,7 +45,7 @@ killed() {
 @test "the host reboots in the middle of a deploy, at each step" {
   for step in "dev migrate" "dev start slot" "dev drain" "prod migrate" "prod roll out" "prod drain"; do
     environment=${step%% *}
-    during "$environment" "$(good "$environment")" "${step#* }" docker restart "$DEMO-host" >/dev/null
+    during "$environment" "$(good "$environment")" "${step#* }" docker restart "$DELIVERY_DEMO-host" >/dev/null
     refute [ "$status" = 0 ]
     for both in dev prod; do back_within_a_minute "$both"; done
     assert_heals "$environment"

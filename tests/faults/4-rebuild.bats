@@ -42,7 +42,7 @@ signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin
   before=$(kept)
   on_host cat /var/lib/book-shop/deploys.jsonl >"$BATS_TEST_TMPDIR/history"
 
-  docker rm -f "$DEMO-host" >/dev/null
+  docker rm -f "$DELIVERY_DEMO-host" >/dev/null
   run shop demo
   assert_success
 

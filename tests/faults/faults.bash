@@ -24,7 +24,7 @@ end_case() {
 }
 
 # serving ENVIRONMENT: the image; good ENVIRONMENT: the good one of the two that it does not serve.
-serving() { "$SHOP/scripts/status" json | python3 -c 'import json, sys; print(*(sys.argv[2] + "@" + e["digest"] for e in json.load(sys.stdin)["environments"] if e["environment"] == sys.argv[1]))' "$1" "$REPOSITORY"; }
+serving() { "$SHOP/scripts/status" json | python3 -c 'import json, sys; print(*(sys.argv[2] + "@" + e["digest"] for e in json.load(sys.stdin)["environments"] if e["environment"] == sys.argv[1]))' "$1" "$DELIVERY_REPOSITORY"; }
 good() { if [ "$(serving "$1")" = "${IMAGES[0]}" ]; then echo "${IMAGES[1]}"; else echo "${IMAGES[0]}"; fi; }
 
 # bad VERSION: builds and pushes what the test has changed in $SHOP; prints the image.
@@ -34,7 +34,7 @@ bad() {
   shop image push 2>"$BATS_TEST_TMPDIR/build" | tail -n 1
 }
 # deploy ENVIRONMENT IMAGE [LIMIT=seconds]: on the host itself, where limits can be set. $status, $output.
-deploy() { run docker exec "${@:3}" "$DEMO-host" /opt/book-shop/bin/deploy "$1" "$2"; }
+deploy() { run docker exec "${@:3}" "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2"; }
 
 # watch ENVIRONMENT: asks for /version ten times a second until unwatched; nothing but the revisions that were served before counts as an answer.
 watch() {
@@ -86,7 +86,7 @@ back_within_a_minute() { # ENVIRONMENT
 during() {
   local log=$BATS_TEST_TMPDIR/deploy
   : >"$log"
-  docker exec "$DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" >"$log" 2>&1 3>&- &
+  docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" >"$log" 2>&1 3>&- &
   local deploy=$!
   until grep -q "^==> $3" "$log"; do kill -0 "$deploy" || fail "it never came to '$3': $(cat "$log")"; done
   "${@:4}"

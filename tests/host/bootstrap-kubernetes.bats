@@ -89,13 +89,13 @@ $HOST_ROOT/etc/rancher/k3s/k3s.yaml"
 @test "bootstrap-kubernetes: a node or a token that never comes is named, with what to do next" {
   : >"$WORLD/cluster"
   : >"$WORLD/never-node"
-  NODE_LIMIT=0 verb bootstrap-kubernetes
+  DELIVERY_NODE_LIMIT=0 verb bootstrap-kubernetes
   assert_failed 1 "bootstrap-kubernetes: the node of Kubernetes is not ready after 0 s." \
     "See: kubectl describe nodes" "Then: $VERBS/bootstrap"
   refute grep -q "apply" "$LOG"
   rm "$WORLD/never-node"
   : >"$WORLD/never-token"
-  TOKEN_LIMIT=0 verb bootstrap-kubernetes
+  DELIVERY_TOKEN_LIMIT=0 verb bootstrap-kubernetes
   assert_failed 1 "bootstrap-kubernetes: the Secret 'deployer-token' has no token after 0 s." \
     "See: kubectl --namespace book-shop describe secret deployer-token" "Then: $VERBS/bootstrap"
   refute [ -e "$CONF/deployer.kubeconfig" ]

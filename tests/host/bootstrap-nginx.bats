@@ -9,7 +9,7 @@ setup() {
 teardown() { stop_host; }
 
 in_nginx() { (cd "$1" && find book-shop conf.d -type f -not -name allowed-hosts.conf -print0 | sort -z | xargs -0 sha256sum); }
-allow() { printf 'REPOSITORY=%s\nALLOWED_HOSTS=%s\n' "$REPOSITORY" "$1" >"$CONF/host.env"; }
+allow() { printf 'REPOSITORY=%s\nALLOWED_HOSTS=%s\n' "$DELIVERY_REPOSITORY" "$1" >"$CONF/host.env"; }
 known() { grep -v '^#' "$HOST_ROOT/etc/nginx/book-shop/allowed-hosts.conf"; }
 reloads() { grep -c '^systemctl reload-or-restart nginx$' "$LOG"; }
 

@@ -10,7 +10,7 @@ load ../lib/shop.bash
 # shellcheck disable=SC2034 # some are for the tests
 start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
-  export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp REPOSITORY=localhost:5000/book-shop
+  export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp DELIVERY_REPOSITORY=localhost:5000/book-shop
   errors=
   unset NODE_LIMIT TOKEN_LIMIT
   export PYTHONDONTWRITEBYTECODE=1 # a verb that is refused changes nothing
@@ -43,7 +43,7 @@ lay() {
   # Tests that run at the same time write compiled modules there.
   tar -C "$ROOT/scripts" --exclude __pycache__ -c delivery | tar -C "$HOST_ROOT/opt/book-shop/bin" -x
   echo 0123456789ab >"$HOST_ROOT/opt/book-shop/version"
-  printf 'REPOSITORY=%s\nALLOWED_HOSTS=localhost\n' "$REPOSITORY" >"$CONF/host.env"
+  printf 'REPOSITORY=%s\nALLOWED_HOSTS=localhost\n' "$DELIVERY_REPOSITORY" >"$CONF/host.env"
 }
 # tree DIRECTORY...: all that lies there, with modes and contents: equal trees are equal text.
 tree() {

@@ -42,7 +42,7 @@ class Infra:
             leave = shutil.ignore_patterns(".terraform", ".build", "__pycache__")
             shutil.copytree(ROOT / name, self.directory / name, ignore=leave)
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DELIVERY_", "TF_"))}
         self.environment = clean | {"PATH": path, **dict.fromkeys(GITHUB, "acme/shop")} | (environment or {})
 
     def run(self, *command, text="", status=0):

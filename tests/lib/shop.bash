@@ -15,8 +15,9 @@ export SHOP_PYTHON
 PYTHON=$SHOP_PYTHON
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE BASE_IMAGE GITHUB_ACTOR PLAN PROD CLUSTER
-unset MAKELEVEL MAKEFLAGS MFLAGS STEPS # make check runs these
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GITHUB_ACTOR
+unset MAKELEVEL MAKEFLAGS MFLAGS # make check runs these
+unset "${!DELIVERY_@}"
 
 # For setup_file and teardown_file.
 start_registry() {
@@ -34,10 +35,10 @@ start_shop() {
   TEST_DIR=$(mktemp -d)
   SHOP=$TEST_DIR/shop
   export LOG=$TEST_DIR/log ENGINE=$TEST_DIR/engine TMPDIR=$TEST_DIR/tmp OCI
-  export HOST=local DEMO=test HTTP_PORT=80 DEV_PORT=8080 REGISTRY_PORT=5000 LOGNAME=tester HOME=$TEST_DIR/home XDG_CACHE_HOME=$TEST_DIR/cache
-  REPOSITORY=localhost:1/book-shop # nothing listens there
-  [ -z "${REGISTRY:-}" ] || REPOSITORY=$(cat "$REGISTRY/address")/shop-$BATS_TEST_NUMBER
-  export REPOSITORY
+  export DELIVERY_HOST=local DELIVERY_DEMO=test DELIVERY_HTTP_PORT=80 DELIVERY_DEV_PORT=8080 DELIVERY_REGISTRY_PORT=5000 LOGNAME=tester HOME=$TEST_DIR/home XDG_CACHE_HOME=$TEST_DIR/cache
+  DELIVERY_REPOSITORY=localhost:1/book-shop # nothing listens there
+  [ -z "${REGISTRY:-}" ] || DELIVERY_REPOSITORY=$(cat "$REGISTRY/address")/shop-$BATS_TEST_NUMBER
+  export DELIVERY_REPOSITORY
   copy_of shop
   cd "$SHOP" || return
   next_commit
@@ -120,7 +121,7 @@ called_by() {
 # host_runs [true|false]: the local host's container is there.
 host_runs() {
   mkdir -p "$ENGINE/containers"
-  echo "${1:-true}" >"$ENGINE/containers/$DEMO-host"
+  echo "${1:-true}" >"$ENGINE/containers/$DELIVERY_DEMO-host"
 }
 # cluster_there [CASES]: kubectl knows a cluster; it logs its calls and does what these branches of a case say besides.
 cluster_there() { logged kubectl 'case $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; '"${1:-}"' esac'; }
@@ -152,11 +153,11 @@ snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
 labels_of() { echo "org.opencontainers.image.revision=$(head_of "${1:-HEAD}") book-shop.source=$(source_of "${1:-HEAD}")"; }
 
 # in_registry TAG [LABEL=VALUE...]: puts an image there and prints its digest.
-in_registry() { "$PYTHON" "$OCI" push "$REPOSITORY:$1" "${@:2}"; }
+in_registry() { "$PYTHON" "$OCI" push "$DELIVERY_REPOSITORY:$1" "${@:2}"; }
 # in_engine TAG [LABEL=VALUE...]: puts an image into the fake engine.
 in_engine() { echo "${*:2}" >"$ENGINE/$1"; }
-asked() { "$PYTHON" "$OCI" requests "$REGISTRY" "$REPOSITORY"; }
-digest_in_registry() { "$PYTHON" "$OCI" digest "$REPOSITORY:$1"; }
+asked() { "$PYTHON" "$OCI" requests "$REGISTRY" "$DELIVERY_REPOSITORY"; }
+digest_in_registry() { "$PYTHON" "$OCI" digest "$DELIVERY_REPOSITORY:$1"; }
 
 # verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
 verb() {

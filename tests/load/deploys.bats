@@ -69,7 +69,7 @@ deploys() {
 installs() {
   local number
   for ((number = 0; number < INSTALLS; number++)); do
-    "$SHOP/scripts/demo/user-data" | docker exec -i "$DEMO-host" python3 - || return
+    "$SHOP/scripts/demo/user-data" | docker exec -i "$DELIVERY_DEMO-host" python3 - || return
   done
 }
 

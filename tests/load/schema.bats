@@ -51,5 +51,5 @@ has_column() { on_host runuser -u postgres -- psql -Atc "select count(*) from in
   assert_success
 
   end_load
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(head_of_shop)"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
 }

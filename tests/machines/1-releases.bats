@@ -9,7 +9,7 @@ teardown() { stop_runs; }
 two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; }
 
 @test "the shop's database, its place and its first release: each by one verb; the second time nothing changes" {
-  url=$(ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
+  url=$(DELIVERY_ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
   DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
   in_cluster "$SHOP/scripts/deploy" prod 1.0.1
   # The first one begins with one pod; the autoscaler makes them two.
@@ -17,8 +17,8 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
   run --separate-stderr in_cluster "$SHOP/scripts/deploy" prod 1.0.1
   assert_success
   # shellcheck disable=SC2154 # bats sets it
-  [[ $stderr == *"cluster $DEMO, https://127.0.0.1:$API_PORT"*"prod serves $output already" ]] || fail "$stderr"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
+  [[ $stderr == *"cluster $DELIVERY_DEMO, https://127.0.0.1:$DELIVERY_API_PORT"*"prod serves $output already" ]] || fail "$stderr"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
   run in_cluster "$SHOP/scripts/smoke" prod
   assert_failure # HEAD is another version
   # Each worker has one.
@@ -46,6 +46,6 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
   run in_cluster "$SHOP/scripts/deploy" prod
   assert_failure 1
   assert_output --partial "ModuleNotFoundError"
-  assert_output --partial "Still live: $REPOSITORY@"
-  assert_equal "$(revision_at "$HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD~2)"
+  assert_output --partial "Still live: $DELIVERY_REPOSITORY@"
+  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD~2)"
 }

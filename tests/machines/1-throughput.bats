@@ -32,7 +32,7 @@ REPORT
       kubectl rollout status deployment/book-shop --timeout=200s
       await web_pods "$pods"
       read -r idle all < <(ticks)
-      k6 run --quiet --no-usage-report --address 127.0.0.1:0 --summary-export "$seen" --env URL="http://localhost:$HTTP_PORT" --env VISITORS=20 \
+      k6 run --quiet --no-usage-report --address 127.0.0.1:0 --summary-export "$seen" --env URL="http://localhost:$DELIVERY_HTTP_PORT" --env VISITORS=20 \
         --env PAGES=/book-list --env SECONDS="$SECONDS_EACH" "$BATS_TEST_DIRNAME/../bench/load.js"
       read -r idle_then all_then < <(ticks)
       jq -r --arg pods "$pods" --argjson cpu "$cpu" --argjson busy $((100 - 100 * (idle_then - idle) / (all_then - all))) '.metrics |

@@ -22,7 +22,7 @@ teardown() { stop_runs; }
   await web_on worker-1 worker-2 # those of before have gone
   start_runs
   killed=$(date +%s)
-  docker kill "$DEMO-worker-2" >/dev/null
+  docker kill "$DELIVERY_DEMO-worker-2" >/dev/null
   sleep 60 # what is measured is what happens in this time
   end_runs
   last=$(last_failure "$killed")

@@ -7,15 +7,15 @@ load machines.bash
 
 # single COMMAND...: for the single host, a local host of its own beside the machines.
 single() {
-  env PROD=host HOST=local DEMO="$DEMO-single" HTTP_PORT="$SINGLE_PORT" DEV_PORT=$((SINGLE_PORT + 1)) REGISTRY_PORT=$((SINGLE_PORT + 2)) \
-    REPOSITORY="localhost:$((SINGLE_PORT + 2))/book-shop" "$@"
+  env DELIVERY_PROD=host DELIVERY_HOST=local DELIVERY_DEMO="$DELIVERY_DEMO-single" DELIVERY_HTTP_PORT="$SINGLE_PORT" DELIVERY_DEV_PORT=$((SINGLE_PORT + 1)) DELIVERY_REGISTRY_PORT=$((SINGLE_PORT + 2)) \
+    DELIVERY_REPOSITORY="localhost:$((SINGLE_PORT + 2))/book-shop" "$@"
 }
 teardown_file() { single "$SHOP/scripts/demo/down"; }
-on_single() { docker exec -i "$DEMO-single-host" "$@"; }
+on_single() { docker exec -i "$DELIVERY_DEMO-single-host" "$@"; }
 in_single() { on_single kubectl --namespace book-shop exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
 # orders_at PORT BOOK: buys for some seconds; the orders that were confirmed, one a line.
 orders_at() {
-  HTTP_PORT=$1 DEV_PORT=$1 k6 run --quiet --no-usage-report --address 127.0.0.1:0 --env DURATION=8s --env BOOKS="{\"dev\": $2, \"prod\": $2}" \
+  DELIVERY_HTTP_PORT=$1 DELIVERY_DEV_PORT=$1 k6 run --quiet --no-usage-report --address 127.0.0.1:0 --env DURATION=8s --env BOOKS="{\"dev\": $2, \"prod\": $2}" \
     --console-output "$BATS_TEST_TMPDIR/placed" "$LOAD" >/dev/null 2>&1 || [ $? = 99 ] # it wants more orders than these seconds bring
   sed -n 's/.*msg="order \(.*\)"$/\1/p' "$BATS_TEST_TMPDIR/placed"
   rm "$BATS_TEST_TMPDIR/placed"
@@ -40,19 +40,19 @@ missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
   on_single kubectl --namespace book-shop scale deployment/book-shop --replicas=0
   on_single kubectl --namespace book-shop wait --for=delete pod -l app.kubernetes.io/component=web --timeout=60s
   dump=$(single "$SHOP/scripts/backup" prod)
-  docker cp -q "$DEMO-single-host:$dump" "$BATS_TEST_TMPDIR/there.dump"
+  docker cp -q "$DELIVERY_DEMO-single-host:$dump" "$BATS_TEST_TMPDIR/there.dump"
   in_cluster "$SHOP/scripts/cluster-data" -y load <"$BATS_TEST_TMPDIR/there.dump"
   in_cluster "$SHOP/scripts/deploy" prod 1.1.0
   assert_equal "$(in_shop "$ORDERS" | missing "$told") of $first missing in the cluster" "0 of $first missing in the cluster"
 
   # And back, with what was ordered there meanwhile.
-  orders_at "$HTTP_PORT" "$book" >>"$told"
+  orders_at "$DELIVERY_HTTP_PORT" "$book" >>"$told"
   all=$(wc -l <"$told")
   [ "$all" -gt "$first" ]
   kubectl scale deployment/book-shop --replicas=0
   kubectl wait --for=delete pod -l app.kubernetes.io/component=web --timeout=90s
   in_cluster "$SHOP/scripts/cluster-data" dump >"$BATS_TEST_TMPDIR/back.dump"
-  docker cp -q "$BATS_TEST_TMPDIR/back.dump" "$DEMO-single-host:$backups/20261126T120000Z.dump"
+  docker cp -q "$BATS_TEST_TMPDIR/back.dump" "$DELIVERY_DEMO-single-host:$backups/20261126T120000Z.dump"
   single "$SHOP/scripts/deploy" prod 1.1.0
   single "$SHOP/scripts/restore" -y prod 20261126T120000Z
   assert_equal "$(in_single "$ORDERS" | missing "$told") of $all missing on the host" "0 of $all missing on the host"

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
 # Loaded by the tests on several machines: the cluster, and the load on it.
-: "${API_PORT:?run these by make test-machines}"
+: "${DELIVERY_API_PORT:?run these by make test-machines}"
 LOAD=$BATS_TEST_DIRNAME/../load/shop.js
 STOCK=1000000
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/book-shop
-export KUBECONFIG=$CACHE/demo/$DEMO/kubeconfig CLUSTER=$DEMO CLUSTER_URL=http://localhost:$HTTP_PORT POSTGRES_IMAGE=localhost:$REGISTRY_PORT/postgres:15
+export KUBECONFIG=$CACHE/demo/$DELIVERY_DEMO/kubeconfig DELIVERY_CLUSTER=$DELIVERY_DEMO DELIVERY_CLUSTER_URL=http://localhost:$DELIVERY_HTTP_PORT DELIVERY_POSTGRES_IMAGE=localhost:$DELIVERY_REGISTRY_PORT/postgres:15
 WORK=${SHOP%/*}/machines
 mkdir -p "$WORK"
 
 start_machines() {
   "$SHOP/scripts/demo/machines-up"
-  docker tag "$DEMO-database" "$POSTGRES_IMAGE"
-  docker push -q "$POSTGRES_IMAGE" >/dev/null
-  docker image rm "$POSTGRES_IMAGE" >/dev/null # the registry has it; demo/down knows no such name
-  docker exec "$DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
+  docker tag "$DELIVERY_DEMO-database" "$DELIVERY_POSTGRES_IMAGE"
+  docker push -q "$DELIVERY_POSTGRES_IMAGE" >/dev/null
+  docker image rm "$DELIVERY_POSTGRES_IMAGE" >/dev/null # the registry has it; demo/down knows no such name
+  docker exec "$DELIVERY_DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
 
   mv "$SHOP"/k8s/overlays/{cluster,original}
   cp -r "$BATS_TEST_DIRNAME/overlay" "$SHOP/k8s/overlays/cluster"
@@ -25,9 +25,9 @@ start_machines() {
 }
 
 # admin_url: of the database's server.
-admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DEMO-database"):5432/postgres"; }
+admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DELIVERY_DEMO-database"):5432/postgres"; }
 kubectl() { command kubectl --namespace book-shop "$@"; }
-in_cluster() { PROD=cluster "$@"; }
+in_cluster() { DELIVERY_PROD=cluster "$@"; }
 # in_shop PYTHON: in a pod of the shop that runs.
 in_shop() { kubectl exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
 MAKE_BOOK="from books.models import Book
@@ -51,7 +51,7 @@ start_runs() {
   local run
   [ -s "$WORK/book" ] || in_shop "$MAKE_BOOK" >"$WORK/book"
   for run in on off; do
-    DEV_PORT=$HTTP_PORT k6 run --quiet --no-usage-report --address "127.0.0.1:$(api "$run")" --env KEEP_ALIVE="$run" --env DURATION=900s \
+    DELIVERY_DEV_PORT=$DELIVERY_HTTP_PORT k6 run --quiet --no-usage-report --address "127.0.0.1:$(api "$run")" --env KEEP_ALIVE="$run" --env DURATION=900s \
       --env BOOKS="{\"dev\": $(<"$WORK/book"), \"prod\": $(<"$WORK/book")}" --out csv="$BATS_TEST_TMPDIR/$run.csv" \
       --console-output "$BATS_TEST_TMPDIR/$run.placed" --summary-export "$BATS_TEST_TMPDIR/$run.json" "$LOAD" >"$BATS_TEST_TMPDIR/$run" 2>&1 3>&- &
     eval "K6_$run=$!"

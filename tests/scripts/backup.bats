@@ -7,7 +7,7 @@ setup() {
 }
 teardown() { stop_shop; }
 
-on_host="docker exec --env ACTOR=tester test-host /opt/book-shop/bin/backup"
+on_host="docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/backup"
 
 @test "backup: of both, or of the one that is named; where it lies is the answer" {
   host_does 'echo "==> back up dev" >&2; echo /var/backups/book-shop/dev/1.dump'
@@ -40,11 +40,11 @@ $on_host prod"
 @test "backup: prod's data is not here when PROD says that it runs on a cluster" {
   for environment in "" prod; do
     # shellcheck disable=SC2086 # none or one
-    PROD=cluster verb backup $environment
+    DELIVERY_PROD=cluster verb backup $environment
     assert_failed 2 "prod's data is not on the host" "PROD=cluster" "make cluster-data-dump"
   done
   assert_log ""
-  PROD=cluster verb backup dev
+  DELIVERY_PROD=cluster verb backup dev
   assert_success
 }
 

@@ -19,7 +19,7 @@ ago() { date -u -d "$1 ago" +%Y%m%dT%H%M%SZ; }
 prod  $prod              1.5 MB  5 min ago
 prod  $replaced       1 kB  5 days ago"
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/backups"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/backups"
 }
 
 @test "backups: says when one is overdue, or there is none; what a restore made is no backup of the night" {

@@ -8,7 +8,7 @@ setup() {
   mkdir -p tests/bench
   fake_in_shop tests/bench/peers
   # shellcheck disable=SC2016 # the fake itself expands it
-  logged python3 'echo "in $(git -C "$SHOP" rev-parse HEAD), on $DEMO $REPOSITORY" >>"$LOG"; [ -z "${FAILS:-}" ]'
+  logged python3 'echo "in $(git -C "$SHOP" rev-parse HEAD), on $DELIVERY_DEMO $DELIVERY_REPOSITORY" >>"$LOG"; [ -z "${FAILS:-}" ]'
 }
 teardown() { stop_shop; }
 

@@ -3,8 +3,8 @@ load ../lib/shop.bash
 setup() {
   start_shop
   real cluster-data
-  unset CLUSTER
-  export POSTGRES_IMAGE=postgres.example.org/postgres:16 ADMIN_URL='postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require'
+  unset DELIVERY_CLUSTER
+  export DELIVERY_POSTGRES_IMAGE=postgres.example.org/postgres:16 DELIVERY_ADMIN_URL='postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require'
   # shellcheck disable=SC2016 # the fake itself expands it
   cluster_there '
     *"apply --filename -") cat >"$ENGINE/pod" ;;
@@ -32,7 +32,7 @@ $made
 $k exec --stdin book-shop-data -- sh -euc read -r url; psql -qXv ON_ERROR_STOP=1 \"\$url\" >&2
 $gone"
   password=${output#*book_shop_prod:} password=${password%@*}
-  assert_equal "$(sed -n 1p "$ENGINE/stdin")" "$ADMIN_URL"
+  assert_equal "$(sed -n 1p "$ENGINE/stdin")" "$DELIVERY_ADMIN_URL"
   assert grep -qF "alter role book_shop_prod password '$password';" "$ENGINE/stdin"
   refute grep -qE "the-admin|$password" "$LOG" "$TEST_DIR/stderr" "$ENGINE/pod"
   assert_equal "$(pod '"envFrom" in pod["spec"]["containers"][0]')" False # it needs nothing of the shop's
@@ -78,11 +78,11 @@ $gone"
 }
 
 @test "cluster-data: the wrong cluster, no image, no administrator: nobody is asked for anything" {
-  CLUSTER=production verb cluster-data -y load </dev/null
+  DELIVERY_CLUSTER=production verb cluster-data -y load </dev/null
   assert_failed 1 "wrong cluster"
-  POSTGRES_IMAGE='' verb cluster-data dump
+  DELIVERY_POSTGRES_IMAGE='' verb cluster-data dump
   assert_failed 1 "POSTGRES_IMAGE is not set"
-  ADMIN_URL='' verb cluster-data create
+  DELIVERY_ADMIN_URL='' verb cluster-data create
   assert_failed 1 "ADMIN_URL is not set"
   refute grep -qE 'apply|exec' "$LOG"
 }

@@ -3,7 +3,7 @@ load ../lib/shop.bash
 setup() {
   start_shop
   real cluster-setup
-  unset CLUSTER DATABASE_URL ALLOWED_HOSTS
+  unset DELIVERY_CLUSTER DATABASE_URL ALLOWED_HOSTS
   export DATABASE_URL=postgresql://shop:the-password@db.example.org/shop
   tools base64
   # shellcheck disable=SC2016 # the fake itself expands it
@@ -67,7 +67,7 @@ $k apply --filename -"
   assert_log "$asked"
   DATABASE_URL='' verb cluster-setup -y
   assert_failed 1 "DATABASE_URL is not set"
-  CLUSTER=production verb cluster-setup -y
+  DELIVERY_CLUSTER=production verb cluster-setup -y
   assert_failed 1 "wrong cluster" "remedy: kubectl config use-context production"
   refute grep -q apply "$LOG"
 }

@@ -11,7 +11,7 @@ teardown() { stop_shop; }
 
 host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   printf 'docker container inspect --format {{.State.Running}} test-host\n'
-  printf 'docker exec --env ACTOR=tester test-host /opt/book-shop/bin/deploy %s %s@%s' "$1" "$REPOSITORY" "$2"
+  printf 'docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/deploy %s %s@%s' "$1" "$DELIVERY_REPOSITORY" "$2"
 }
 
 @test "deploy dev: HEAD's snapshot tag becomes a digest, which alone the host is told and stdout has" {
@@ -19,7 +19,7 @@ host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   host_does 'echo "host: says its answer"; echo "==> host: a step" >&2'
   verb deploy dev
   assert_success
-  assert_output "$REPOSITORY@$digest"
+  assert_output "$DELIVERY_REPOSITORY@$digest"
   assert_errors_whole $'host: says its answer\n==> host: a step'
   assert_log "$(host_was_told dev "$digest")"
 }
@@ -28,18 +28,18 @@ host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   digest=$(in_registry 1.0.0)
   verb deploy prod
   assert_success
-  assert_output "$REPOSITORY@$digest"
+  assert_output "$DELIVERY_REPOSITORY@$digest"
   assert_log "$(host_was_told prod "$digest")"
 }
 
 @test "deploy: a tag or a digest may be named" {
   digest=$(in_registry 0.9.0)
-  for name in 0.9.0 "$REPOSITORY@$digest"; do
+  for name in 0.9.0 "$DELIVERY_REPOSITORY@$digest"; do
     for environment in dev prod; do
       : >"$LOG"
       verb deploy "$environment" "$name"
       assert_success
-      assert_output "$REPOSITORY@$digest"
+      assert_output "$DELIVERY_REPOSITORY@$digest"
       assert_log "$(host_was_told "$environment" "$digest")"
     done
   done
@@ -54,26 +54,26 @@ host_was_told() { # ENVIRONMENT DIGEST: the log of a deploy
   assert_equal "$(asked)" "$before"
 }
 
-@test "deploy: PLAN=1 asks the host for the plan, which is the answer, and for nothing else" {
+@test "deploy: DELIVERY_PLAN=1 asks the host for the plan, which is the answer, and for nothing else" {
   digest=$(in_registry "$(snapshot_of)")
   host_does 'echo "image: none"'
-  PLAN=1 verb deploy dev
+  DELIVERY_PLAN=1 verb deploy dev
   assert_success
   assert_output "image: none"
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY@$digest"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/plan dev $DELIVERY_REPOSITORY@$digest"
   host_does 'echo "no kubectl" >&2; exit 3'
-  PLAN=1 verb deploy dev
+  DELIVERY_PLAN=1 verb deploy dev
   assert_failed 3 "no kubectl"
-  PLAN=0 verb deploy dev
-  assert_failed 2 "invalid PLAN '0'" "remedy: unset PLAN"
+  DELIVERY_PLAN=0 verb deploy dev
+  assert_failed 2 "invalid DELIVERY_PLAN '0'" "remedy: unset DELIVERY_PLAN"
 }
 
 @test "deploy: a tag that isn't there names what makes it, and the host isn't asked" {
   verb deploy dev
-  assert_failed 1 "$REPOSITORY has no tag $(snapshot_of)" "remedy: make image push"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag $(snapshot_of)" "remedy: make image push"
   verb deploy prod
-  assert_failed 1 "$REPOSITORY has no tag 1.0.0" "remedy: make promote"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag 1.0.0" "remedy: make promote"
   assert_log ""
 }
 
@@ -108,24 +108,24 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan dev $REPOSITORY
   verb deploy stage
   assert_failed 2 "invalid environment 'stage'" "expected dev or prod"
   verb deploy dev "localhost:1/other@$digest"
-  assert_failed 2 "is of another repository" "this shop's is $REPOSITORY"
-  for name in "" "a b" "\$(reboot)" "../1.0.0" $'1.0.0\n' "$REPOSITORY@sha256:abc" "@$digest"; do
+  assert_failed 2 "is of another repository" "this shop's is $DELIVERY_REPOSITORY"
+  for name in "" "a b" "\$(reboot)" "../1.0.0" $'1.0.0\n' "$DELIVERY_REPOSITORY@sha256:abc" "@$digest"; do
     for environment in dev prod; do
       verb deploy "$environment" "$name"
       assert_failed 2 "deploy: " "why: " "remedy: "
     done
   done
-  HOST=moon verb deploy dev "$REPOSITORY@$digest"
-  assert_failed 2 "invalid HOST 'moon'" "expected local or aws"
+  DELIVERY_HOST=moon verb deploy dev "$DELIVERY_REPOSITORY@$digest"
+  assert_failed 2 "invalid DELIVERY_HOST 'moon'" "expected local or aws"
   assert_log ""
   assert_equal "$(asked)" ""
 }
 
 @test "deploy: REPOSITORY and HOST are demanded" {
   in_registry "$(snapshot_of)"
-  REPOSITORY='' verb deploy dev
+  DELIVERY_REPOSITORY='' verb deploy dev
   assert_failed 1 "REPOSITORY is not set"
-  HOST='' verb deploy dev
+  DELIVERY_HOST='' verb deploy dev
   assert_failed 1 "HOST is not set"
   assert_log ""
 }

@@ -19,8 +19,8 @@ TIME                 ACTOR            VERB      COMMIT        DIGEST            
 2026-01-02T03:04:05Z ann              deploy    abcdef012345  sha256:0123456789ab  ok      13
 2026-01-02T04:04:05Z dependabot[bot]  rollback                sha256:0123456789ab  failed  7"
   verb history prod 5
-  assert_equal "$(grep exec "$LOG")" "docker exec --env ACTOR=tester test-host /opt/book-shop/bin/history dev 20
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/history prod 5"
+  assert_equal "$(grep exec "$LOG")" "docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/history dev 20
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/history prod 5"
 }
 
 @test "history: nothing was deployed yet" {

@@ -7,14 +7,14 @@ built() { # [COMMIT [BASE]]: the log of a build
   printf 'docker version\ndocker buildx version\n'
   [ -n "${2:-}" ] || printf 'scripts/demo/base-image app\n'
   printf 'docker buildx build --load --build-arg VERSION=1.0.0 --build-arg REVISION=%s --build-arg SOURCE=%s ' "$(head_of "$1")" "$(source_of "$1")"
-  printf -- '%s--tag %s:%s CONTEXT' "${2:+--build-arg BASE_IMAGE=$2 }" "$REPOSITORY" "$(snapshot_of "$1")"
+  printf -- '%s--tag %s:%s CONTEXT' "${2:+--build-arg BASE_IMAGE=$2 }" "$DELIVERY_REPOSITORY" "$(snapshot_of "$1")"
 }
 
 @test "image: builds the commit with k8s/ inside and prints the reference alone" {
   mkdir -p book-shop/books && echo 'a' >book-shop/books/models.py && commit more
   verb image
   assert_success
-  assert_output "$REPOSITORY:$(snapshot_of)"
+  assert_output "$DELIVERY_REPOSITORY:$(snapshot_of)"
   assert_errors_whole $'==> building '"$(snapshot_of)"$'\nbuilt by the engine'
   assert_log "$(built HEAD)"
   run diff -r k8s "$ENGINE/context/k8s"
@@ -45,13 +45,13 @@ built() { # [COMMIT [BASE]]: the log of a build
   change book-shop/new.py later
   verb image HEAD~1
   assert_success
-  assert_output "$REPOSITORY:$(snapshot_of HEAD~1)"
+  assert_output "$DELIVERY_REPOSITORY:$(snapshot_of HEAD~1)"
   assert_log "$(built HEAD~1)"
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
 @test "image: BASE_IMAGE from the environment wins, else what scripts/demo/base-image prints" {
-  BASE_IMAGE=base:mine verb image
+  DELIVERY_BASE_IMAGE=base:mine verb image
   assert_success
   assert_log "$(built HEAD base:mine)"
   : >"$LOG"
@@ -122,7 +122,7 @@ built() { # [COMMIT [BASE]]: the log of a build
 }
 
 @test "image: REPOSITORY is demanded" {
-  unset REPOSITORY
+  unset DELIVERY_REPOSITORY
   verb image
   assert_failed 1 "REPOSITORY: is not set: call this through make"
   assert_log ""

@@ -7,7 +7,7 @@ setup() {
   # What the fakes below answer with: the exit status of init, plan and the registry, the bucket or nothing.
   export INIT=0 PLAN=2 CURL=0 BUCKET=the-bucket
   export AWS_REGION=eu-central-1 GITHUB_REPOSITORY=acme/shop
-  unset TF_VAR_name TF_CLI_CONFIG_FILE AWS_ACCOUNT
+  unset TF_VAR_name TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
   real infra
   tools find
   fake_in_shop scripts/user-data 'echo "install script"'

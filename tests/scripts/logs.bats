@@ -17,9 +17,9 @@ teardown() { stop_shop; }
   verb logs prod 99999
   assert_success
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/logs dev 100
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/logs dev 100
 docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/logs prod 99999"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/logs prod 99999"
 }
 
 @test "logs: the host's failure is passed on" {

@@ -58,9 +58,9 @@ scripts/rollback dev"
 
 @test "make: the ports that the local host was made with, unless others are given" {
   mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
-  printf '%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' >"$XDG_CACHE_HOME/book-shop/demo/other/ports"
+  printf 'DELIVERY_%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' >"$XDG_CACHE_HOME/book-shop/demo/other/ports"
   # shellcheck disable=SC2016 # the fake itself expands it
-  fake_in_shop scripts/status 'echo "$HTTP_PORT $DEV_PORT $REPOSITORY"'
+  fake_in_shop scripts/status 'echo "$DELIVERY_HTTP_PORT $DELIVERY_DEV_PORT $DELIVERY_REPOSITORY"'
   ports_of() { env -i PATH="$PATH" LOG="$LOG" XDG_CACHE_HOME="$XDG_CACHE_HOME" make --silent status "$@" | tail -n 1; }
   assert_equal "$(ports_of)" "80 8080 localhost:5000/book-shop"
   assert_equal "$(ports_of DEMO=other)" "8000 8001 localhost:5001/book-shop"
@@ -168,23 +168,51 @@ in_order() { printf '%s\n' "scripts/setup image" scripts/image "scripts/setup de
   assert_log "$(in_order)"
 }
 
-@test "make: what varies per place has a default and can be set, before or behind the word make" {
-  # shellcheck disable=SC2016 # the fake itself expands it
-  fake_in_shop scripts/version 'for name in HOST NAME AWS_REGION DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY; do printf "%s=%s " "$name" "${!name}"; done'
-  make_it version
-  assert_output "HOST=local NAME=book-shop AWS_REGION=eu-central-1 DEMO=book-shop HTTP_PORT=80 DEV_PORT=8080 REGISTRY_PORT=5000 REPOSITORY=localhost:5000/book-shop "
-  make_it version REGISTRY_PORT=5001
-  assert_output --partial "REGISTRY_PORT=5001 REPOSITORY=localhost:5001/book-shop "
-  make_it version HOST=aws # where the account knows the repository
-  assert_output --partial "HOST=aws NAME=book-shop AWS_REGION=eu-central-1 "
-  assert_output --partial " REPOSITORY= "
-  for name in HOST NAME AWS_REGION DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY; do
-    make_it version "$name=mine"
-    assert_output --partial "$name=mine "
-    run env -i PATH="$PATH" LOG="$LOG" "$name=mine" make version
-    assert_output --partial "$name=mine "
+# settings [NAME=VALUE...]: what a script sees of them, of the variables in front and of the arguments behind --.
+settings() {
+  local given=()
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do given+=("$1") && shift; done
+  env -i PATH="$PATH" HOME="$HOME" LOG="$LOG" "${given[@]}" make --silent version "${@:2}"
+}
+
+@test "make: each setting has a default" {
+  fake_in_shop scripts/version 'env | grep -E "^(DELIVERY_|AWS_)" | sort'
+  run settings
+  assert_output "AWS_REGION=eu-central-1
+DELIVERY_DEMO=book-shop
+DELIVERY_DEV_PORT=8080
+DELIVERY_HOST=local
+DELIVERY_HTTP_PORT=80
+DELIVERY_NAME=book-shop
+DELIVERY_PROD=host
+DELIVERY_REGISTRY_PORT=5000
+DELIVERY_REPOSITORY=localhost:5000/book-shop"
+  run settings -- REGISTRY_PORT=5001
+  assert_line DELIVERY_REPOSITORY=localhost:5001/book-shop
+  run settings -- HOST=aws # where the account knows the repository
+  assert_line DELIVERY_REPOSITORY=
+}
+
+@test "make: a setting is read from the command line, and from the environment with its prefix alone" {
+  fake_in_shop scripts/version 'env'
+  for name in HOST PROD CLUSTER NAME REPOSITORY PLAN DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE; do
+    run settings -- "$name=it's \"mine\" \$\$(id)"
+    assert_line "DELIVERY_$name=it's \"mine\" \$\$(id)"
+    refute_line --partial "^$name="
+    run settings "DELIVERY_$name=mine"
+    assert_line "DELIVERY_$name=mine"
+    run settings "DELIVERY_$name=theirs" -- "$name=mine"
+    assert_line "DELIVERY_$name=mine"
+    run settings "$name=another-programs"
+    refute_line --regexp "^DELIVERY_.*another-programs"
   done
-  refute grep -E '^export' <(grep -vE '^export ((HOST|PROD|NAME|AWS_REGION|DEMO|HTTP_PORT|DEV_PORT|REGISTRY_PORT|REPOSITORY) \?=|PATH :=)' Makefile)
+}
+
+@test "make: docs/reference.md lists each setting" {
+  # shellcheck disable=SC2016 # make itself expands it
+  for name in $(make --silent --eval 'names: ; @echo $(settings)' names); do
+    assert grep -q "^| \`DELIVERY_$name\` " "$ROOT/docs/reference.md"
+  done
 }
 
 @test "make: the virtual environment comes first on the PATH" {

@@ -12,7 +12,7 @@ snapshot() { # [COMMIT]: its snapshot is in the registry; prints the digest
 since() { asked | sed "1,$1d"; } # what the registry was asked after the first N requests
 assert_promoted() {              # DIGEST
   assert_success
-  assert_output "$REPOSITORY@$1"
+  assert_output "$DELIVERY_REPOSITORY@$1"
   assert_equal "$(digest_in_registry 1.0.0)" "$1"
 }
 
@@ -47,7 +47,7 @@ HEAD manifests/$(snapshot_of)"
   change book-shop/x new
   snapshot
   verb promote
-  assert_failed 1 "$REPOSITORY:1.0.0 is released already, as another image" "$digest" "$(snapshot_of)" "remedy: bump the version in book-shop/pyproject.toml"
+  assert_failed 1 "$DELIVERY_REPOSITORY:1.0.0 is released already, as another image" "$digest" "$(snapshot_of)" "remedy: bump the version in book-shop/pyproject.toml"
   assert_equal "$(digest_in_registry 1.0.0)" "$digest"
 }
 
@@ -59,7 +59,7 @@ HEAD manifests/$(snapshot_of)"
   new=$(snapshot HEAD 1.1.0)
   verb promote
   assert_success
-  assert_output "$REPOSITORY@$new"
+  assert_output "$DELIVERY_REPOSITORY@$new"
   assert_equal "$(digest_in_registry 1.1.0)" "$new"
   assert_equal "$(digest_in_registry 1.0.0)" "$digest"
 }
@@ -68,7 +68,7 @@ HEAD manifests/$(snapshot_of)"
   snapshot
   change book-shop/x new
   verb promote
-  assert_failed 1 "$REPOSITORY has no snapshot of commit $(head_of)" "no tag 1.0.0-SNAPSHOT-<commit>" "$(source_of)" "or dev" "remedy: make image push"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no snapshot of commit $(head_of)" "no tag 1.0.0-SNAPSHOT-<commit>" "$(source_of)" "or dev" "remedy: make image push"
   verb promote main
   assert_failed 1 "remedy: make image push promote COMMIT=$(head_of)"
   run asked
@@ -178,16 +178,16 @@ HEAD manifests/$(snapshot_of)"
   assert_promoted "$digest"
 }
 
-@test "promote: PLAN=1 says what would be promoted, and writes nothing" {
+@test "promote: DELIVERY_PLAN=1 says what would be promoted, and writes nothing" {
   digest=$(snapshot)
-  PLAN=1 verb promote
+  DELIVERY_PLAN=1 verb promote
   assert_success
-  assert_output "$(snapshot_of) -> 1.0.0: $REPOSITORY@$digest"
+  assert_output "$(snapshot_of) -> 1.0.0: $DELIVERY_REPOSITORY@$digest"
   assert_errors_whole ""
   assert_equal "$(digest_in_registry 1.0.0)" ""
   verb promote
-  PLAN=1 verb promote
-  assert_output "$(snapshot_of) -> 1.0.0 (it is that already): $REPOSITORY@$digest"
+  DELIVERY_PLAN=1 verb promote
+  assert_output "$(snapshot_of) -> 1.0.0 (it is that already): $DELIVERY_REPOSITORY@$digest"
 }
 
 @test "promote: k8s/ belongs to the source" {
@@ -213,11 +213,11 @@ HEAD manifests/$(snapshot_of)"
 }
 
 @test "promote: no registry, a wrong repository and an unknown commit" {
-  REPOSITORY=127.0.0.1:1/book-shop verb promote
+  DELIVERY_REPOSITORY=127.0.0.1:1/book-shop verb promote
   assert_failed 1 "no registry answers at 127.0.0.1:1" "remedy: make demo"
-  REPOSITORY=localhost:5000/book-shop:tag verb promote
+  DELIVERY_REPOSITORY=localhost:5000/book-shop:tag verb promote
   assert_failed 2 "invalid repository 'localhost:5000/book-shop:tag'"
-  REPOSITORY='' verb promote
+  DELIVERY_REPOSITORY='' verb promote
   assert_failed 1 "REPOSITORY is not set" "through make"
   verb promote nowhere
   assert_failed 2 "'nowhere' names no commit here"

@@ -18,7 +18,7 @@ snapshots() {
   for ((number = 0; number < $1; number++)); do
     change book-shop/x "$number"
     TAGS+=("$(snapshot_of)")
-    images+=("$REPOSITORY:${TAGS[-1]}" "number=$number")
+    images+=("$DELIVERY_REPOSITORY:${TAGS[-1]}" "number=$number")
   done
   mapfile -t -O "${#DIGESTS[@]}" DIGESTS < <("$PYTHON" "$OCI" push "${images[@]}")
 }
@@ -36,7 +36,7 @@ requests_that_write() { asked | grep -cvE '^(HEAD|GET) ' || true; }
 left() { # how many of DIGESTS are still there
   local number=0 digest
   for digest in "${DIGESTS[@]}"; do
-    curl -fs -o /dev/null -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://${REPOSITORY/\///v2/}/manifests/$digest" && number=$((number + 1))
+    curl -fs -o /dev/null -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://${DELIVERY_REPOSITORY/\///v2/}/manifests/$digest" && number=$((number + 1))
   done
   echo "$number"
 }
@@ -59,14 +59,14 @@ keep   ${DIGESTS[0]} 0.9.0,${TAGS[0]} (release 0.9.0)"
   assert_equal "$(requests_that_write)" "$before"
   assert_equal "$(left)" 6
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/status"
 }
 
 @test "prune -y: deletes those, and the second time there is nothing to do" {
   snapshots 6
   release 0.9.0 0
   host_needs "${DIGESTS[2]}" "${DIGESTS[0]}" "${DIGESTS[1]}"
-  PLAN=1 verb prune -y 2
+  DELIVERY_PLAN=1 verb prune -y 2
   assert_errors_whole "==> 1 of 6 images can be deleted: make prune-now KEEP=2"
   assert_equal "$(left)" 6
   verb prune -y 2
@@ -137,17 +137,17 @@ delete ${DIGESTS[0]} ${TAGS[0]}"
 }
 
 @test "prune: asks no host about a registry that another one's images are in" {
-  REPOSITORY=public.ecr.aws/a1b2c3d4/book-shop verb prune -y
+  DELIVERY_REPOSITORY=public.ecr.aws/a1b2c3d4/book-shop verb prune -y
   assert_failed 2 "HOST=local does not know which images are needed" "another host may need what is in public.ecr.aws/a1b2c3d4/book-shop"
-  HOST=aws verb prune -y
+  DELIVERY_HOST=aws verb prune -y
   assert_failed 2 "HOST=aws does not know which images are needed"
   assert_log ""
 }
 
 @test "prune: settings are demanded, and wrong calls" {
-  REPOSITORY='' verb prune
+  DELIVERY_REPOSITORY='' verb prune
   assert_failed 1 "REPOSITORY is not set"
-  HOST='' verb prune
+  DELIVERY_HOST='' verb prune
   assert_failed 1 "HOST is not set"
   for number in 0 -1 1.5 all 10000 $'1\n' ٣; do
     verb prune "$number"

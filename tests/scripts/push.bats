@@ -5,18 +5,18 @@ teardown_file() { stop_registry; }
 setup() { start_shop; }
 teardown() { stop_shop; }
 
-looked_at() { printf 'docker image ls --quiet %s:%s\ndocker image inspect --format {{json .Config.Labels}} %s:%s' "$REPOSITORY" "$1" "$REPOSITORY" "$1"; }
+looked_at() { printf 'docker image ls --quiet %s:%s\ndocker image inspect --format {{json .Config.Labels}} %s:%s' "$DELIVERY_REPOSITORY" "$1" "$DELIVERY_REPOSITORY" "$1"; }
 
 @test "push: pushes the commit's image and prints the digest that the registry has" {
   # shellcheck disable=SC2046 # a list of words
   in_engine "$(snapshot_of)" $(labels_of)
   verb push
   assert_success
-  assert_output "$REPOSITORY@$(digest_in_registry "$(snapshot_of)")"
+  assert_output "$DELIVERY_REPOSITORY@$(digest_in_registry "$(snapshot_of)")"
   assert_errors "==> pushing $(snapshot_of)" "pushed by the engine"
   assert_log "$(looked_at "$(snapshot_of)")
-docker push $REPOSITORY:$(snapshot_of)
-docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
+docker push $DELIVERY_REPOSITORY:$(snapshot_of)
+docker image inspect --format {{json .RepoDigests}} $DELIVERY_REPOSITORY:$(snapshot_of)"
 }
 
 @test "push: the second time nothing is pushed and the same digest is printed" {
@@ -39,15 +39,15 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
   digest=$(in_registry "$(snapshot_of)" $(labels_of))
   verb push
   assert_success
-  assert_output "$REPOSITORY@$digest"
+  assert_output "$DELIVERY_REPOSITORY@$digest"
   rm -r "$ENGINE"
   verb push
   assert_success
-  assert_output "$REPOSITORY@$digest"
+  assert_output "$DELIVERY_REPOSITORY@$digest"
   rm "$TEST_DIR/bin/docker"
   verb push
   assert_success
-  assert_output "$REPOSITORY@$digest"
+  assert_output "$DELIVERY_REPOSITORY@$digest"
 }
 
 @test "push: an older commit" {
@@ -56,7 +56,7 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
   in_engine "$(snapshot_of HEAD~1)" $(labels_of HEAD~1)
   verb push HEAD~1
   assert_success
-  assert_output "$REPOSITORY@$(digest_in_registry "$(snapshot_of HEAD~1)")"
+  assert_output "$DELIVERY_REPOSITORY@$(digest_in_registry "$(snapshot_of HEAD~1)")"
 }
 
 @test "push: a local image of another commit, of another source or without labels is refused and nothing is pushed" {
@@ -65,7 +65,7 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
     # shellcheck disable=SC2086
     in_engine "$(snapshot_of)" $labels
     verb push
-    assert_failed 1 "another image sits under $REPOSITORY:$(snapshot_of) in the Docker engine" "why: its label" "remedy: make image"
+    assert_failed 1 "another image sits under $DELIVERY_REPOSITORY:$(snapshot_of) in the Docker engine" "why: its label" "remedy: make image"
   done
   run grep push "$LOG"
   assert_failure
@@ -78,7 +78,7 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
   # shellcheck disable=SC2046
   in_engine "$(snapshot_of)" $(labels_of)
   verb push
-  assert_failed 1 "another image sits under $REPOSITORY:$(snapshot_of) in the registry" "'0000' instead of '$(head_of)'" "no tag ever moves" "remedy: "
+  assert_failed 1 "another image sits under $DELIVERY_REPOSITORY:$(snapshot_of) in the registry" "'0000' instead of '$(head_of)'" "no tag ever moves" "remedy: "
   assert_log ""
   assert_equal "$(digest_in_registry "$(snapshot_of)")" "$digest"
 }
@@ -93,8 +93,8 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
 
 @test "push: no image anywhere names make image" {
   verb push
-  assert_failed 1 "there is no image $REPOSITORY:$(snapshot_of)" "why: " "remedy: make image"
-  assert_log "docker image ls --quiet $REPOSITORY:$(snapshot_of)"
+  assert_failed 1 "there is no image $DELIVERY_REPOSITORY:$(snapshot_of)" "why: " "remedy: make image"
+  assert_log "docker image ls --quiet $DELIVERY_REPOSITORY:$(snapshot_of)"
 }
 
 @test "push: no engine names make setup" {
@@ -115,7 +115,7 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
   rm "$ENGINE/pushes-nothing"
   touch "$ENGINE/fails"
   verb push
-  assert_failed 1 "docker push $REPOSITORY:$(snapshot_of) failed"
+  assert_failed 1 "docker push $DELIVERY_REPOSITORY:$(snapshot_of) failed"
 }
 
 @test "push: another push of the commit that writes the tag at the same time is a failure, and make push then prints its digest" {
@@ -123,18 +123,18 @@ docker image inspect --format {{json .RepoDigests}} $REPOSITORY:$(snapshot_of)"
   in_engine "$(snapshot_of)" $(labels_of)
   PUSHED=sha256:$(printf '0%.0s' {1..64}) verb push
   theirs=$(digest_in_registry "$(snapshot_of)")
-  assert_failed 1 "$REPOSITORY:$(snapshot_of) is not the image that was written" "it is $theirs"
+  assert_failed 1 "$DELIVERY_REPOSITORY:$(snapshot_of) is not the image that was written" "it is $theirs"
   verb push
   assert_success
-  assert_output "$REPOSITORY@$theirs"
+  assert_output "$DELIVERY_REPOSITORY@$theirs"
 }
 
 @test "push: no registry names make demo, and a wrong repository is a wrong call; the engine isn't asked" {
-  REPOSITORY=127.0.0.1:1/book-shop verb push
+  DELIVERY_REPOSITORY=127.0.0.1:1/book-shop verb push
   assert_failed 1 "no registry answers at 127.0.0.1:1" "remedy: make demo"
-  REPOSITORY=Book-Shop verb push
+  DELIVERY_REPOSITORY=Book-Shop verb push
   assert_failed 2 "invalid repository 'Book-Shop'"
-  REPOSITORY='' verb push
+  DELIVERY_REPOSITORY='' verb push
   assert_failed 1 "REPOSITORY is not set"
   verb push nowhere
   assert_failed 2 "'nowhere' names no commit here"

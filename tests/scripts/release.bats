@@ -42,9 +42,9 @@ POST /repos/acme/shop/git/refs
 GET /repos/acme/shop/releases/tags/v1.0.0
 POST /repos/acme/shop/releases"
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/status"
   assert_equal "$(github 's["tags"]')" "{\"v1.0.0\": \"$(head_of)\"}"
-  assert_equal "$(body)" "Image: \`$REPOSITORY@$digest\`
+  assert_equal "$(body)" "Image: \`$DELIVERY_REPOSITORY@$digest\`
 
 Built from $(head_of).
 
@@ -158,7 +158,7 @@ Built from $(head_of).
 
 @test "release: nothing is released that was not promoted, or is of another source" {
   verb release
-  assert_failed 1 "$REPOSITORY has no tag 1.0.0" "make promote deploy-prod"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag 1.0.0" "make promote deploy-prod"
   promoted
   change book-shop/x "forgotten bump"
   verb release

@@ -15,12 +15,12 @@ teardown() { stop_shop; }
 
 ago() { date -u -d "$1 ago" +%Y%m%dT%H%M%SZ; }
 asked="docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/backups"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/backups"
 assert_restored() { # ENVIRONMENT NAME
   assert_success
   assert_output ""
   assert_log "$asked
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/restore $1 $2"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/restore $1 $2"
 }
 
 @test "restore: the latest that no restore has made; it says what goes and asks for the environment's name" {
@@ -54,10 +54,10 @@ The data is replaced. Type prod to continue: the path
 }
 
 @test "restore: prod's data is not here when PROD says that it runs on a cluster" {
-  PROD=cluster verb restore prod <<<prod
+  DELIVERY_PROD=cluster verb restore prod <<<prod
   assert_failed 2 "prod's data is not on the host" "make cluster-data-dump"
   assert_log ""
-  PROD=cluster verb restore dev <<<dev
+  DELIVERY_PROD=cluster verb restore dev <<<dev
   assert_restored dev "$older"
 }
 

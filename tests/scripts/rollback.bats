@@ -18,21 +18,21 @@ teardown() { stop_shop; }
     assert_output ""
     assert_errors_whole "==> done"
     assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback $environment"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/rollback $environment"
   done
 }
 
 @test "rollback: to a version, a snapshot's tag or a digest that is named" {
   digest=$(in_registry 0.9.0)
-  for name in 0.9.0 "$REPOSITORY@$digest"; do
+  for name in 0.9.0 "$DELIVERY_REPOSITORY@$digest"; do
     : >"$LOG"
     verb rollback prod "$name"
     assert_success
     assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback prod $REPOSITORY@$digest"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/rollback prod $DELIVERY_REPOSITORY@$digest"
   done
   verb rollback prod 0.8.0
-  assert_failed 1 "$REPOSITORY has no tag 0.8.0" "remedy: make history-dev history-prod"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag 0.8.0" "remedy: make history-dev history-prod"
   for name in "a b" "-x" "localhost:1/other@$digest"; do
     : >"$LOG"
     verb rollback prod "$name"
@@ -41,18 +41,18 @@ docker exec --env ACTOR=tester test-host /opt/book-shop/bin/rollback prod $REPOS
   done
 }
 
-@test "rollback: PLAN=1 asks for the plan of what it would bring back, and runs nothing else" {
+@test "rollback: DELIVERY_PLAN=1 asks for the plan of what it would bring back, and runs nothing else" {
   digest=$(in_registry 0.9.0)
   host_does 'case $* in *status*) echo "{\"environments\": [{\"environment\": \"prod\", \"previous\": \"'"$digest"'\"}, {\"environment\": \"dev\", \"previous\": null}]}" ;; *) echo "the plan" ;; esac'
-  PLAN=1 verb rollback prod
+  DELIVERY_PLAN=1 verb rollback prod
   assert_success
   assert_output "the plan"
-  assert_equal "$(tail -n 1 "$LOG")" "docker exec --env ACTOR=tester test-host /opt/book-shop/bin/plan prod $REPOSITORY@$digest"
+  assert_equal "$(tail -n 1 "$LOG")" "docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/plan prod $DELIVERY_REPOSITORY@$digest"
   refute grep -q bin/rollback "$LOG"
-  PLAN=1 verb rollback dev
+  DELIVERY_PLAN=1 verb rollback dev
   assert_failed 1 "nothing to roll back to" "remedy: make history-dev"
-  PLAN=yes verb rollback prod
-  assert_failed 2 "invalid PLAN 'yes'"
+  DELIVERY_PLAN=yes verb rollback prod
+  assert_failed 2 "invalid DELIVERY_PLAN 'yes'"
 }
 
 @test "rollback: the actor is GitHub's in CI" {

@@ -29,7 +29,7 @@ esac'
     logged pip 'echo "what pip says"; [ ! -f "$TEST_DIR/pip-fails" ] || { touch .venv/half-installed; exit 1; }'
   }
   export PYTHON TEST_DIR
-  unset PROD
+  unset DELIVERY_PROD
   mkdir tests
   for directory in book-shop scripts tests; do
     rm -f "$directory/requirements.lock"
@@ -121,9 +121,9 @@ TOOLS
 
 @test "setup: the verbs on a cluster need jq, those on a host do not" {
   rm "$TEST_DIR/bin/jq"
-  PROD=host set_up deploy
+  DELIVERY_PROD=host set_up deploy
   refute grep apt-get "$LOG"
-  PROD=cluster set_up deploy
+  DELIVERY_PROD=cluster set_up deploy
   assert_success
   assert_log "$(apt_get update)"$'\n'"$(apt_get install -y --no-install-recommends jq)"
 }

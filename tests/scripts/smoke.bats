@@ -6,7 +6,7 @@ setup() {
   start_shop
   real smoke
   host_runs
-  export SMOKE_LIMIT=0
+  export DELIVERY_SMOKE_LIMIT=0
   SITE=$TEST_DIR/site
   mkdir -p "$SITE/static"
   echo ready >"$SITE/readyz"
@@ -14,9 +14,9 @@ setup() {
   touch "$SITE/static/style.1a2b.css"
   "$PYTHON" -u -m http.server 0 --bind 127.0.0.1 --directory "$SITE" >"$TEST_DIR/site.port" 2>"$TEST_DIR/site.log" 3>&- &
   SERVER=$!
-  until DEV_PORT=$(grep -oE 'port [0-9]+' "$TEST_DIR/site.port"); do kill -0 "$SERVER" && sleep 0.05; done
-  DEV_PORT=${DEV_PORT#port }
-  HTTP_PORT=$DEV_PORT
+  until DELIVERY_DEV_PORT=$(grep -oE 'port [0-9]+' "$TEST_DIR/site.port"); do kill -0 "$SERVER" && sleep 0.05; done
+  DELIVERY_DEV_PORT=${DELIVERY_DEV_PORT#port }
+  DELIVERY_HTTP_PORT=$DELIVERY_DEV_PORT
   # shellcheck disable=SC2046 # a list of words
   in_registry "$(snapshot_of)" $(labels_of) >/dev/null
   says 1.0.0 "$(head_of)"
@@ -30,9 +30,9 @@ says() { printf '{"version": "%s", "revision": "%s"}' "$1" "$2" >"$SITE/version"
 got() { grep -oE '"GET [^ ]+' "$TEST_DIR/site.log" | cut -c6-; }
 
 @test "smoke dev: build, pages and style sheets are asked for at the public address, which is printed" {
-  HTTP_PORT=1 verb smoke dev
+  DELIVERY_HTTP_PORT=1 verb smoke dev
   assert_success
-  assert_output "http://localhost:$DEV_PORT"
+  assert_output "http://localhost:$DELIVERY_DEV_PORT"
   assert_errors_whole ""
   assert_equal "$(got)" "/version
 /readyz
@@ -46,9 +46,9 @@ got() { grep -oE '"GET [^ ]+' "$TEST_DIR/site.log" | cut -c6-; }
   # shellcheck disable=SC2046 # a list of words
   in_registry 1.0.0 $(labels_of) >/dev/null
   change docs/notes.md "a merge, say"
-  DEV_PORT=1 verb smoke prod
+  DELIVERY_DEV_PORT=1 verb smoke prod
   assert_success
-  assert_output "http://localhost:$HTTP_PORT"
+  assert_output "http://localhost:$DELIVERY_HTTP_PORT"
 }
 
 @test "smoke: another build is a failure that says both" {
@@ -67,7 +67,7 @@ got() { grep -oE '"GET [^ ]+' "$TEST_DIR/site.log" | cut -c6-; }
   for page in version readyz book-list static/style.1a2b.css; do
     mv "$SITE/$page" "$TEST_DIR/away"
     verb smoke dev
-    assert_failed 1 "http://localhost:$DEV_PORT/$page does not answer as it should"
+    assert_failed 1 "http://localhost:$DELIVERY_DEV_PORT/$page does not answer as it should"
     mv "$TEST_DIR/away" "$SITE/$page"
   done
 }
@@ -75,18 +75,18 @@ got() { grep -oE '"GET [^ ]+' "$TEST_DIR/site.log" | cut -c6-; }
 @test "smoke: what becomes well within the limit is well" {
   says 0.9.0 old
   (sleep 1.5 && says 1.0.0 "$(head_of)") 3>&- &
-  SMOKE_LIMIT=20 verb smoke dev
+  DELIVERY_SMOKE_LIMIT=20 verb smoke dev
   assert_success
 }
 
 @test "smoke: nothing listens, no image, no host" {
-  DEV_PORT=1 verb smoke dev
+  DELIVERY_DEV_PORT=1 verb smoke dev
   assert_failed 1 "http://localhost:1/version does not answer as it should" "refused" "make status"
   change book-shop/x new
   verb smoke dev
-  assert_failed 1 "$REPOSITORY has no tag $(snapshot_of)" "remedy: make image push deploy-dev"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag $(snapshot_of)" "remedy: make image push deploy-dev"
   verb smoke prod
-  assert_failed 1 "$REPOSITORY has no tag 1.0.0" "remedy: make promote deploy-prod"
+  assert_failed 1 "$DELIVERY_REPOSITORY has no tag 1.0.0" "remedy: make promote deploy-prod"
   host_runs false
   git reset -q --hard HEAD~1
   verb smoke dev

@@ -18,7 +18,7 @@ JSON'
 teardown() { stop_shop; }
 
 @test "status: a table of both environments, at the ports of this machine; a dash is what isn't there" {
-  DEV_PORT=8081 HTTP_PORT=81 verb status
+  DELIVERY_DEV_PORT=8081 DELIVERY_HTTP_PORT=81 verb status
   assert_success
   assert_output "\
       URL                      VERSION   REVISION      DIGEST               HEALTHY  PREVIOUS             BACKUP   LAST DEPLOY
@@ -26,7 +26,7 @@ dev   http://localhost:8081    1.1.0     abcdef012345  sha256:0123456789ab  yes 
 prod  http://localhost:81      -         -             -                    NO       sha256:0123456789ab  -        now: deploy-prod x, by bob, process 1, since then"
   assert_errors_whole ""
   assert_log "docker container inspect --format {{.State.Running}} test-host
-docker exec --env ACTOR=tester test-host /opt/book-shop/bin/status"
+docker exec --env DELIVERY_ACTOR=tester test-host /opt/book-shop/bin/status"
 }
 
 @test "status json: the host's answer as it is" {

@@ -10,12 +10,12 @@ setup() {
   touch $FILES tests/load/deploys.bats
   commit "tests"
   # shellcheck disable=SC2016 # the fake itself expands it
-  fake_in_shop scripts/demo/down 'echo "down $DEMO" >>"$LOG.hosts"'
+  fake_in_shop scripts/demo/down 'echo "down $DELIVERY_DEMO" >>"$LOG.hosts"'
   logged pytest 'echo "3 passed"'
   logged docker
   # Does for a host what a test says.
   # shellcheck disable=SC2016 # the fake itself expands it
-  logged bats 'echo "$DEMO $HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
+  logged bats 'echo "$DELIVERY_DEMO $DELIVERY_HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
 }
 teardown() { stop_shop; }
 
@@ -56,7 +56,7 @@ book-shop-test-2 10280"
   for host in 1 2; do
     : >"$LOG.files"
     # shellcheck disable=SC2016 # the fake expands it
-    echo '[ "$DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
+    echo '[ "$DELIVERY_DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
     verb test
     assert_failure 1
     assert_output --partial "$host: not ok 3 it broke"

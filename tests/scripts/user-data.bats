@@ -19,7 +19,7 @@ archived() {
 # install [allowed hosts]: the install script of $SHOP's files runs on the host.
 install_host() {
   archived
-  "$SHOP/scripts/user-data" "file://$TEST_DIR/host-files.tar.gz" "$sha256" "$REPOSITORY" "${1:-localhost,127.0.0.1}" \
+  "$SHOP/scripts/user-data" "file://$TEST_DIR/host-files.tar.gz" "$sha256" "$DELIVERY_REPOSITORY" "${1:-localhost,127.0.0.1}" \
     >"$TEST_DIR/script"
   run env PATH="$TEST_DIR/bin" python3 - "$HOST_ROOT" <"$TEST_DIR/script"
 }
@@ -31,18 +31,18 @@ other_shop() {
 }
 
 @test "user-data: one script, the same each time, small enough for EC2" {
-  verb user-data "$url" "$sum" "$REPOSITORY" localhost,127.0.0.1
+  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
   assert_success
   assert_errors_whole ""
   cp "$TEST_DIR/stdout" "$TEST_DIR/first"
   cd / # from anywhere
-  verb user-data "$url" "$sum" "$REPOSITORY" localhost,127.0.0.1
+  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
   cmp "$TEST_DIR/stdout" "$TEST_DIR/first"
   assert_equal "$(head -n 1 "$TEST_DIR/first")" "#!/usr/bin/env python3"
   run grep -E '^[A-Z0-9_]+ = "' "$TEST_DIR/first"
   assert_output "URL = \"$url\"
 SHA256 = \"$sum\"
-REPOSITORY = \"$REPOSITORY\"
+REPOSITORY = \"$DELIVERY_REPOSITORY\"
 ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   size=$(gzip -9 <"$TEST_DIR/first" | wc -c)
   [ "$size" -lt 16384 ] || fail "$size bytes compressed"
@@ -58,7 +58,7 @@ ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   run diff -r "$TEST_DIR/expected" "$HOST_ROOT/opt/book-shop"
   assert_output "Only in $HOST_ROOT/opt/book-shop: version"
   assert_equal "$(find "$HOST_ROOT/opt/book-shop" -type d ! -perm 755 -print)" ""
-  assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$REPOSITORY
+  assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$DELIVERY_REPOSITORY
 ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(stat -c %a "$CONF")" 700
 
@@ -151,11 +151,11 @@ exit 1'
   verb user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
   assert_success
   assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" '@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@'
-  replaced=${output//@REPOSITORY@/$REPOSITORY}
+  replaced=${output//@REPOSITORY@/$DELIVERY_REPOSITORY}
   replaced=${replaced//@ALLOWED_HOSTS@/localhost}
   replaced=${replaced//@URL@/$url}
   replaced=${replaced//@SHA256@/$sum}
-  verb user-data "$url" "$sum" "$REPOSITORY" localhost
+  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost
   assert_equal "$replaced" "$output"
 }
 
@@ -163,7 +163,7 @@ exit 1'
   verb user-data -h
   assert_success
   assert_output --partial "Usage: scripts/user-data <url> <sha256> <repository> <allowed hosts>"
-  for arguments in "" "$REPOSITORY" "$url $sum $REPOSITORY" "$url $sum $REPOSITORY localhost more"; do
+  for arguments in "" "$DELIVERY_REPOSITORY" "$url $sum $DELIVERY_REPOSITORY" "$url $sum $DELIVERY_REPOSITORY localhost more"; do
     # shellcheck disable=SC2086 # a list of words
     verb user-data $arguments
     assert_failed 2 "Usage: scripts/user-data"
@@ -173,20 +173,20 @@ exit 1'
   for hostile in '' ' ' '-x' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' 'a\b' '@OTHER@' 'é'; do
     verb user-data "$url" "$sum" "$hostile" localhost
     assert_failed 2 "user-data: invalid repository '$hostile'"
-    verb user-data "file:///$hostile\"" "$sum" "$REPOSITORY" localhost
+    verb user-data "file:///$hostile\"" "$sum" "$DELIVERY_REPOSITORY" localhost
     assert_failed 2 "user-data: invalid URL 'file:///$hostile\"'"
-    verb user-data "$url" "$sum$hostile" "$REPOSITORY" localhost
+    verb user-data "$url" "$sum$hostile" "$DELIVERY_REPOSITORY" localhost
     [ -z "$hostile" ] || assert_failed 2 "user-data: invalid SHA-256 '$sum$hostile'"
     [[ $hostile == -x ]] && continue # dashes are part of host names
-    verb user-data "$url" "$sum" "$REPOSITORY" "$hostile"
+    verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" "$hostile"
     assert_failed 2 "user-data: invalid host names '$hostile'"
   done
   for hosts in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'; do
-    verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
+    verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" "$hosts"
     assert_failed 2 "invalid host names '$hosts': expected names with commas between, as in shop.example,.example.org"
   done
   for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
-    verb user-data "$url" "$sum" "$REPOSITORY" "$hosts"
+    verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" "$hosts"
     assert_success
   done
   for wrong in 'UPPER/x' '/x' '@REPOSITORY@x'; do
@@ -194,7 +194,7 @@ exit 1'
     assert_failed 2 "invalid repository"
   done
   for wrong in 'ftp://example.org/x' 'example.org/x' '/x' '@URL@x'; do
-    verb user-data "$wrong" "$sum" "$REPOSITORY" localhost
+    verb user-data "$wrong" "$sum" "$DELIVERY_REPOSITORY" localhost
     assert_failed 2 "invalid URL '$wrong'"
   done
 }

@@ -61,7 +61,7 @@ main_runs() {
 }
 assert_promoted() { # DIGEST VERSION
   assert_success
-  assert_output "$REPOSITORY@$1"
+  assert_output "$DELIVERY_REPOSITORY@$1"
   assert_equal "$(digest_in_registry "$2")" "$1"
 }
 assert_nothing_promoted() {

@@ -152,9 +152,10 @@ def test_what_deploys_takes_its_settings_from_variables_and_its_role_by_oidc():
     assert len(DEPLOYING) == 4
     for name, key, job in DEPLOYING:
         settings = {
-            variable: f"${{{{ vars.{variable} }}}}" for variable in ("HOST", "NAME", "AWS_REGION", "REPOSITORY")
+            "AWS_REGION": "${{ vars.AWS_REGION }}",
+            **{f"DELIVERY_{name}": f"${{{{ vars.{name} }}}}" for name in ("HOST", "NAME", "REPOSITORY")},
         }
-        assert job["env"] == {**settings, "STEPS": ".steps"}, (name, key)
+        assert job["env"] == {**settings, "DELIVERY_STEPS": ".steps"}, (name, key)
         (credentials,) = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
         assert credentials["with"] == {"role-to-assume": "${{ vars.AWS_ROLE }}", "aws-region": "${{ vars.AWS_REGION }}"}
         assert job["environment"]["url"] == "${{ vars.URL }}"
@@ -179,7 +180,7 @@ def test_the_order_is_the_briefs():
 
 def test_both_networks_are_tested():
     job = ALL["check.yml"]["jobs"]["test"]
-    assert job["env"] == {"CLOSED_NETWORK": "${{ matrix.closed }}"}
+    assert job["env"] == {"DELIVERY_CLOSED_NETWORK": "${{ matrix.closed }}"}
     assert [entry["closed"] for entry in job["strategy"]["matrix"]["include"]] == ["", "1"]
     assert steps("check.yml", "test") == ["test-e2e"]
 

@@ -1,6 +1,7 @@
 """Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster.
 
-HOST names the host (local or aws); PROD=cluster puts prod on the cluster of kubectl's current context.
+DELIVERY_HOST names the host, local or aws. With DELIVERY_PROD=cluster, prod is on the cluster of kubectl's current
+context.
 The implementations are imported only when they are used.
 """
 
@@ -24,15 +25,15 @@ def for_environment(environment):
 def for_data(*environments):
     """The host, for verbs about the data of these environments there. Raises UsageError if prod's is elsewhere."""
     if any(map(on_cluster, environments)):
-        why = "PROD=cluster, and a cluster's database is backed up where it runs"
-        remedy = "make cluster-data-dump prints it as a dump; unset PROD for the data on the host"
+        why = "DELIVERY_PROD=cluster, and a cluster's database is backed up where it runs"
+        remedy = "make cluster-data-dump prints it as a dump; unset DELIVERY_PROD for the data on the host"
         raise UsageError("prod's data is not on the host", why, remedy)
     return for_environment("dev")
 
 
 def host():
-    """The host that HOST names. Raises UsageError for an unknown one."""
-    name = required_variable("HOST")
+    """The host that DELIVERY_HOST names. Raises UsageError for an unknown one."""
+    name = required_variable("DELIVERY_HOST")
     if name == "local":
         from delivery.targets.local import LocalHost
 
@@ -41,12 +42,12 @@ def host():
         from delivery.targets.aws import AwsHost
 
         return AwsHost()
-    raise UsageError(f"invalid HOST '{name}'", "expected local or aws", "unset HOST")
+    raise UsageError(f"invalid DELIVERY_HOST '{name}'", "expected local or aws", "unset DELIVERY_HOST")
 
 
 def on_cluster(environment):
-    """Whether an environment runs on a cluster. Raises UsageError unless PROD is host, cluster or nothing."""
-    prod = os.environ.get("PROD") or "host"
+    """Whether an environment runs on a cluster. Raises UsageError unless DELIVERY_PROD is host, cluster or nothing."""
+    prod = os.environ.get("DELIVERY_PROD") or "host"
     if prod in ("host", "cluster"):
         return (environment, prod) == ("prod", "cluster")
-    raise UsageError(f"invalid PROD '{prod}'", "expected host or cluster", "unset PROD")
+    raise UsageError(f"invalid DELIVERY_PROD '{prod}'", "expected host or cluster", "unset DELIVERY_PROD")

@@ -21,18 +21,18 @@ CUT = "--output truncated--"  # what it puts in the place of the rest
 
 
 class AwsHost:
-    """A Target whose verbs run by the Systems Manager documents NAME-dev, NAME-prod and NAME-data.
+    """A Target whose verbs run by the Systems Manager documents <name>-dev, <name>-prod and <name>-data.
 
     Systems Manager passes on a verb's output, but perhaps not before its end, and at most LIMITS of it.
     """
 
     def __init__(self, sleep=time.sleep, clock=time.monotonic):
-        self.name = required_variable("NAME")
+        self.name = required_variable("DELIVERY_NAME")
         if not NAME.fullmatch(self.name):
             # Filters of EC2 take * and ? as wildcards.
             why = "expected 3 to 20 lower-case letters, digits, -"
-            raise UsageError(f"invalid NAME '{self.name}'", why, "unset NAME")
-        self._limit = number_variable("TIME_LIMIT", 1200, least=1)  # seconds that a verb may take
+            raise UsageError(f"invalid DELIVERY_NAME '{self.name}'", why, "unset DELIVERY_NAME")
+        self._limit = number_variable("DELIVERY_TIME_LIMIT", 1200, least=1)  # seconds that a verb may take
         self._sleep, self._clock = sleep, clock
         self.ec2, self.ssm = aws.Client("ec2", sleep=sleep), aws.Client("ssm", sleep=sleep)
 

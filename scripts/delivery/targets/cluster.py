@@ -10,7 +10,7 @@ from delivery.targets.base import verbs
 
 
 class Cluster:
-    """A Target: the cluster of kubectl's current context. CLUSTER, when it is set, is the only context allowed.
+    """A Target: the cluster of kubectl's current context. If DELIVERY_CLUSTER is set, it is the only one allowed.
 
     The verbs run on this machine, with the caller's own rights in the cluster.
     """
@@ -21,9 +21,9 @@ class Cluster:
         From here on its context is used, even if another one becomes the current one.
         """
         self.context = kubectl("config", "current-context")
-        expected = os.environ.get("CLUSTER")
+        expected = os.environ.get("DELIVERY_CLUSTER")
         if expected and self.context != expected:
-            why = f"kubectl's current context is {self.context}, CLUSTER is {expected}"
+            why = f"kubectl's current context is {self.context}, DELIVERY_CLUSTER is {expected}"
             raise CommandError("wrong cluster", why, f"kubectl config use-context {expected}")
         server = "jsonpath={.clusters[0].cluster.server}"
         log(f"cluster {self.context}, {kubectl('config', 'view', '--minify', '--output', server)}")
@@ -44,7 +44,7 @@ class Cluster:
         return cluster_verbs.call(verb, *arguments, context=self.context, repository=repository)
 
     def url(self, environment):
-        """CLUSTER_URL, or the address of the Ingress; empty while it has none."""
+        """DELIVERY_CLUSTER_URL, or the address of the Ingress; empty while it has none."""
         return cluster_verbs.url(self.context)
 
 

@@ -14,7 +14,7 @@ class LocalHost:
     """A Target whose verbs run by `docker exec`."""
 
     def __init__(self):
-        self.container = f"{required_variable('DEMO')}-host"
+        self.container = f"{required_variable('DELIVERY_DEMO')}-host"
 
     def check(self):
         """Raises CommandError unless the host runs. Changes nothing."""
@@ -40,10 +40,12 @@ class LocalHost:
 
     def url(self, environment):
         """The address of the environment's published port on this machine."""
-        return "http://localhost:" + required_variable("DEV_PORT" if environment == "dev" else "HTTP_PORT")
+        port = "DELIVERY_DEV_PORT" if environment == "dev" else "DELIVERY_HTTP_PORT"
+        return f"http://localhost:{required_variable(port)}"
 
     def _execute(self, verb, arguments, **streams):
-        command = ["docker", "exec", "--env", f"ACTOR={actor.name()}", self.container, f"{BIN}/{verb}", *arguments]
+        who = f"DELIVERY_ACTOR={actor.name()}"
+        command = ["docker", "exec", "--env", who, self.container, f"{BIN}/{verb}", *arguments]
         try:
             done = subprocess.run(command, **streams)
         except KeyboardInterrupt:

@@ -28,7 +28,7 @@ def measured(bench: measure.Bench):
         file.unlink(missing_ok=True)
         answering = measure.Answering("dev", revision)
         answering.look()
-        bench.make("image", "push", "deploy-dev", STEPS=str(file))
+        bench.make("image", "push", "deploy-dev", DELIVERY_STEPS=str(file))
         served = answering.seconds()
         image, push, deploy = (float(line.split()[0]) for line in file.read_text().splitlines())
         before = served - image - push

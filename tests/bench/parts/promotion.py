@@ -93,7 +93,7 @@ class Image:
             measure.run(*commands[0])
         begin()
         try:
-            seconds = measure.timed(*commands, REPOSITORY=words["repository"], HOST="local")
+            seconds = measure.timed(*commands, DELIVERY_REPOSITORY=words["repository"], DELIVERY_HOST="local")
         finally:
             if WAYS[way] is ENGINE:
                 tags = [f"{words['repository']}:{tag}" for tag in (self.snapshot, self.release)]

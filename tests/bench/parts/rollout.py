@@ -65,7 +65,7 @@ cp /opt/book-shop/nginx/book-shop/prod-upstream.conf /etc/nginx/book-shop/
 systemctl reload nginx
 """
 VERSIONS = {
-    "Kubernetes": "docker exec $DEMO-host kubectl version | grep Server",
+    "Kubernetes": "docker exec $DELIVERY_DEMO-host kubectl version | grep Server",
     "k6": "k6 version",
 }
 

@@ -19,7 +19,10 @@ WAYS = {
 }
 VISITORS, SECONDS, PAGE = 20, 20, "/book-list"
 CASE = f"{VISITORS} visitors, {PAGE}"
-VERSIONS = {"host's docker": "docker exec $DEMO-host docker version --format {{.Server.Version}}", "k6": "k6 version"}
+VERSIONS = {
+    "host's docker": "docker exec $DELIVERY_DEMO-host docker version --format {{.Server.Version}}",
+    "k6": "k6 version",
+}
 
 
 def missing() -> dict[str, str]:

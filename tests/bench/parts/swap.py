@@ -81,7 +81,7 @@ WAYS = {
 PLUGIN = '{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}'
 VERSIONS = {
     "compose": "docker compose version",
-    "host's docker": "docker exec $DEMO-host docker version --format {{.Server.Version}}",
+    "host's docker": "docker exec $DELIVERY_DEMO-host docker version --format {{.Server.Version}}",
     "k6": "k6 version",
 }
 

@@ -31,13 +31,13 @@ log() { sed "s|$TMPDIR/[^/ ]*|TMP|g" "$LOG"; }
   assert_log ""
 }
 
-@test "base-image: CLOSED_NETWORK=1 is as if nothing answered, and nothing is asked" {
+@test "base-image: DELIVERY_CLOSED_NETWORK=1 is as if nothing answered, and nothing is asked" {
   logged curl 'echo 401'
-  CLOSED_NETWORK=1 verb demo/base-image app
+  DELIVERY_CLOSED_NETWORK=1 verb demo/base-image app
   assert_success
   assert_output book-shop-base:trixie
   assert_equal "$(log)" "$(made trixie python3,python3-venv,ca-certificates)"
-  CLOSED_NETWORK='' verb demo/base-image app
+  DELIVERY_CLOSED_NETWORK='' verb demo/base-image app
   assert_success
   assert_output ""
 }
@@ -46,7 +46,7 @@ log() { sed "s|$TMPDIR/[^/ ]*|TMP|g" "$LOG"; }
   # shellcheck disable=SC2016 # the fake itself expands it
   logged mmdebstrap 'for fd in 3 4 5 6 9; do [ ! -e "/proc/self/fd/$fd" ] || exit 1; done; echo "a root" >"${!#}"'
   exec 5>/dev/null 6>/dev/null # 3 is open in every test
-  CLOSED_NETWORK=1 verb demo/base-image app
+  DELIVERY_CLOSED_NETWORK=1 verb demo/base-image app
   assert_success
 }
 

@@ -83,14 +83,14 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
 @test "down: -h and wrong calls" {
   mkdir -p "$TEST_DIR/precious"
   for name in ../../../precious . A -f 'a b'; do
-    DEMO=$name verb demo/down
-    assert_failed 2 "DEMO=$name is not a name"
+    DELIVERY_DEMO=$name verb demo/down
+    assert_failed 2 "invalid demo name '$name'"
   done
   for name in DEMO REGISTRY_PORT; do
-    declare -x "$name="
+    declare -x "DELIVERY_$name="
     verb demo/down
-    assert_failed 1 "$name: call it by make"
-    declare -x "$name=5000"
+    assert_failed 1 "DELIVERY_$name: call it by make"
+    declare -x "DELIVERY_$name=x"
   done
   [ -d "$TEST_DIR/precious" ]
   assert_wrong_calls demo/down

@@ -4,7 +4,7 @@ load ../../lib/shop.bash
 setup() {
   start_shop
   real demo/machines-up
-  export API_PORT=6443
+  export DELIVERY_API_PORT=6443
   # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
   seed=$XDG_CACHE_HOME/book-shop/demo/test
@@ -35,15 +35,15 @@ docker container inspect test-front'
 
 @test "machines-up: a name that containers can't have" {
   for name in Test 1st "a b" -x; do
-    DEMO=$name verb demo/machines-up
-    assert_failed 2 "DEMO=$name is not a name"
+    DELIVERY_DEMO=$name verb demo/machines-up
+    assert_failed 2 "invalid demo name '$name'"
   done
   assert_log ""
 }
 
 @test "machines-up: without its ports it says which one" {
   for name in DEMO HTTP_PORT REGISTRY_PORT API_PORT; do
-    (unset "$name" && verb demo/machines-up && [ "$status" -ne 0 ] && assert_errors "$name") || fail "$name"
+    (unset "DELIVERY_$name" && verb demo/machines-up && [ "$status" -ne 0 ] && assert_errors "$name") || fail "$name"
   done
   assert_log ""
 }

@@ -32,7 +32,7 @@ $PROD"
 }
 
 @test "sample-books: -h and wrong calls" {
-  DEMO='' verb demo/sample-books
+  DELIVERY_DEMO='' verb demo/sample-books
   assert_failed 1 "DEMO: call it by make"
   assert_wrong_calls demo/sample-books
 }

@@ -85,7 +85,7 @@ $waited"
 @test "up: where public registry and k3s can be reached nothing is made here, and the ports are those chosen" {
   fake_in_shop scripts/demo/base-image
   logged curl
-  HTTP_PORT=81 DEV_PORT=8081 REGISTRY_PORT=5001 verb demo/up
+  DELIVERY_HTTP_PORT=81 DELIVERY_DEV_PORT=8081 DELIVERY_REGISTRY_PORT=5001 verb demo/up
   assert_success
   assert_equal "$(grep -E '^docker (build|run)' "$LOG")" "$(
     {
@@ -97,9 +97,9 @@ $waited"
   assert_equal "$(cat "$seed/vendor-data")" "listen on 5001"
 }
 
-@test "up: CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
+@test "up: DELIVERY_CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
   logged curl
-  CLOSED_NETWORK=1 verb demo/up
+  DELIVERY_CLOSED_NETWORK=1 verb demo/up
   assert_success
   refute grep curl "$LOG"
   assert grep -xF "scripts/demo/kubernetes-build" "$LOG"
@@ -161,16 +161,16 @@ $waited"
 }
 
 @test "up: the next verbs find the ports" {
-  HTTP_PORT=8000 DEV_PORT=8001 REGISTRY_PORT=5001 REPOSITORY=localhost:5001/book-shop verb demo/up
+  DELIVERY_HTTP_PORT=8000 DELIVERY_DEV_PORT=8001 DELIVERY_REGISTRY_PORT=5001 DELIVERY_REPOSITORY=localhost:5001/book-shop verb demo/up
   assert_success
-  assert_equal "$(cat "$XDG_CACHE_HOME/book-shop/demo/test/ports")" "HTTP_PORT ?= 8000
-DEV_PORT ?= 8001
-REGISTRY_PORT ?= 5001"
+  assert_equal "$(cat "$XDG_CACHE_HOME/book-shop/demo/test/ports")" "DELIVERY_HTTP_PORT ?= 8000
+DELIVERY_DEV_PORT ?= 8001
+DELIVERY_REGISTRY_PORT ?= 5001"
 }
 
 @test "up: a host that is there on other ports is named with them" {
   verb demo/up
-  HTTP_PORT=81 verb demo/up
+  DELIVERY_HTTP_PORT=81 verb demo/up
   assert_failed 1 "on the ports 80 8080" "make demo-down demo"
 }
 
@@ -246,14 +246,14 @@ docker exec -i test-host python3 -"
   refute grep -v check-port "$LOG"
   : >"$LOG"
   for name in Shop ../shop -x 'a b' 1 "$(printf 'a%.0s' {1..42})"; do
-    DEMO=$name verb demo/up
-    assert_failed 2 "DEMO=$name is not a name"
+    DELIVERY_DEMO=$name verb demo/up
+    assert_failed 2 "invalid demo name '$name'"
   done
   for name in DEMO REPOSITORY HTTP_PORT DEV_PORT REGISTRY_PORT; do
-    declare -x "$name="
+    declare -x "DELIVERY_$name="
     verb demo/up
-    assert_failed 1 "$name: call it by make"
-    declare -x "$name=x"
+    assert_failed 1 "DELIVERY_$name: call it by make"
+    declare -x "DELIVERY_$name=x"
   done
   assert_log ""
   [ ! -e "$XDG_CACHE_HOME" ]

@@ -20,7 +20,7 @@ value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
   assert_errors_whole ""
   assert_log ""
   assert_equal "$(value URL)" "file:///var/lib/cloud/seed/nocloud/host-files.tar.gz"
-  assert_equal "$(value REPOSITORY) $(value ALLOWED_HOSTS)" "$REPOSITORY localhost,127.0.0.1"
+  assert_equal "$(value REPOSITORY) $(value ALLOWED_HOSTS)" "$DELIVERY_REPOSITORY localhost,127.0.0.1"
   assert_equal "$(ls "$seed")" host-files.tar.gz
   assert_equal "$(sha256sum <"$seed/host-files.tar.gz")" "$(value SHA256)  -"
   first=$(value SHA256)
@@ -45,9 +45,9 @@ value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
 @test "user-data: -h and wrong calls" {
   assert_wrong_calls demo/user-data "one two"
   for name in DEMO REPOSITORY; do
-    declare -x "$name="
+    declare -x "DELIVERY_$name="
     verb demo/user-data
-    assert_failed 1 "$name: call it by make"
-    declare -x "$name=x"
+    assert_failed 1 "DELIVERY_$name: call it by make"
+    declare -x "DELIVERY_$name=x"
   done
 }
