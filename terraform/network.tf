@@ -55,7 +55,7 @@ resource "aws_security_group" "host" {
 
 resource "aws_vpc_security_group_ingress_rule" "nginx" {
   #checkov:skip=CKV_AWS_260:port 80 is the shop
-  for_each = { prod = 80, dev = 8080 }
+  for_each = { prod = local.application.ports.prod, dev = local.application.ports.dev }
 
   security_group_id = aws_security_group.host.id
   description       = "NGINX, ${each.key}"

@@ -1,7 +1,7 @@
 output "urls" {
   description = "Where the shop is served."
   value = {
-    dev  = "http://${aws_instance.host.public_ip}:8080"
+    dev  = "http://${aws_instance.host.public_ip}:${local.application.ports.dev}"
     prod = "http://${aws_instance.host.public_ip}"
   }
 }

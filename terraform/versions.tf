@@ -17,8 +17,10 @@ terraform {
 }
 
 locals {
+  application = jsondecode(file("${path.module}/../application.json"))
+
   tags = {
-    Project   = "book-shop" # scripts/delivery/targets/aws.py finds the instance by this and its name
+    Project   = local.application.name # scripts/delivery/targets/aws.py finds the instance by this and its name
     ManagedBy = "terraform"
   }
 }

@@ -6,10 +6,12 @@ import secrets
 import subprocess
 import urllib.parse
 
+from delivery.application import NAME
 from delivery.cli import CommandError, confirm, log, required_variable
+from delivery.postgres import database
 from delivery.targets.cluster import Cluster
 
-POD, NAME, NAMESPACE = "book-shop-data", "book_shop_prod", "scripts/host/k8s/namespace.yaml"
+POD, OWNER, NAMESPACE = f"{NAME}-data", database("prod"), "scripts/host/k8s/namespace.yaml"
 ROLE = """\
 select format('create role {name} login') where not exists (select from pg_roles where rolname = '{name}') \\gexec
 alter role {name} password '{password}';
@@ -46,10 +48,10 @@ def create(cluster):
     cluster.kubectl("apply", "--filename", NAMESPACE)  # the pod runs in it
     with pod(cluster, secret=False):
         # Neither password is an argument or a setting of the pod's.
-        text = f"{admin.geturl()}\n{ROLE.format(name=NAME, password=password)}"
+        text = f"{admin.geturl()}\n{ROLE.format(name=OWNER, password=password)}"
         execute(cluster, 'read -r url; psql -qXv ON_ERROR_STOP=1 "$url" >&2', input=text, text=True)
     address = f"{admin.hostname}:{admin.port or 5432}"
-    return f"postgresql://{NAME}:{password}@{address}/{NAME}" + (f"?{admin.query}" if admin.query else "")
+    return f"postgresql://{OWNER}:{password}@{address}/{OWNER}" + (f"?{admin.query}" if admin.query else "")
 
 
 @contextlib.contextmanager
@@ -70,10 +72,10 @@ def manifest(image, secret):
     hardened = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "data", "image": image, "command": ["sleep", "3600"], "securityContext": hardened}
     if secret:
-        container["envFrom"] = [{"secretRef": {"name": "book-shop-env"}}]
+        container["envFrom"] = [{"secretRef": {"name": f"{NAME}-env"}}]
     user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "activeDeadlineSeconds": 3600}
-    labels = {"app.kubernetes.io/name": "book-shop", "app.kubernetes.io/component": "data"}
+    labels = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "data"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -84,7 +86,7 @@ def manifest(image, secret):
 
 def execute(cluster, script, **streams):
     """Runs a line of shell in the pod. Raises CommandError when it fails; its own messages are on stderr."""
-    command = ["kubectl", "--context", cluster.context, "--namespace", "book-shop", "exec", "--stdin", POD, "--"]
+    command = ["kubectl", "--context", cluster.context, "--namespace", NAME, "exec", "--stdin", POD, "--"]
     if subprocess.run([*command, "sh", "-euc", script], **streams).returncode:
         why = "see above: nothing was changed by halves"
         raise CommandError("PostgreSQL's programs failed", why, "run the command again")

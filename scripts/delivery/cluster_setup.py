@@ -6,10 +6,11 @@ import os
 import secrets
 import sys
 
+from delivery.application import NAME
 from delivery.cli import CommandError, confirm, log
 from delivery.targets.cluster import Cluster
 
-NAMESPACE, SECRET = "book-shop", "book-shop-env"
+SECRET = f"{NAME}-env"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 EKS = "scripts/cluster/k8s/eks.yaml"
 # A new pod there is ready only once the load balancer has found it so; until then no old one is removed.
@@ -39,13 +40,13 @@ def set_up(yes):
     for name in manifests:
         cluster.kubectl("apply", "--filename", name)
     if eks:
-        cluster.kubectl("label", "namespace", NAMESPACE, GATE, "--overwrite")
+        cluster.kubectl("label", "namespace", NAME, GATE, "--overwrite")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": expected}
     cluster.kubectl("apply", "--filename", "-", input=json.dumps(secret))
     if current and changed:
-        restart = f"kubectl --context {cluster.context} --namespace {NAMESPACE} rollout restart deployment/book-shop"
+        restart = f"kubectl --context {cluster.context} --namespace {NAME} rollout restart deployment/{NAME}"
         log(f"the live pods keep the settings of their start until the next release, or: {restart}")
-    return f"{cluster.context}: {NAMESPACE}"
+    return f"{cluster.context}: {NAME}"
 
 
 def settings(current):

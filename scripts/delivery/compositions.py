@@ -4,6 +4,7 @@ import dataclasses
 import os
 
 from delivery import image_cleanup
+from delivery.application import MEMORY, NAME, PORTS
 from delivery.cli import number_variable
 from delivery.containerd import Containerd
 from delivery.docker import Docker
@@ -15,10 +16,10 @@ from delivery.paths import Paths
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
 
-DATABASE_ADDRESS = "169.254.77.1"  # db.internal; systemd/book-shop-db-address.service
+DATABASE_ADDRESS = "169.254.77.1"  # db.internal; systemd/*-db-address.service
 HARDENED = (
     *("--read-only", "--tmpfs", "/tmp:size=64m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),  # noqa: S108
-    *("--memory", "384m", "--pids-limit", "200", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
+    *("--memory", f"{MEMORY}m", "--pids-limit", "200", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
     *("--add-host", f"db.internal:{DATABASE_ADDRESS}"),
 )
 HOST_KINDS = ("deployments", "services")
@@ -65,7 +66,7 @@ def host_environments(paths=None):
         image_cleanup.clean_containerd(Containerd(), repository, kept)
 
     def parts(name):
-        lock = FileLock(name, paths.locks / f"book-shop-{name}", actor(), lock_wait())
+        lock = FileLock(name, paths.locks / f"{NAME}-{name}", actor(), lock_wait())
         return {"lock": lock, "state": FileState(name, paths.state), "docker": docker}
 
     environments["dev"] = DockerSlots(
@@ -90,7 +91,7 @@ def host_environments(paths=None):
         overlay="single-node",
         kinds=HOST_KINDS,
         platform=docker.platform,
-        address=lambda: "http://localhost:80",
+        address=lambda: f"http://localhost:{PORTS['prod']}",
         directory=paths.state,
         limits=Limits(
             migration=number_variable("DELIVERY_MIGRATION_LIMIT", 330),
@@ -113,7 +114,7 @@ def cluster_environments(context, repository, deployer, url=None):
     def address():
         if url:
             return url
-        ingress = kubernetes.get("ingress", "book-shop") or {}
+        ingress = kubernetes.get("ingress", NAME) or {}
         points = ingress.get("status", {}).get("loadBalancer", {}).get("ingress", [])
         name = points and (points[0].get("hostname") or points[0].get("ip"))
         return f"http://{name}" if name else ""

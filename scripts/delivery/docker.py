@@ -4,8 +4,9 @@ import json
 from typing import NamedTuple
 
 from delivery import process
+from delivery.application import NAME, PORTS
 
-TEMPORARY = "book-shop.temporary"  # the label of a container that nothing runs in
+TEMPORARY = f"{NAME}.temporary"  # the label of a container that nothing runs in
 REVISION_LABEL = "org.opencontainers.image.revision"
 
 
@@ -73,7 +74,15 @@ class Docker:
         `settings` are lines NAME=value. They come by a pipe: no secret is in an argument or a file.
         """
         self._docker(
-            *("run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:8000", *self.options),
+            *(
+                "run",
+                "--detach",
+                "--name",
+                name,
+                "--publish",
+                f"127.0.0.1:{port}:{PORTS['application']}",
+                *self.options,
+            ),
             *("--restart", "unless-stopped", "--stop-timeout", "25", "--env-file", "/dev/stdin", image),
             input=settings,
         )

@@ -6,11 +6,13 @@ the two).
 
 import subprocess
 
+from delivery.application import DIRECTORY, NAME
 from delivery.cli import CommandError, UsageError
 from delivery.references import VERSION
 
-PROJECT = "book-shop/pyproject.toml"
-TREES = ("book-shop", "k8s")  # an image is made of these, and of nothing else
+PROJECT = f"{DIRECTORY}/pyproject.toml"
+TREES = (DIRECTORY, "k8s")  # an image is made of these, and of nothing else
+SOURCE_LABEL = f"{NAME}.source"  # of an image: what source() returns
 DEV = ("refs/heads/dev", "refs/remotes/origin/dev")
 
 
@@ -36,7 +38,7 @@ def resolve(name="HEAD"):
 
 
 def version(commit):
-    """VERSION at a commit: [project].version of book-shop/pyproject.toml (PEP 621), three numbers with dots.
+    """VERSION at a commit: [project].version of its pyproject.toml (PEP 621), three numbers with dots.
 
     Raises Unreadable when the file is missing, is not TOML or holds anything else.
     """
@@ -64,7 +66,7 @@ def snapshot(commit):
 
 
 def source(commit):
-    """The source of an image: <tree hash of book-shop>-<tree hash of k8s>. Raises Unreadable when a tree is missing."""
+    """The source of an image: two tree hashes, "<application>-<k8s>". Raises Unreadable without one of them."""
     names = "".join(f"{commit}:{tree}\n" for tree in TREES)
     answers = output("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=names).splitlines()
     for tree, answer in zip(TREES, answers, strict=True):
@@ -75,7 +77,7 @@ def source(commit):
 
 
 def changes(commit):
-    """The files of book-shop/ and k8s/ in the work tree that differ from a commit, untracked ones included."""
+    """The files of an image in the work tree that differ from a commit, untracked ones included."""
     differ = output("diff", "--name-only", "-z", commit, "--", *TREES)
     untracked = output("ls-files", "--others", "--exclude-standard", "-z", "--", *TREES)
     return sorted({*differ.split("\0"), *untracked.split("\0")} - {""})

@@ -5,6 +5,7 @@ import json
 from delivery import backup as dumps
 from delivery import http_client, operations
 from delivery import restore as restoring
+from delivery.application import NAME
 from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
 from delivery.compositions import HARDENED, actor, host_environments
@@ -69,7 +70,7 @@ def clear_sessions():
     def clear(name):
         if image := environments[name].live():
             settings = paths.environment_settings(name)
-            docker.run(f"book-shop-sessions-{name}", image, CLEAR_SESSIONS, settings, SESSIONS_LIMIT)
+            docker.run(f"{NAME}-sessions-{name}", image, CLEAR_SESSIONS, settings, SESSIONS_LIMIT)
 
     for_each(ENVIRONMENTS, clear)
 

@@ -4,6 +4,8 @@ import http.client
 import json
 import urllib.request
 
+from delivery.application import READY
+
 
 def get(url, timeout=5):
     """The body of a 200 answer, or None for every other outcome. `timeout` in seconds."""
@@ -30,4 +32,4 @@ def answers(url, revision):
 
 def is_ready(url):
     """Whether the application reports there that it can serve."""
-    return bool(url) and get(f"{url}/readyz") is not None
+    return bool(url) and get(f"{url}{READY}") is not None

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from delivery import files
+from delivery.application import NAME
 from delivery.cli import CommandError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
@@ -16,18 +17,18 @@ class InvalidDockerSettings(CommandError):
 
 
 def install(release, repository, allowed_hosts):
-    """Makes the unpacked files in `release` those of /opt/book-shop and becomes `bootstrap`.
+    """Makes the unpacked files in `release` those of /opt/<name> and becomes `bootstrap`.
 
-    `release` is a directory in book-shop-releases, next to book-shop. The two are exchanged in one
+    `release` is a directory in <name>-releases, next to <name>. The two are exchanged in one
     step: a program that starts meanwhile finds all files of one of them. The previous files are in
     `release` then, where bootstrap looks up what it has to remove.
 
     Raises InvalidDockerSettings before anything is changed.
     """
-    home = release.parents[1] / "book-shop"
+    home = release.parents[1] / NAME
     root = release.parents[2]
     docker_settings(release, root)
-    configuration = root / "etc/book-shop"
+    configuration = root / "etc" / NAME
     configuration.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.replace(configuration / "host.env", f"REPOSITORY={repository}\nALLOWED_HOSTS={allowed_hosts}\n")
     if home.exists():

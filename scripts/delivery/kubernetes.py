@@ -3,8 +3,7 @@
 import json
 
 from delivery import process
-
-NAMESPACE = "book-shop"
+from delivery.application import NAME
 
 
 class Kubernetes:
@@ -49,7 +48,7 @@ class Kubernetes:
     def apply(self, manifests, selector=None):
         """Applies those of the manifests (YAML or JSON) that have these labels.
 
-        Returns the names of the objects, for example {"deployment.apps/book-shop"}.
+        Returns the names of the objects, for example {"deployment.apps/shop"}.
         """
         chosen = ("--selector", selector) if selector else ()
         return set(self.kubectl("apply", "--filename=-", "--output=name", *chosen, input=manifests).split())
@@ -107,4 +106,4 @@ class Kubernetes:
             raise
 
     def _command(self, *arguments):
-        return ["kubectl", *self.options, "--namespace", NAMESPACE, *arguments]
+        return ["kubectl", *self.options, "--namespace", NAME, *arguments]

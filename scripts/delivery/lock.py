@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from delivery import process
+from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 
-LEASE = "book-shop-deploys"
+LEASE = f"{NAME}-deploys"
 RENEWAL = 5  # seconds between two renewals of a Lease
 
 

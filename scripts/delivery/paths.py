@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from delivery.application import NAME
 from delivery.cli import CommandError
 
-BOOTSTRAP = "/opt/book-shop/bin/bootstrap"
+HOME = f"/opt/{NAME}"  # of the installation
+BIN = f"{HOME}/bin"
+BOOTSTRAP = f"{BIN}/bootstrap"
 
 
 class Paths:
@@ -12,10 +15,10 @@ class Paths:
 
     def __init__(self, root="/"):
         root = Path(root)
-        self.files = root / "opt/book-shop"
-        self.settings = root / "etc/book-shop"
-        self.state = root / "var/lib/book-shop"
-        self.backups = root / "var/backups/book-shop"
+        self.files = root / "opt" / NAME
+        self.settings = root / "etc" / NAME
+        self.state = root / "var/lib" / NAME
+        self.backups = root / "var/backups" / NAME
         self.locks = root / "run/lock"
 
     def environment_settings(self, environment):

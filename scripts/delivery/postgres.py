@@ -3,6 +3,7 @@
 import os
 
 from delivery import process
+from delivery.application import DATABASE
 from delivery.paths import BOOTSTRAP
 
 BUSY = 5  # tries of an exchange that a connecting client holds up
@@ -11,7 +12,7 @@ QUIET = {"PGOPTIONS": "-c client_min_messages=warning"}
 
 def database(environment):
     """The name of an environment's database, and of the role that owns it."""
-    return f"book_shop_{environment}"
+    return f"{DATABASE}_{environment}"
 
 
 class Postgres:

@@ -20,7 +20,7 @@ def push(commit):
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
     tag = git.snapshot(commit)
-    expected = {"org.opencontainers.image.revision": commit, "book-shop.source": git.source(commit)}
+    expected = {"org.opencontainers.image.revision": commit, git.SOURCE_LABEL: git.source(commit)}
     reference = f"{shop.repository}:{tag}"
     build = "make image" if name == "HEAD" else f"make image COMMIT={commit}"
 
@@ -110,7 +110,7 @@ def promote(commit):
     else:
         if newest:
             why = f"{release} is {released} for good, which is not a snapshot of this source; {newest} is"
-            remedy = "bump the version in book-shop/pyproject.toml, commit, then make image push promote"
+            remedy = "bump the version in {git.PROJECT}, commit, then make image push promote"
             raise CommandError(f"{shop.repository}:{release} is released already, as another image", why, remedy)
         why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(looked_for)} commits with the source\n"
         why += f"    {git.source(commit)}\n    that are reachable from {commit} or dev"

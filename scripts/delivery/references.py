@@ -39,7 +39,7 @@ def repository(text):
     raise BadReference(
         f"invalid repository {text[:200]!r}",
         "expected host[:port]/name in lower case, without tag or digest",
-        "set DELIVERY_REPOSITORY, for example to localhost:5000/book-shop",
+        "set DELIVERY_REPOSITORY, for example to localhost:5000/shop",
     )
 
 

@@ -4,7 +4,7 @@ from delivery import git, github, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, log
 
 MOST = 200  # lines of notes
-BUMP = "bump the version in book-shop/pyproject.toml, commit and push that to dev, then to main"
+BUMP = f"bump the version in {git.PROJECT}, commit and push that to dev, then to main"
 
 
 def publish(check_only):
@@ -39,7 +39,7 @@ def live_release(shop, commit, version):
         what = f"{shop.repository} has no tag {version}"
         raise CommandError(what, "it was never promoted", "make promote deploy-prod")
     labels = shop.labels(digest)
-    if labels.get("book-shop.source") != git.source(commit):
+    if labels.get(git.SOURCE_LABEL) != git.source(commit):
         why = f"{version} in the registry is of commit {labels.get('org.opencontainers.image.revision')}"
         raise CommandError(f"{version} is not the image of {commit}", why, BUMP)
     try:

@@ -4,6 +4,7 @@ import json
 import sys
 
 from delivery import backups, git, registry, status, targets
+from delivery.application import NAME
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
 from delivery.references import ENVIRONMENTS, VERSION
 
@@ -93,7 +94,7 @@ def list_backups():
     entries = backups.of(targets.for_data())
     for environment in ENVIRONMENTS:
         if problem := backups.overdue(entries, environment):
-            log(f"{problem}. Why is in the host's journal: journalctl -u book-shop-backup")
+            log(f"{problem}. Why is in the host's journal: journalctl -u {NAME}-backup")
     return "\n".join(map(str, entries))
 
 

@@ -5,6 +5,7 @@ import re
 import time
 
 from delivery import backup, backups
+from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.environments.docker_slots import MIGRATE
 from delivery.postgres import database
@@ -23,7 +24,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
     backups.check_name(name)
     live = database(environment.name)
     new, replaced = f"{live}_restored", f"{live}_replaced"
-    container = f"book-shop-restore-{environment.name}"
+    container = f"{NAME}-restore-{environment.name}"
     started = time.monotonic()
 
     def keep_replaced():

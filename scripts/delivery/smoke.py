@@ -6,10 +6,10 @@ import time
 import urllib.parse
 import urllib.request
 
-from delivery import git, registry, targets
+from delivery import application, git, registry, targets
 from delivery.cli import CommandError, number_variable
 
-PAGES = ("/readyz", "/", "/book-list")
+PAGES = (application.READY, *application.SMOKE)
 SHEET = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
 TIMEOUT = 10  # seconds for each answer
 

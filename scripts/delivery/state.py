@@ -11,10 +11,11 @@ import os
 from typing import Protocol
 
 from delivery import files, process
+from delivery.application import NAME
 from delivery.cli import CommandError
 from delivery.lock import LockLost
 
-CONFIG_MAP = "book-shop-deploys"
+CONFIG_MAP = f"{NAME}-deploys"
 KEPT_ENTRIES = 500  # in a ConfigMap, which holds 1 MiB
 
 

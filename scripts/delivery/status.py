@@ -9,6 +9,7 @@ have `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
 import json
 
 from delivery import backups, targets
+from delivery.application import NAME
 from delivery.cli import CommandError
 
 # The columns of `row`.
@@ -32,7 +33,7 @@ def show(form=None):
         why = f"the newest one of {late[0]} is {backup_age(entries[late[0]])} old, one is made each night"
         if not entries[late[0]]["last_backup"]:
             why = "none was ever made, one is made each night"
-        remedy = "make backup shows what fails; on the host: journalctl -u book-shop-backup"
+        remedy = f"make backup shows what fails; on the host: journalctl -u {NAME}-backup"
         raise CommandError(f"the backup of {' and '.join(late)} is overdue", why, remedy)
 
 

@@ -9,10 +9,13 @@ import os
 import subprocess
 from pathlib import Path
 
+from delivery import application
 from delivery.cli import CommandError
+from delivery.paths import BIN, BOOTSTRAP
 
 NGINX_PORT = 4000
-PORTS = {"a": 4001, "b": 4002}
+PORTS = application.PORTS["slots"]
+TABLE = "book_shop_switch"  # switch.nft
 RULES = Path(__file__).with_name("switch.nft")
 
 
@@ -20,13 +23,13 @@ class Switch:
     """`root` is the directory of the state file. The table is that of the calling process's network namespace."""
 
     def __init__(self, root="/"):
-        self.directory = Path(root, "var/lib/book-shop/dev")
+        self.directory = Path(root, "var/lib", application.NAME, "dev")
         self.file = self.directory / "live-slot"
         self.old_flag = self.directory / "slot-b-is-live"  # of a host that was installed before the switch
 
     def live(self):
         """The slot, `a` or `b`, that the kernel sends to. Without a table, the slot that restore() will choose."""
-        listed = _nft("-j", "list", "map", "ip", "book_shop_switch", "live")
+        listed = _nft("-j", "list", "map", "ip", TABLE, "live")
         if listed.returncode == 0:
             elements = json.loads(listed.stdout)["nftables"][-1]["map"].get("elem", [])
             for slot, port in PORTS.items():
@@ -37,9 +40,7 @@ class Switch:
         except FileNotFoundError:
             return "b" if self.old_flag.exists() else "a"
         if slot not in PORTS:
-            raise CommandError(
-                f"invalid slot '{slot}' in {self.file}", "expected a or b", "/opt/book-shop/bin/switch a"
-            )
+            raise CommandError(f"invalid slot '{slot}' in {self.file}", "expected a or b", f"{BIN}/switch a")
         return slot
 
     def to(self, slot):
@@ -76,4 +77,4 @@ def _nft(*arguments):
     try:
         return subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CommandError("can't run nft", error, "/opt/book-shop/bin/bootstrap") from error
+        raise CommandError("can't run nft", error, BOOTSTRAP) from error

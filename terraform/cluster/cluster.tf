@@ -96,7 +96,7 @@ resource "aws_eks_access_entry" "deployer" {
 
   cluster_name      = aws_eks_cluster.main.name
   principal_arn     = each.key
-  kubernetes_groups = ["book-shop-deployers"]
+  kubernetes_groups = ["${local.application.name}-deployers"]
 }
 
 resource "aws_iam_role_policy" "deployer" {

@@ -16,12 +16,16 @@ terraform {
   }
 }
 
+locals {
+  application = jsondecode(file("${path.module}/../../application.json"))
+}
+
 provider "aws" {
   region = var.region
 
   default_tags {
     tags = {
-      Project   = "book-shop"
+      Project   = local.application.name
       ManagedBy = "terraform"
     }
   }

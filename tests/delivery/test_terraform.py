@@ -10,6 +10,7 @@ import subprocess
 import infra
 import pytest
 import yaml
+from delivery import application
 
 CLUSTER = infra.ROOT / "terraform/cluster"
 COMMANDS = infra.ROOT / "terraform/commands"
@@ -50,7 +51,7 @@ def test_the_subnets_are_those_that_the_network_policy_names():
 
 
 def test_the_group_of_the_access_entries_is_the_one_that_the_roles_are_bound_to():
-    (group,) = re.findall(r'kubernetes_groups = \["(.*)"\]', (CLUSTER / "cluster.tf").read_text())
+    group = f"{application.NAME}-deployers"  # terraform/cluster/tests/design.tftest.hcl has it too
     documents = yaml.safe_load_all((infra.ROOT / "scripts/cluster/k8s/deploys.yaml").read_text())
     bound = [subject["name"] for found in documents if found["kind"] == "RoleBinding" for subject in found["subjects"]]
     assert set(bound) == {group}

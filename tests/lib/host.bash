@@ -38,7 +38,7 @@ stop_host() { rm -rf "$TEST_DIR"; }
 # lay: the host's files as the install script lays them, before bootstrap.
 lay() {
   mkdir -p "$HOST_ROOT/opt/book-shop" "$CONF"
-  cp -r "$ROOT"/scripts/host/*/ "$ROOT/nginx" "$HOST_ROOT/opt/book-shop"
+  cp -r "$ROOT"/scripts/host/*/ "$ROOT/nginx" "$ROOT/application.json" "$HOST_ROOT/opt/book-shop"
   cp "$ROOT/scripts/lib/say.sh" "$HOST_ROOT/opt/book-shop/lib"
   # Tests that run at the same time write compiled modules there.
   tar -C "$ROOT/scripts" --exclude __pycache__ -c delivery | tar -C "$HOST_ROOT/opt/book-shop/bin" -x

@@ -41,6 +41,7 @@ class Infra:
         for name in ("nginx", "scripts", "terraform"):
             leave = shutil.ignore_patterns(".terraform", ".build", "__pycache__")
             shutil.copytree(ROOT / name, self.directory / name, ignore=leave)
+        shutil.copy(ROOT / "application.json", self.directory)
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DELIVERY_", "TF_"))}
         self.environment = clean | {"PATH": path, **dict.fromkeys(GITHUB, "acme/shop")} | (environment or {})

@@ -27,7 +27,7 @@ install_host() {
 other_shop() {
   SHOP=$TEST_DIR/shop
   mkdir "$SHOP"
-  cp -r "$ROOT/scripts" "$ROOT/nginx" "$SHOP"
+  cp -r "$ROOT/scripts" "$ROOT/nginx" "$ROOT/application.json" "$SHOP"
 }
 
 @test "user-data: one script, the same each time, small enough for EC2" {

@@ -3,22 +3,21 @@
 import os
 import sys
 
-from delivery import http_client, images, sockets
+from delivery import application, http_client, images, sockets
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
 from delivery.process import ProgramFailed, TimedOut
 from delivery.switch import PORTS
 
-URL = "http://localhost:8080"
-APPLICATION_PORT = 8000  # in a container
-MIGRATION = "book-shop-migration"
+URL = f"http://localhost:{application.PORTS['dev']}"
+MIGRATION = f"{application.NAME}-migration"
 MIGRATE = ("python3", "manage.py", "migrate", "--noinput")
 
 
 def container(slot):
     """The name of a slot's container."""
-    return f"book-shop-{slot}"
+    return f"{application.NAME}-{slot}"
 
 
 class DockerSlots:
@@ -55,7 +54,7 @@ class DockerSlots:
 
     def plan(self, candidate):
         """As Environment.plan."""
-        name = f"book-shop-plan-{os.getpid()}"
+        name = f"{application.NAME}-plan-{os.getpid()}"
         command = ("python3", "manage.py", "migrate", "--plan")
         return self.docker.run(name, candidate.image, command, self._settings(), self.limits.migration, show=False)
 
@@ -146,7 +145,7 @@ class DockerSlots:
 
     def _connections(self, slot):
         found = self.docker.container(container(slot))
-        return sockets.established(found.process, APPLICATION_PORT) if found and found.running else 0
+        return sockets.established(found.process, application.PORTS["application"]) if found and found.running else 0
 
     def _wait_for_connections(self, slot):
         """Waits until NGINX has closed its connections to a slot, which it does within 4 s."""

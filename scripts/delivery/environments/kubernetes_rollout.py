@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 
 from delivery import http_client, images
+from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
 from delivery.lock import LockLost
 from delivery.process import ProgramFailed
 
-DEPLOYMENT = "book-shop"
-MIGRATION = "job/book-shop-migration"
+MIGRATION = f"{NAME}-migration"
 COMPONENT = "app.kubernetes.io/component"
 WEB, MIGRATION_PODS = f"{COMPONENT}=web", f"{COMPONENT}=migration"
 RESTRICTIONS = {"networkpolicies"}
@@ -43,7 +43,7 @@ class KubernetesRollout:
 
     def live(self):
         """As Environment.live."""
-        found = self.kubernetes.get("deployment", DEPLOYMENT)
+        found = self.kubernetes.get("deployment", NAME)
         return found and found["spec"]["template"]["spec"]["containers"][0]["image"]
 
     def prepare(self, image, returns=False):
@@ -60,14 +60,14 @@ class KubernetesRollout:
         """As Environment.is_live."""
         return (
             self.live() == candidate.image
-            and self.kubernetes.is_rolled_out(DEPLOYMENT)
+            and self.kubernetes.is_rolled_out(NAME)
             and self.web.answers(self.url(), candidate.revision)
         )
 
     def plan(self, candidate):
         """The migrations are planned by a pod: on a cluster, only pods reach the database."""
         (job,) = self.kubernetes.select(candidate.manifests, MIGRATION_PODS)
-        job["metadata"]["name"] = name = f"book-shop-plan-{secrets.token_hex(4)}"
+        job["metadata"]["name"] = name = f"{NAME}-plan-{secrets.token_hex(4)}"
         job["spec"]["template"]["metadata"]["labels"][COMPONENT] = "plan"
         job["spec"]["template"]["spec"]["containers"][0]["command"].append("--plan")
         self.kubernetes.apply(json.dumps(job))
@@ -83,14 +83,14 @@ class KubernetesRollout:
     def migrate(self, candidate):
         """As Environment.migrate."""
         log("migrate")
-        self.kubernetes.delete(MIGRATION)
+        self.kubernetes.delete(f"job/{MIGRATION}")
         self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
         try:
-            self._wait_for_job("book-shop-migration", MIGRATION_PODS, candidate.image, "the migration failed")
+            self._wait_for_job(MIGRATION, MIGRATION_PODS, candidate.image, "the migration failed")
         except LockLost:
             raise  # the job is another deploy's now
         except BaseException:
-            self.kubernetes.delete(MIGRATION)  # one that hangs must not go on
+            self.kubernetes.delete(f"job/{MIGRATION}")  # one that hangs must not go on
             raise
 
     def start(self, candidate):
@@ -162,7 +162,7 @@ class KubernetesRollout:
                 raise CommandError(f"'{image}' carries no manifests", error.why, "make image push") from None
             kustomization = KUSTOMIZATION | {
                 "resources": [f"k8s/overlays/{self.overlay}"],
-                "images": [{"name": "book-shop", "newName": self.repository, "digest": image.partition("@")[2]}],
+                "images": [{"name": NAME, "newName": self.repository, "digest": image.partition("@")[2]}],
             }
             Path(directory, "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
             try:
@@ -198,7 +198,7 @@ class KubernetesRollout:
             left = round(deadline - self.clock.now())
             if left <= 0:
                 return False
-            if self.kubernetes.wait_for_rollout(DEPLOYMENT, left):
+            if self.kubernetes.wait_for_rollout(NAME, left):
                 return True
             self._wait_until_reachable(30)
         return False

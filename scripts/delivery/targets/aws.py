@@ -5,7 +5,7 @@ import re
 import sys
 import time
 
-from delivery import actor, aws
+from delivery import actor, application, aws
 from delivery.cli import AlreadyReported, CommandError, UsageError, log, number_variable, required_variable
 from delivery.references import ENVIRONMENTS
 from delivery.targets.base import report_continues, verbs
@@ -74,13 +74,13 @@ class AwsHost:
 
     def url(self, environment):
         """The address of the environment; empty for an instance without a public address."""
-        port = ":8080" if environment == "dev" else ""
+        port = f":{application.PORTS['dev']}" if environment == "dev" else ""
         return f"http://{self.address}{port}" if self.address else ""
 
     def _instance(self):
         """The one running instance of that name, as EC2 describes it. Raises CommandError for none and for several."""
         states = ("pending", "running", "stopping", "stopped")
-        expected = {"tag:Name": [self.name], "tag:Project": ["book-shop"], "instance-state-name": states}
+        expected = {"tag:Name": [self.name], "tag:Project": [application.NAME], "instance-state-name": states}
         filters = [{"Name": name, "Values": list(values)} for name, values in expected.items()]
         reservations = self.ec2.pages("describe_instances", "Reservations", Filters=filters)
         found = [instance for reservation in reservations for instance in reservation["Instances"]]
@@ -93,7 +93,7 @@ class AwsHost:
             look = f"aws ec2 describe-instances --region {self.ec2.region} --instance-ids {ids}"
             remedy = f"stop all of them but the host; to see which it is: {look}"
             raise CommandError(f"several hosts are called {self.name} in {self.ec2.region}", names, remedy)
-        why = names or f"no instance has the tags Name={self.name} and Project=book-shop"
+        why = names or f"no instance has the tags Name={self.name} and Project={application.NAME}"
         remedy = "make infra"
         if found:
             remedy = f"aws ec2 start-instances --region {self.ec2.region} --instance-ids {found[0]['InstanceId']}"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from delivery import cluster_verbs, registry
+from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.targets.base import verbs
 
@@ -31,7 +32,7 @@ class Cluster:
 
     def kubectl(self, *arguments, **options):
         """The output of kubectl in the shop's namespace there. Raises CommandError with its own message."""
-        return kubectl("--context", self.context, "--namespace", "book-shop", *arguments, **options)
+        return kubectl("--context", self.context, "--namespace", NAME, *arguments, **options)
 
     def run(self, verb, *arguments):
         """As Target.run."""

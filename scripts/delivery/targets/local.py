@@ -5,9 +5,8 @@ import sys
 
 from delivery import actor
 from delivery.cli import AlreadyReported, CommandError, required_variable
+from delivery.paths import BIN
 from delivery.targets.base import report_continues
-
-BIN = "/opt/book-shop/bin"
 
 
 class LocalHost:
