@@ -20,12 +20,12 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-export const setup = () => ({ prod: stylesheet(__ENV.HTTP_PORT), dev: stylesheet(__ENV.DEV_PORT) });
+export const setup = () => ({ prod: stylesheet(__ENV.DELIVERY_HTTP_PORT), dev: stylesheet(__ENV.DELIVERY_DEV_PORT) });
 const pages = ['/', '/book-detail/1/', '/book-list', '/book-detail/2/'];
 const ask = (port, sheet) => {
   const answer = http.get(`http://localhost:${port}${part(exec.scenario.iterationInTest, pages, sheet, [1, 2, 3, 4])}`);
   check(answer, { 'answered 200': (a) => a.status === 200 });
 };
 
-export const prod = (sheets) => ask(__ENV.HTTP_PORT, sheets.prod);
-export const dev = (sheets) => ask(__ENV.DEV_PORT, sheets.dev);
+export const prod = (sheets) => ask(__ENV.DELIVERY_HTTP_PORT, sheets.prod);
+export const dev = (sheets) => ask(__ENV.DELIVERY_DEV_PORT, sheets.dev);

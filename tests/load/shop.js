@@ -8,7 +8,7 @@ import { check } from 'k6';
 import { part, stylesheet } from '../lib/page.js';
 
 const books = JSON.parse(__ENV.BOOKS);
-const ports = { prod: __ENV.HTTP_PORT, dev: __ENV.DEV_PORT };
+const ports = { prod: __ENV.DELIVERY_HTTP_PORT, dev: __ENV.DELIVERY_DEV_PORT };
 // Guests enough for answers that take 10 s, all there from the start: making one takes a moment, in which k6 leaves requests out.
 const arrivals = (name, rate, environment) => ({
   exec: name, executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION, gracefulStop: '40s',
