@@ -29,7 +29,7 @@ define newline
 
 endef
 quoted = $(if $1,'$(subst $(newline), ,$(subst ','\'',$1))')
-arguments := IMAGE TO COMMIT KEEP BACKUP BENCH
+arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM
 $(foreach name,$(arguments),$(eval \
   override $(name) := $(if $(filter command,$(origin $(name))),$$(call quoted,$$(value $(name))))))
 
@@ -83,6 +83,10 @@ test-faults: setup-test ## faults in deploys, on a real local host; about 25 min
 .PHONY: test-load
 test-load: setup-test ## swaps, rollouts and rollbacks under load: no request may fail
 	@scripts/test load
+
+.PHONY: test-upgrade
+test-upgrade: setup-test ## a host that commit FROM has installed gets the files of this one, under load
+	@scripts/test upgrade $(FROM)
 
 .PHONY: bench
 bench: setup-test ## compare with other tools, or only BENCH=<part>; more than half an hour

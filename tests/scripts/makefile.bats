@@ -34,7 +34,7 @@ make_it() {
     run grep -B1 "^$target:" Makefile
     assert_output --regexp "^.PHONY: $target"$'\n'"$target:( [a-z0-9 -]+)? ## .+\$"
     run recipe "$target"
-    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((IMAGE|TO|COMMIT|KEEP|BACKUP|BENCH)\))?$'
+    [ "$target" = help ] || assert_output --regexp '^scripts/[a-z/-]+( [a-z0-9-]+)*( \$\((IMAGE|TO|COMMIT|KEEP|BACKUP|BENCH|FROM)\))?$'
   done
 }
 
@@ -143,7 +143,7 @@ run run
 check check test
 tools format lock
 run,tools bench-shop
-test test-e2e test-faults test-load test-machines test-bench bench
+test test-e2e test-faults test-load test-machines test-upgrade test-bench bench
 demo demo
 image image
 infra infra infra-bootstrap infra-plan infra-output infra-destroy infra-cluster infra-cluster-plan infra-cluster-output infra-cluster-destroy github
