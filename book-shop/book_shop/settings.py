@@ -117,7 +117,7 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 # In the session: the cookie that Django would use otherwise has one fixed name.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# Which headers NGINX sends: docs/decisions/0007.
+# Which headers NGINX sends: docs/decisions/0042-security-headers.md
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
