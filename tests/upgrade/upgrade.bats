@@ -24,7 +24,7 @@ setup_file() {
   git -C "$OLD" checkout -q "$UPGRADE_FROM"
   old demo
   echo '/* another */' >>"$OLD/book-shop/book_shop/static/book_shop/style.css"
-  sed -i 's/^version = .*/version = "1.0.1"/' "$OLD/book-shop/pyproject.toml"
+  sed -i 's/^version = .*/version = "8.0.0"/' "$OLD/book-shop/pyproject.toml"
   git -C "$OLD" commit -qam "another version, so that there is a previous one"
   old image push deploy-dev promote deploy-prod
 }
@@ -60,7 +60,7 @@ teardown() {
 }
 
 @test "this checkout deploys to the upgraded host, and rolls back to an image of the older one" {
-  bump 2.0.0
+  bump 9.0.0
   commit "a version of this checkout"
   shop image push deploy-dev promote deploy-prod
   assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
