@@ -123,3 +123,20 @@ touch /var/lib/book-shop/nginx-loaded"
 }
 
 @test "bootstrap-nginx: wrong calls" { assert_wrong_calls_on_host bootstrap-nginx x "--force"; }
+
+@test "bootstrap-nginx: NGINX reads other files only while no deploy of dev runs" {
+  verb bootstrap-nginx
+  exec {deploy}>"$HOST_ROOT/run/lock/book-shop-dev"
+  flock "$deploy"
+  export DELIVERY_LOCK_WAIT=0
+  verb bootstrap-nginx
+  assert_success
+  allow shop.example.org
+  verb bootstrap-nginx
+  assert_failed 1 "dev is locked by a deploy"
+  assert_equal "$(reloads)" 1
+  flock --unlock "$deploy"
+  verb bootstrap-nginx
+  assert_success
+  assert_equal "$(reloads)" 2
+}
