@@ -18,9 +18,9 @@ book = Book.objects.get(author="k6")
 print(book.stock + book.order_lines.aggregate(sold=Sum("quantity"))["sold"])'
 }
 
-# start_run NAME PORT KEEP_ALIVE: returns when the load is steady. PORT is that of k6's own API.
+# start_run NAME PORT KEEP_ALIVE [OPTION...]: returns when the load is steady. PORT is that of k6's own API.
 start_run() {
-  k6 run --quiet --no-usage-report --address "127.0.0.1:$2" --env KEEP_ALIVE="$3" --env DURATION=1500s --env BOOKS="$BOOKS" \
+  k6 run --quiet --no-usage-report --address "127.0.0.1:$2" --env KEEP_ALIVE="$3" --env DURATION=1500s --env BOOKS="$BOOKS" "${@:4}" \
     --console-output "$BATS_TEST_TMPDIR/$1.placed" --summary-export "$BATS_TEST_TMPDIR/$1.json" \
     "$ROOT/tests/load/shop.js" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
   echo $! >"$BATS_TEST_TMPDIR/$1.pid"
