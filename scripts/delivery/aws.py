@@ -1,14 +1,14 @@
-"""AWS, through boto3. Only a Client imports it: nothing else needs it, and it takes half a second.
+"""AWS, through boto3. Only Client imports boto3, because the import takes half a second.
 
-Credentials and endpoints as boto3 finds them. The region is AWS_REGION, except for ECR Public, which
-has its own. Every error raised is a CommandError: NoCredentials, NoAnswer or Refused.
+boto3 finds the credentials and endpoints. The region is AWS_REGION, except for ECR Public, which has
+its own. Every error raised is a CommandError: NoCredentials, NoAnswer or Refused.
 """
 
 import time
 
 from delivery.cli import CommandError, UsageError, required_variable
 
-PAUSES = (0.5, 1, 2, 4, 8)  # seconds before each further try
+PAUSES = (0.5, 1, 2, 4, 8)  # seconds before each retry
 THROTTLED = {
     "EC2ThrottledException",
     "RequestLimitExceeded",
@@ -21,7 +21,7 @@ THROTTLED = {
     "TooManyRequestsException",
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-REMEDIES = {  # other than to look at the credentials
+REMEDIES = {  # where the credentials are not the cause
     "InvalidDocument": "make infra",
     "RepositoryNotFoundException": "make infra",
 }
@@ -29,15 +29,15 @@ LOGIN = "aws configure sso, or set AWS_PROFILE"
 
 
 class NoCredentials(CommandError):
-    """boto3 finds no credentials, or the login behind them has ended."""
+    """boto3 finds no credentials, or the login has expired."""
 
 
 class NoAnswer(CommandError):
-    """No answer came, or one that says AWS itself failed (5xx): whether it did what was asked isn't known."""
+    """No answer, or a failure of AWS itself (5xx). The request may have been carried out or not."""
 
 
 class Refused(CommandError):
-    """AWS refused the request; code is its name for the error, as in the API's reference."""
+    """AWS refused the request; `code` is the error code of the API."""
 
     def __init__(self, code, what, why, remedy):
         super().__init__(what, why, remedy)
@@ -45,8 +45,11 @@ class Refused(CommandError):
 
 
 class Client:
-    """One service in one region. `boto` is boto3's client; its own retries are off, since they repeat what isn't
-    idempotent too, and give up sooner than a deploy does."""
+    """One service in one region.
+
+    `boto` is boto3's client. Its own retries are off: they also repeat requests that are not idempotent,
+    and give up earlier than a deploy may.
+    """
 
     def __init__(self, service, region=None, sleep=time.sleep):
         try:
@@ -64,9 +67,11 @@ class Client:
             raise self._problem(error) from None
 
     def ask(self, operation, once=False, **parameters):
-        """The answer to one request. Throttling and connections that don't come about are waited out, a bounded number
-        of times: that request was surely not carried out. So are broken connections and 5xx, but not for what must be
-        carried out only `once`."""
+        """The answer to a request, which is retried a few times.
+
+        Throttling and connections that cannot be opened are always retried: AWS has not carried out that
+        request. Broken connections and 5xx are retried unless the request must be carried out only `once`.
+        """
         for pause in (*PAUSES, None):
             try:
                 return getattr(self.boto, operation)(**parameters)
@@ -82,8 +87,7 @@ class Client:
             self._sleep(pause)
 
     def pages(self, operation, key, paging="NextToken", **parameters):
-        """What is under `key` in all pages of an answer, as one list; `paging` is what the service calls the
-        mark of the next."""
+        """The lists under `key` in all pages of an answer, joined. `paging` is the name of the service's page token."""
         answer = self.ask(operation, **parameters)
         found = list(answer[key])
         while answer.get(paging):
@@ -96,7 +100,7 @@ class Client:
         if isinstance(error, self._exceptions.ClientError):
             code = error.response["Error"]["Code"]
             if status(error) >= 500:
-                return NoAnswer(f"AWS failed in {self.region}", error, "the same again in a minute")
+                return NoAnswer(f"AWS failed in {self.region}", error, "run the command again in a minute")
             remedy = REMEDIES.get(code, "aws sts get-caller-identity shows whose credentials these are")
             return Refused(code, "AWS refuses", error, remedy)
         network = "check AWS_REGION and the network"
@@ -115,5 +119,5 @@ class Client:
 
 
 def status(error):
-    """The HTTP status behind a ClientError."""
+    """The HTTP status of a ClientError."""
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

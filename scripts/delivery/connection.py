@@ -1,9 +1,9 @@
-"""Connections to registries, by the proxies and certificate authorities that docker and git use as well.
+"""Connections to registries, with the proxies and certificate authorities that docker and git use.
 
-Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in capitals or small letters (which come first).
+Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in upper or lower case (lower case takes precedence).
 NO_PROXY is a list of hosts, domains and networks (10.0.0.0/8). Loopback is never reached through a
-proxy. Certificate authorities: SSL_CERT_FILE and SSL_CERT_DIR, else those of the system; in addition
-GIT_SSL_CAINFO, and what /etc/docker/certs.d has for a registry.
+proxy. Certificate authorities: SSL_CERT_FILE and SSL_CERT_DIR, or those of the system; in addition
+GIT_SSL_CAINFO, and the files in /etc/docker/certs.d for a registry.
 """
 
 import http.client
@@ -27,8 +27,8 @@ BUNDLES = (
 def connect(scheme, host, timeout):
     """A connection to `host[:port]`, which opens with its first request.
 
-    `timeout` is in seconds, to connect and for each read. A proxy is asked for a tunnel (CONNECT, RFC
-    9110, 9.3.6). Raises UsageError for a proxy that can't be used, OSError for a file of certificates.
+    `timeout` is in seconds, to connect and for each read. Through a proxy it is a tunnel (CONNECT, RFC
+    9110, 9.3.6). Raises UsageError for an invalid proxy, OSError for an unreadable file of certificates.
     """
     options = {"timeout": timeout} | ({"context": tls_context(host)} if scheme == "https" else {})
     kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
@@ -42,7 +42,7 @@ def connect(scheme, host, timeout):
 
 
 def proxy_of(scheme, host):
-    """The address of the proxy for `host[:port]`, as urlsplit gives it; None where it is reached without one.
+    """The address of the proxy for `host[:port]`, as a urlsplit result; None if there is none.
 
     Raises UsageError when it is not an http:// address.
     """
@@ -60,14 +60,14 @@ def proxy_of(scheme, host):
         if proxy.scheme == "http" and proxy.hostname and proxy.port != 0:
             return proxy
         why = f"it is {proxy.scheme}://{proxy.hostname or ''}"
-    except ValueError as error:  # what is not a port
+    except ValueError as error:  # an invalid port
         why = error
     remedy = f"export {variable.upper()}=http://host:port"
     raise UsageError(f"invalid {variable.upper()}: expected http://[user:password@]host[:port]", why, remedy)
 
 
 def route(scheme, host):
-    """The proxy on the way to a host, in words for an error message; empty without one."""
+    """The proxy on the way to a host, for an error message; empty without one."""
     proxy = proxy_of(scheme, host)
     return f" (through the proxy {proxy.hostname}:{proxy.port or 80})" if proxy else ""
 

@@ -1,8 +1,7 @@
-"""GitHub, through `gh api` (REST API, version 2022-11-28): gh knows the login, the host and the proxies.
+"""GitHub, through `gh api` (REST API, version 2022-11-28). gh handles the login, the host and proxies.
 
-The repository is GITHUB_REPOSITORY (owner/name) where that is set, as in GitHub Actions, else the one
-of the clone's remotes. Every error raised is a CommandError: NotFound when GitHub has no such thing
-(404), Refused when it doesn't accept the request (422).
+The repository is GITHUB_REPOSITORY (owner/name), which GitHub Actions sets, or that of the clone's
+remote. Every error raised is a CommandError: NotFound for a 404, Refused for a 422.
 """
 
 import contextlib
@@ -19,15 +18,15 @@ STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
 
 
 class NotFound(CommandError):
-    """GitHub has no such thing, or hides it from this login (404)."""
+    """The object does not exist, or this login may not see it (404)."""
 
 
 class Refused(CommandError):
-    """GitHub refuses what it was sent (422): it exists already, or isn't valid."""
+    """GitHub rejected the request (422): the object exists already, or the request is invalid."""
 
 
 class Change(NamedTuple):
-    """One request that changes something, and what it does in words."""
+    """A request that changes something, with a description for the user."""
 
     text: str
     method: str
@@ -36,14 +35,14 @@ class Change(NamedTuple):
 
 
 def ask(method, path, body=None):
-    """The answer to one request about the repository, out of JSON; None when it is empty.
+    """The decoded JSON answer to a request about the repository; None when it is empty.
 
-    Raises NotFound, Refused, or CommandError with GitHub's own words.
+    Raises NotFound, Refused, or CommandError with GitHub's own message.
     """
     command = ["gh", "api", "--include", "--method", method, "repos/{owner}/{repo}" + (path and f"/{path}")]
     if body is not None:
         command += ["--input", "-"]
-    # Now and then gh reports its use to its makers, from a process that outlives it. Not on our account.
+    # gh's telemetry runs in a process that outlives it.
     environment = {**os.environ, "NO_COLOR": "1", "GH_PROMPT_DISABLED": "1", "GH_TELEMETRY": "false"}
     if repository := os.environ.get("GITHUB_REPOSITORY"):
         environment["GH_REPO"] = repository
@@ -65,7 +64,7 @@ def ask(method, path, body=None):
 def failure(asked, status, done, content):
     """The CommandError for a request that failed."""
     why = f"{asked}: {done.stderr.strip() or 'no words'}"
-    with contextlib.suppress(AttributeError, ValueError):  # there may be no more words than gh had
+    with contextlib.suppress(AttributeError, ValueError):  # the body may be no JSON object
         why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
     if done.returncode == 4 or status == "401":
         return CommandError("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
@@ -82,7 +81,7 @@ def failure(asked, status, done, content):
 
 
 def get(path):
-    """The answer to a GET, or None when there is no such thing."""
+    """The answer to a GET, or None for a 404."""
     try:
         return ask("GET", path)
     except NotFound:
@@ -93,13 +92,13 @@ def tagged(tag):
     """The commit that a Git tag names on GitHub, or None when there is no such tag."""
     answer = get(f"git/ref/tags/{tag}")
     target = answer and answer["object"]
-    while target and target["type"] == "tag":  # an annotated tag is an object of its own
+    while target and target["type"] == "tag":  # an annotated tag is a separate object
         target = ask("GET", f"git/tags/{target['sha']}")["object"]
     return target and target["sha"]
 
 
 def make_tag(tag, commit):
-    """Puts a Git tag on a commit. Raises Refused when GitHub has the tag already, or doesn't have the commit."""
+    """Creates a Git tag. Raises Refused when the tag exists, or GitHub does not have the commit."""
     ask("POST", "git/refs", {"ref": f"refs/tags/{tag}", "sha": commit})
 
 
@@ -110,7 +109,7 @@ def last_release():
 
 
 def make_release(tag, notes):
-    """The address of the release of a tag; made with these notes unless it is there."""
+    """The address of the release of a tag. Creates the release, with these notes, if there is none."""
     release = get(f"releases/tags/{tag}")
     if not release:
         log(f"release {tag}")
@@ -129,7 +128,7 @@ def variables(where):
 
 
 def variable_changes(where, wanted):
-    """What has to change until these variables have these values; `where` is `actions`, or `environments/NAME`."""
+    """Yields the Changes that give these variables these values; `where` is as in variables()."""
     place = where.replace("actions", "variable").replace("environments/", "variable of ")
     there = variables(where)
     for name, value in wanted.items():
@@ -143,15 +142,17 @@ def variable_changes(where, wanted):
 
 
 def environment_changes(name, branches):
-    """What has to change until an environment can be deployed to from these branches only. Reviewers and waiting times
-    that somebody has set stay."""
+    """Yields the Changes after which only these branches may deploy to an environment.
+
+    Its reviewers and wait timers stay.
+    """
     path = f"environments/{name}"
     now = get(path)
     if not now or not (now.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
         policy = {"protected_branches": False, "custom_branch_policies": True}
         text = f"{'~' if now else '+'} environment {name}: only from chosen branches"
         yield Change(text, "PUT", path, {**protection(now), "deployment_branch_policy": policy})
-    policies = now and get(f"{path}/deployment-branch-policies?per_page=100")  # nothing without its environment
+    policies = now and get(f"{path}/deployment-branch-policies?per_page=100")  # a new environment has none
     there = {
         (policy.get("type", "branch"), policy["name"]): policy["id"]
         for policy in (policies or {}).get("branch_policies", [])
@@ -167,7 +168,7 @@ def environment_changes(name, branches):
 
 
 def protection(environment):
-    """The protection rules of an environment in the form in which they are set: a PUT without them drops them."""
+    """The protection rules of an environment as a PUT takes them; a PUT without them would remove them."""
     kept = {}
     for rule in (environment or {}).get("protection_rules", ()):
         if rule["type"] == "wait_timer":
@@ -179,7 +180,7 @@ def protection(environment):
 
 
 def ruleset_changes(wanted):
-    """What has to change until these rulesets are there, by their names, and say this. Others are left alone."""
+    """Yields the Changes that create or correct these rulesets. Rulesets with other names stay."""
     there = {ruleset["name"]: ruleset["id"] for ruleset in ask("GET", "rulesets?per_page=100&includes_parents=false")}
     for ruleset in wanted:
         name = f"rules {ruleset['name']}: {', '.join(rule['type'] for rule in ruleset['rules'])}"
@@ -190,7 +191,7 @@ def ruleset_changes(wanted):
 
 
 def holds(now, wanted):
-    """Whether JSON says what is wanted: the same lists in any order; objects may say more."""
+    """Whether decoded JSON has the wanted values: lists in any order, and objects that may have more keys."""
     if isinstance(wanted, dict):
         return isinstance(now, dict) and all(key in now and holds(now[key], wanted[key]) for key in wanted)
     if isinstance(wanted, list):

@@ -110,7 +110,7 @@ def promote(commit):
     else:
         if newest:
             why = f"{release} is {released} for good, which is not a snapshot of this source; {newest} is"
-            remedy = "bump the version in {git.PROJECT}, commit, then make image push promote"
+            remedy = f"bump the version in {git.PROJECT}, commit, then make image push promote"
             raise CommandError(f"{shop.repository}:{release} is released already, as another image", why, remedy)
         why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(looked_for)} commits with the source\n"
         why += f"    {git.source(commit)}\n    that are reachable from {commit} or dev"

@@ -1,9 +1,9 @@
 """A repository in a registry, over the OCI Distribution API (distribution-spec 1.1, image-spec 1.1).
 
-`shop()` is the shop's own. Standard library only, because start-up time is most of a verb's time.
-Docker's own formats (image manifest v2 schema 2) are accepted as well. Plain http to localhost and
-127.0.0.0/8, as the Docker engine does, https to all others. Every error raised is a CommandError:
-BadReference, Unreachable, Denied, NotFound, Moved or Unexpected.
+`shop()` returns the application's registry. Only the standard library is used, because most of a verb's
+time is its start-up. Docker's image manifest v2 schema 2 is accepted too. Like the Docker engine, the
+client uses http for localhost and 127.0.0.0/8 and https for all other hosts. Every error raised is a
+CommandError: BadReference, Unreachable, Denied, NotFound, Moved or Unexpected.
 """
 
 import base64
@@ -28,10 +28,14 @@ IMAGES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.
 ACCEPT = {"Accept": ", ".join(INDEXES + IMAGES)}
 
 TIMEOUT = 10  # seconds to connect, and for each read
-PAUSES = (0.2, 0.5, 1.0)  # seconds before each further try
-THROTTLED = (1, 3, 8)  # the same after a 429: ECR Public counts by the second, and names no time to wait
-LONGEST_PAUSE = 20  # what a Retry-After may ask for
-LARGEST = 4 << 20  # bytes; the specification's own limit for a manifest, and no image config comes near it
+PAUSES = (0.2, 0.5, 1.0)  # seconds before each retry
+THROTTLED = (
+    1,
+    3,
+    8,
+)  # seconds before each retry of a 429; ECR Public limits requests per second and sends no Retry-After
+LONGEST_PAUSE = 20  # seconds; the longest Retry-After that is followed
+LARGEST = 4 << 20  # bytes; the specification's limit for a manifest, far above any image config
 REDIRECTS = 5
 
 NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # a Link (RFC 8288)
@@ -39,11 +43,11 @@ PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
 
 
 class Unreachable(CommandError):
-    """No registry answered: nothing listens, the name is unknown, the connection broke each time, or it was 429."""
+    """No registry answered: connection refused, unknown name, a connection that broke on every try, or 429."""
 
 
 class Denied(CommandError):
-    """The registry refused these credentials, or the lack of them (401, 403)."""
+    """The registry refused the credentials, or requires some (401, 403)."""
 
 
 class NotFound(CommandError):
@@ -51,31 +55,31 @@ class NotFound(CommandError):
 
 
 class Moved(CommandError):
-    """A tag that was just written has another digest: another process wrote it at the same time."""
+    """A tag that was just written has another digest, because another process wrote it too."""
 
 
 class Unexpected(CommandError):
-    """An answer that isn't what the specification says, content that isn't what its digest says included."""
+    """An answer that violates the specification, or content that does not have its digest."""
 
 
 class Manifest(namedtuple("Manifest", "digest media_type body")):
-    """A manifest as the registry has it: `digest` is that of `body` (bytes), `media_type` its exact Content-Type."""
+    """A manifest: `digest` is that of `body` (bytes), `media_type` is its exact Content-Type."""
 
 
 class Image(namedtuple("Image", "digest tags pushed", defaults=[None])):
-    """An image in a listing: `tags` is a tuple; `pushed` is a time in seconds since 1970, None if it isn't known."""
+    """An image in a listing: `tags` is a tuple, `pushed` a Unix time in seconds, or None if unknown."""
 
 
 Answer = namedtuple("Answer", "status headers body")  # headers is a http.client.HTTPMessage, body is bytes
 
 
 def shop():
-    """The Registry of the shop: DELIVERY_REPOSITORY, or with DELIVERY_HOST=aws and none given the one of the account.
+    """Returns the Registry of DELIVERY_REPOSITORY; if it is unset and DELIVERY_HOST=aws, that of the AWS account.
 
     Raises CommandError.
     """
     if os.environ.get("DELIVERY_HOST") == "aws" and not os.environ.get("DELIVERY_REPOSITORY"):
-        from delivery import ecr  # boto3 comes with it
+        from delivery import ecr  # imports boto3, which is slow
 
         return ecr.EcrPublic(ecr.repository())
     repository = required_variable("DELIVERY_REPOSITORY")
@@ -87,18 +91,18 @@ def shop():
 
 
 def digest_of(body):
-    """The digest of some bytes, as in image-spec's descriptors."""
+    """The digest of bytes, in the form of image-spec's descriptors."""
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
 class Registry:
     """One repository (`host[:port]/name`) of one registry.
 
-    `credential`, when given, is called at most once per challenge, and only if the registry asks: it returns
-    (user, password), or None when there is none. Without one, tokens are fetched anonymously.
+    `credential` is called at most once per challenge of the registry. It returns (user, password), or None if
+    there are no credentials; then tokens are requested anonymously.
     """
 
-    LAG = ()  # seconds, pause by pause, that the records may lag behind a write: not at all
+    LAG = ()  # seconds before each further read of a tag that was just written
 
     def __init__(self, repository, credential=None, sleep=time.sleep):
         self.repository = references.repository(repository)
@@ -108,13 +112,13 @@ class Registry:
         self._connections = {}
 
     def image(self, digest):
-        """repository@digest: the only form in which an image is handed on."""
+        """repository@digest, the only form in which verbs pass an image on."""
         return f"{self.repository}@{digest}"
 
     def named(self, name, remedy="make history-dev history-prod"):
-        """repository@digest of what somebody calls by a tag, or by repository@digest.
+        """repository@digest of an image that a user names by its tag or by repository@digest.
 
-        Raises BadReference for another repository and for what is neither, NotFound when there is no such tag.
+        Raises BadReference for another repository or an invalid name, NotFound when there is no such tag.
         """
         if "@" in name:
             repository, digest = references.image(name)
@@ -127,21 +131,21 @@ class Registry:
         raise NotFound(f"{self.repository} has no tag {name}", "it was never pushed or promoted", remedy)
 
     def digest(self, tag):
-        """The digest that a tag names, or None when there is no such tag.
+        """The digest of a tag, or None when there is no such tag.
 
-        Reads the manifest only where the registry leaves out Docker-Content-Digest, as the specification lets it.
+        Reads the manifest only if the registry omits Docker-Content-Digest, which the specification permits.
         """
         answer = self._ask("HEAD", f"manifests/{references.tag(tag)}", ok=(200, 404), headers=ACCEPT)
         if answer.status == 404:
             return None
-        return self._told(answer) or self.manifest(tag).digest
+        return self._digest_header(answer) or self.manifest(tag).digest
 
     def recorded_digest(self, tag):
-        """digest() by the registry's own records where reads come out of a cache: what a write is decided on."""
+        """As digest(), but never from a cache. Decisions to write are based on it."""
         return self.digest(tag)
 
     def awaited_digest(self, tag):
-        """recorded_digest() of a tag that should be there, since somebody may just have written it."""
+        """As recorded_digest(), for a tag that may just have been written: retries if it is missing."""
         for pause in self.LAG:
             if digest := self.recorded_digest(tag):
                 return digest
@@ -150,7 +154,7 @@ class Registry:
         return self.recorded_digest(tag)
 
     def manifest(self, reference):
-        """The Manifest that a tag or digest names. Raises NotFound; Unexpected when the bytes don't have the digest."""
+        """The Manifest of a tag or a digest. Raises NotFound, or Unexpected when its content has another digest."""
         if not DIGEST.fullmatch(reference):
             references.tag(reference)
         answer = self._ask("GET", f"manifests/{reference}", ok=(200,), headers=ACCEPT)
@@ -158,29 +162,29 @@ class Registry:
         if kind(media_type) not in INDEXES + IMAGES:
             raise self._unexpected(f"manifest {reference}", f"it came as {media_type or 'nothing named'}")
         digest = digest_of(answer.body)
-        for promised in (reference if DIGEST.fullmatch(reference) else None, self._told(answer)):
+        for promised in (reference if DIGEST.fullmatch(reference) else None, self._digest_header(answer)):
             if promised not in (None, digest):
                 raise self._unexpected(f"manifest {reference}", f"its bytes have the digest {digest}, not {promised}")
         return Manifest(digest, media_type, answer.body)
 
     def tag(self, manifest, tag):
-        """Puts a manifest of this repository under one more tag, byte for byte: the digest stays and no layer moves.
+        """Gives a manifest of this repository one more tag. The digest stays the same, and no layer is copied.
 
-        Moves the tag if it exists: a caller that must not do that looks first. Raises Unexpected when the
-        registry answers with another digest, and Moved when the tag has another one afterwards.
+        An existing tag is moved: callers check first. Raises Unexpected when the registry answers with
+        another digest, and Moved when the tag has another digest afterwards.
         """
         path = f"manifests/{references.tag(tag)}"
         answer = self._ask("PUT", path, ok=(201,), headers={"Content-Type": manifest.media_type}, body=manifest.body)
-        digest = self._told(answer)
+        digest = self._digest_header(answer)
         if digest not in (None, manifest.digest):
             raise self._unexpected(f"tag {tag}", f"it was given {manifest.digest} and says {digest}")
         self.check_tag(tag, [manifest.digest])
 
     def check_tag(self, tag, digests):
-        """Reads a tag back that was just written and returns its digest.
+        """Reads back a tag that was just written and returns its digest.
 
-        Raises Moved unless it is one of these digests. OCI registries have no conditional writes: two
-        writers of one tag both succeed, and the first one finds out here.
+        Raises Moved unless it is one of `digests`. OCI registries have no conditional writes: if two
+        processes write one tag, both succeed, and the first one detects it here.
         """
         digest = self.awaited_digest(tag)
         if digest in digests:
@@ -191,7 +195,7 @@ class Registry:
         raise Moved(what, why, "make history-dev history-prod shows who deploys; then run the command again")
 
     def tags(self):
-        """All tags, page by page ("Listing tags"); none for a repository that isn't there."""
+        """All tags, page by page ("Listing tags"). A repository that does not exist has none."""
         found, query = [], "n=100"
         while query:
             answer = self._ask("GET", f"tags/list?{query}", ok=(200, 404))
@@ -213,13 +217,16 @@ class Registry:
         """All images that have a tag, as Image."""
         tags = {}
         for tag in self.tags():
-            if digest := self.digest(tag):  # none: it went meanwhile
+            if digest := self.digest(tag):  # it may have been deleted meanwhile
                 tags.setdefault(digest, []).append(tag)
         return [Image(digest, tuple(names)) for digest, names in tags.items()]
 
     def delete(self, images):
-        """Deletes images of images(), with all their tags: deleting a digest does that. So all are listed once more
-        first, and CommandError is raised with nothing deleted if one of them has another tag by now."""
+        """Deletes images, as images() listed them, with all their tags.
+
+        Deleting a digest deletes all of its tags. Raises CommandError before anything is deleted when one of
+        the images has got another tag since.
+        """
         tags = {image.digest: set(image.tags) for image in self.images()}
         for image in images:
             if more := tags.get(image.digest, set()) - set(image.tags):
@@ -237,8 +244,11 @@ class Registry:
         yield dict(os.environ)
 
     def labels(self, reference):
-        """The labels of the image that a tag or digest names, as in image-spec's config. Of an index, the linux/amd64
-        image is read, or the only one it has. Raises NotFound, or Unexpected when the content isn't as specified."""
+        """The labels in the config (image-spec) of the image of a tag or a digest.
+
+        Of an index, the linux/amd64 image is read, or its only image. Raises NotFound, or Unexpected when the
+        content violates the specification.
+        """
         manifest = self.manifest(reference)
         try:
             if kind(manifest.media_type) in INDEXES:
@@ -253,8 +263,8 @@ class Registry:
         except (KeyError, TypeError, ValueError, AttributeError) as error:  # ValueError: JSON and UTF-8 as well
             raise self._unexpected(f"image {reference}", f"{type(error).__name__}: {error}") from None
 
-    def _told(self, answer):
-        """The digest in an answer's header, or None."""
+    def _digest_header(self, answer):
+        """The digest in the Docker-Content-Digest header of an answer, or None."""
         digest = answer.headers.get("Docker-Content-Digest")
         if digest is None or DIGEST.fullmatch(digest):
             return digest
@@ -264,10 +274,10 @@ class Registry:
         return Unexpected(f"{self.repository}: the {what} is not as it should be", why, "look at the registry's log")
 
     def _ask(self, method, path, ok, headers=None, body=None):
-        """One question about the repository, authorised if asked to. Raises when the status is not in ok."""
+        """Sends a request about the repository, with authorization if required. Raises if the status is not in ok."""
         url = f"{self.scheme}://{self.repository.host}/v2/{self.repository.name}/{path}"
         answer = self._follow(method, url, headers or {}, body)
-        if answer.status == 401:  # also when the token in hand has run out, or is for reading only
+        if answer.status == 401:  # or the token has expired, or permits reading only
             self._authorization = self._authorize(answer.headers.get("WWW-Authenticate", ""))
             answer = self._follow(method, url, headers or {}, body)
         if answer.status in ok:
@@ -282,8 +292,11 @@ class Registry:
         raise self._unexpected("answer", why)
 
     def _authorize(self, challenge):
-        """The Authorization that a challenge (RFC 9110, 11.6.1) asks for: Basic, or Bearer by the token protocol:
-        GET realm?service&scope, with the credential if there is one, is answered {"token" or "access_token": ...}."""
+        """The Authorization header for a challenge (RFC 9110, 11.6.1): Basic, or Bearer by the token protocol.
+
+        The token protocol: GET realm?service&scope, with the credentials if there are any, returns
+        {"token": …} or {"access_token": …}.
+        """
         scheme, _, rest = challenge.partition(" ")
         asked = {key.lower(): quoted or bare for key, quoted, bare in PARAMETER.findall(rest)}
         credential = self._credential and self._credential()
@@ -309,7 +322,7 @@ class Registry:
             raise self._unexpected("token", f"{realm.netloc} answered without one") from None
 
     def _follow(self, method, url, headers, body):
-        """An exchange, redirects followed for reads: blobs may lie elsewhere. The token goes to the registry only."""
+        """Follows the redirects of reads: blobs may be stored elsewhere. Only the registry receives the token."""
         own = urlsplit(url)[:2]
         for _ in range(REDIRECTS + 1):
             token = {"Authorization": self._authorization} if self._authorization and urlsplit(url)[:2] == own else {}
@@ -322,8 +335,10 @@ class Registry:
         raise self._unexpected("answer", f"more than {REDIRECTS} redirects")
 
     def _exchange(self, method, url, headers, body):
-        """One request and its answer. Broken connections, 429 and 5xx are tried again, a bounded number of times; all
-        requests made here are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2)."""
+        """Sends a request and returns its answer. Retries broken connections, 429 and 5xx a few times.
+
+        All requests are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2).
+        """
         scheme, host = urlsplit(url)[:2]
         route = connection.route(scheme, host)
         remedy = "make demo" if LOOPBACK.fullmatch(host) else f"check the network: curl -I https://{host}/v2/"
@@ -337,7 +352,7 @@ class Registry:
                     failure = f"{type(error).__name__}: {error}{route}"
                     why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {failure}"
                     raise Unreachable(f"the registry at {host} breaks off", why, remedy) from None
-            except OSError as error:  # no route, a proxy that refuses, a certificate that isn't trusted
+            except OSError as error:  # no route, a proxy that refuses, an untrusted certificate
                 raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
             else:
                 if pause is None or not (answer.status == 429 or answer.status >= 500):
@@ -348,7 +363,7 @@ class Registry:
             self._sleep(pause)
 
     def _once(self, method, url, headers, body):
-        """One request over a kept connection, which is dropped when anything goes wrong on it."""
+        """Sends a request over a kept connection, which is closed when it fails."""
         target = urlsplit(url)
         kept = target[:2]
         if kept not in self._connections:
@@ -359,7 +374,7 @@ class Registry:
             response = kept_connection.getresponse()
             if (response.length or 0) > LARGEST:
                 raise self._unexpected("answer", f"it is larger than {LARGEST} bytes")
-            # An announced length is read whole, so that http.client itself notices a body that is cut short.
+            # With a Content-Length, read everything: then http.client reports a truncated body.
             content = response.read() if response.length is not None else response.read(LARGEST)
         except BaseException:
             kept_connection.close()
@@ -369,14 +384,14 @@ class Registry:
 
 
 def kind(media_type):
-    """A media type without its parameters."""
+    """A media type without parameters."""
     return media_type.partition(";")[0].strip().lower()
 
 
 def chosen(entries):
-    """The digest of the image to read, out of an index's manifests (image-spec): linux/amd64, or the only one.
+    """The digest of the linux/amd64 image in an index's manifests (image-spec), or of the only image.
 
-    Attestations, which BuildKit lists as images of platform unknown/unknown, don't count. Raises ValueError.
+    Attestations, which BuildKit lists as images of platform unknown/unknown, are ignored. Raises ValueError.
     """
     platforms = {}
     for entry in entries:
@@ -391,7 +406,7 @@ def chosen(entries):
 
 
 def complaint(body):
-    """The codes and messages in an error body of the specification ({"errors": [{"code", "message"}]}), or nothing."""
+    """The codes and messages in an error body ({"errors": [{"code", "message"}]}), or "" if it has none."""
     try:
         return "; ".join(f"{error['code']}: {error.get('message', '')}" for error in json.loads(body)["errors"])
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -9,11 +9,11 @@ import os
 
 from delivery.cli import CommandError, log, required_variable
 
-KEPT_DAYS = 90  # of an old state
+KEPT_DAYS = 90  # how long previous versions of the state stay
 
 
 def account(sts, expected=None):
-    """The number of the account that the credentials belong to. Raises CommandError when it isn't the expected one."""
+    """The number of the account that the credentials belong to. Raises CommandError unless it is the expected one."""
     found = sts.get_caller_identity()["Account"]
     if expected and found != expected:
         why = f"the credentials belong to account {found}, DELIVERY_AWS_ACCOUNT is {expected}"
@@ -38,7 +38,7 @@ def region_of(s3, bucket, owner):
 
 
 def settings():
-    """How the bucket has to be, as [(setting, argument, value)]: boto3's S3 client has a get_ and a put_ of each."""
+    """The settings of the bucket as [(setting, argument, value)]. boto3's S3 client has a get_ and a put_ for each."""
     encryption = {
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
     }
@@ -59,7 +59,7 @@ def settings():
 
 
 def make(s3, bucket, region, owner):
-    """Makes the bucket unless it is there, and puts right the settings that differ; the public is shut out first."""
+    """Creates the bucket if it does not exist, and corrects settings that differ, public access first."""
     if region_of(s3, bucket, owner) is None:
         log(f"create the state bucket {bucket}")
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -80,14 +80,14 @@ def is_set(s3, bucket, owner, setting, argument, value):
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
         raise
-    found = found.get(argument, found)  # some answers are wrapped in the argument's name, some are not
+    found = found.get(argument, found)  # some answers are nested under the argument's name
     return all(found.get(key) == wanted for key, wanted in value.items())
 
 
 def bucket(make_it=False):
-    """The name of the bucket, which has to exist in this region and account; with `make_it` it is made if it doesn't.
+    """The name of the bucket in this region and account. With `make_it` it is created if it does not exist.
 
-    Raises CommandError.
+    Raises CommandError, also when it does not exist.
     """
     try:
         import boto3
@@ -114,7 +114,7 @@ def bucket(make_it=False):
 
 
 def failure(exceptions, error):
-    """The CommandError for an error of boto3: what is wrong with the credentials, the region or the network."""
+    """The CommandError for an error of boto3: the credentials, the region or the network."""
     login = "aws configure sso, or set AWS_PROFILE"
     region = f"check AWS_REGION={os.environ['AWS_REGION']} and the network"
     kinds = (
