@@ -1,9 +1,12 @@
-// A load on one address: RATE requests a second, whatever comes back, or as many as VISITORS at once can ask; until it is stopped, or for SECONDS.
+// A load on one address until it is stopped or for SECONDS: RATE requests a second whatever the
+// answers, or VISITORS who each send the next request as soon as the last one is answered.
 import http from 'k6/http';
 import exec from 'k6/execution';
 
 const duration = `${__ENV.SECONDS || 600}s`;
-const steady = { executor: 'constant-arrival-rate', rate: Number(__ENV.RATE), timeUnit: '1s', duration, preAllocatedVUs: 50, maxVUs: 200 };
+const steady = {
+  executor: 'constant-arrival-rate', rate: Number(__ENV.RATE), timeUnit: '1s', duration, preAllocatedVUs: 50, maxVUs: 200,
+};
 const full = { executor: 'constant-vus', vus: Number(__ENV.VISITORS), duration };
 
 export const options = {

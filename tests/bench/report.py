@@ -1,4 +1,4 @@
-"""What was measured as one table and one plot, road.md and road.svg, out of the parts' own files of figures."""
+"""The report of the bench: road.md, a table, and road.svg, a plot, made from the figures of each part."""
 
 import json
 import statistics
@@ -11,7 +11,7 @@ from parts import PARTS
 
 
 class Figure(NamedTuple):
-    """The runs of one way in one case, and what `value` was in them."""
+    """The runs of one way in one case, and the median, least and largest of their values."""
 
     rows: list[dict]
     median: float
@@ -19,49 +19,31 @@ class Figure(NamedTuple):
     most: float
 
 
-class Found:
-    """What a part has measured: figures by (case, way), in their order, and what was said about the measuring."""
+class Found(dict):
+    """The figures of a part by (case, way), case by case, the ways in the part's order."""
 
     def __init__(self, part, head: dict, rows: list[dict]) -> None:
-        self.part, self.head, self.figures = part, head, {}
-        for row in rows:
-            self.figures.setdefault((row["case"], row["way"]), []).append(row)
-        ways = list(part.WAYS)
-        for key in sorted(self.figures, key=lambda key: (list(self.figures).index(key), ways.index(key[1]))):
-            values = [row["value"] for row in self.figures[key]]
-            self.figures[key] = Figure(self.figures[key], statistics.median(values), min(values), max(values))
-        self.cases = list(dict.fromkeys(case for case, _ in self.figures))
+        self.part, self.head = part, head
+        self.cases = list(dict.fromkeys(row["case"] for row in rows))
+        for key in [(case, way) for case in self.cases for way in part.WAYS]:
+            runs = [row for row in rows if (row["case"], row["way"]) == key]
+            values = [row["value"] for row in runs]
+            if runs:
+                self[key] = Figure(runs, statistics.median(values), min(values), max(values))
 
-    def __contains__(self, key: tuple[str, str]) -> bool:
-        return key in self.figures
-
-    def __getitem__(self, key: tuple[str, str]) -> Figure:
-        return self.figures[key]
-
-    def in_order(self):
-        """Yield (case, way, figure), case by case, our own way first."""
-        for case in self.cases:
-            for way in self.part.WAYS:
-                if (case, way) in self:
-                    yield case, way, self[case, way]
-
-    def times(self, case: str, way: str) -> tuple[float, float, float] | None:
-        """Return how many times as much as our own way takes it is, by its median, least and most; more is worse."""
-        if (case, self.part.OURS) not in self or not self[case, self.part.OURS].median:
+    def times(self, case: str, way: str) -> list[float] | None:
+        """Return a way's median, least and largest value as multiples of our median; more is worse."""
+        ours, figure = self.get((case, self.part.OURS)), self[case, way]
+        if not ours or not ours.median:
             return None
-        ours, figure = self[case, self.part.OURS].median, self[case, way]
-        factors = [value / ours for value in (figure.median, figure.least, figure.most)]
-        return tuple(factors) if self.part.UNIT == "s" else tuple(1 / factor for factor in factors)
+        factors = [value / ours.median for value in (figure.median, figure.least, figure.most)]
+        return factors if self.part.UNIT == "s" else [1 / factor for factor in factors]
 
 
 def found(directory: Path) -> dict[str, Found]:
-    """Return what each part that was ever measured has found."""
+    """Return the figures of each part that has been measured."""
     files = {name: directory / "road" / f"{name}.jsonl" for name in PARTS}
-    lines = {
-        name: [json.loads(line) for line in file.read_text().splitlines()]
-        for name, file in files.items()
-        if file.exists()
-    }
+    lines = {name: map(json.loads, file.read_text().splitlines()) for name, file in files.items() if file.exists()}
     return {name: Found(PARTS[name], head, rows) for name, (head, *rows) in lines.items()}
 
 
@@ -71,30 +53,28 @@ def number(value: float) -> str:
 
 
 def written(directory: Path) -> None:
-    """Write both files anew."""
+    """Write both files."""
     parts = found(directory)
-    figures, told, missing, measured = [], [], [], []
+    figures, goals, missing, circumstances = [], [], [], []
     for name, of in parts.items():
-        for case, way, figure in of.in_order():
+        for (case, way), figure in of.items():
             span = f"{number(figure.median)} {of.part.UNIT} ({number(figure.least)} to {number(figure.most)})"
             times = of.times(case, way)
-            factor = "" if times is None else number(times[0])
-            figures.append([name, case, way, span, len(figure.rows), factor, of.part.besides(figure.rows)])
-        told += [
-            f"- {name}: {'met' if met else '**not met**'}: {text}"
-            for met, text in (of.part.goals(of) if of.figures else [])
-        ]
+            details = getattr(of.part, "besides", lambda rows: "")(figure.rows)
+            figures.append([name, case, way, span, len(figure.rows), number(times[0]) if times else "", details])
+        for met, text in of.part.goals(of) if of else []:
+            goals.append(f"- {name}: {'met' if met else '**not met**'}: {text}")
         missing += [f"- {name}, {way}: {why}" for way, why in of.head["missing"].items()]
-        versions = ", ".join(f"{tool} {version}" for tool, version in of.head["versions"].items())
-        measured.append(
-            f"- {name}: {of.head['date']}, {of.head['machine']}; load before: {of.head['load']:.1f}; {versions}"
+        tools = ", ".join(f"{tool} {version}" for tool, version in of.head["versions"].items())
+        circumstances.append(
+            f"- {name}: {of.head['date']}, {of.head['machine']}; load before: {of.head['load']:.1f}; {tools}"
         )
-    head = ["part", "case", "way", "median (least to most)", "runs", "x ours", "besides"]
-    text = f"""# The road beside what people would use instead
+    head = ["part", "case", "way", "median (least to most)", "runs", "x ours", "more"]
+    text = f"""# This project compared with its usual alternatives
 
-Made by `make bench`; `make bench BENCH=promotion` measures one part anew and leaves the others. All ways of a part
-run on the same machine in turn, every other run in the reverse order. "x ours" is how many times as much as ours a way
-takes, by the medians: less than 1 is better than ours, also where the figure itself is better the more it is.
+Made by `make bench`; `make bench BENCH=promotion` measures one part and keeps the figures of the others. All ways of a
+part take turns on the same machine, every other run in the reverse order. "x ours" is the median of a way as a multiple
+of ours, or its inverse where more is better: less than 1 is always better than ours.
 
 ![How many times as much as ours each way takes](road.svg)
 
@@ -102,7 +82,7 @@ takes, by the medians: less than 1 is better than ours, also where the figure it
 
 ## Goals
 
-{chr(10).join(told)}
+{chr(10).join(goals)}
 
 ## What could not run
 
@@ -110,19 +90,20 @@ takes, by the medians: less than 1 is better than ours, also where the figure it
 
 ## When and where
 
-{chr(10).join(measured)}
+{chr(10).join(circumstances)}
 """
     (directory / "road.md").write_text(text)
-    groups = [(f"{name}: {case}", drawn(of, case)) for name, of in parts.items() for case in of.cases]
-    plot.drawn([(name, ways) for name, ways in groups if ways], directory / "road.svg")
+    groups = [(f"{name}: {case}", plotted(of, case)) for name, of in parts.items() for case in of.cases]
+    plot.draw([(name, ways) for name, ways in groups if ways], directory / "road.svg")
 
 
-def drawn(of: Found, case: str) -> list[tuple]:
-    """Return what the plot shows of a case: each way, what it is in times ours, and the figure in words."""
+def plotted(of: Found, case: str) -> list[tuple]:
+    """Return what the plot shows of a case: each way, its multiples of ours, and its figure in words."""
     ways = []
-    for _, way, figure in (found for found in of.in_order() if found[0] == case):
-        lost = sum(row.get("failed", 0) for row in figure.rows)
-        words = f"{number(figure.median)} {of.part.UNIT}" + (f", {lost:,.0f} failed" if lost else "")
-        if times := of.times(case, way):
+    for way in of.part.WAYS:
+        if (case, way) in of and (times := of.times(case, way)):
+            figure = of[case, way]
+            failed = sum(row.get("failed", 0) for row in figure.rows)
+            words = f"{number(figure.median)} {of.part.UNIT}" + (f", {failed:,.0f} failed" if failed else "")
             ways.append((way, times, words))
     return ways

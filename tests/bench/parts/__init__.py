@@ -1,8 +1,12 @@
-"""The parts of the bench, in the order of their report.
+"""The parts of the bench, in the order of their report. A part is a module with
 
-Each has TITLE; UNIT of its `value`: s, or what is better the more it is; WAYS, and OURS of them; VERSIONS, a command
-each; missing(): ways that can't run here, with the reason; measured(bench): a row for each run, with case, way, value
-and whatever else; besides(rows): what a table says of that; goals(found): (whether it is met, what it says).
+UNIT               of its `value`: s, or a unit of which more is better
+WAYS, OURS         the ways that are compared, and ours of them
+NEEDS              way: the tool without which it cannot run
+TOOLS              the tools whose versions are reported
+measured(bench, ways)  yields a row for each run: case, way, value and more
+goals(found)       yields (met, text) for each goal
+besides(rows)      optional; returns the last cell of a way's row in the table
 """
 
 from parts import build, commit, promotion, rollout, serving, swap

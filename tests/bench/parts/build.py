@@ -1,7 +1,7 @@
-"""An image from nothing, after a change of the code and after a change of the dependencies: our Dockerfile, and two as
-tutorials have them, on the same base image.
+"""An image built from nothing, after a change of the code and after a change of the dependencies: with our Dockerfile
+and with two as in tutorials, on the same base image.
 
-Each run is one after another: all new with one package left out of the lock, a line of code more, then the package.
+A run builds all three: from nothing with one package left out of the lock, with a line of code more, with the package.
 """
 
 import json
@@ -14,11 +14,10 @@ import measure
 import oci
 from delivery import registry
 
-TITLE = "Build"
 UNIT = "s"
 OURS, NAIVE, ORDERED = "this Dockerfile", "all copied, then pip", "requirements copied, pip, then the rest"
 COLD, CODE, PACKAGE = "from nothing", "a line of code more", "a package more"
-# As tutorials have it: one stage, packages installed into what runs. Debian's Python wants an environment for that.
+# One stage, as in tutorials. Debian's Python installs packages only into a virtual environment.
 PLAIN = """ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 WORKDIR /app
@@ -33,82 +32,66 @@ WAYS = {
     NAIVE: PLAIN % ("COPY . .\n" + PIP),
     ORDERED: PLAIN % ("COPY requirements.lock .\n" + PIP + "COPY . ."),
 }
+NEEDS = dict.fromkeys(WAYS, "docker")
+TOOLS = ("docker", "buildx")
 LEFT_OUT = "tqdm"
 CACHE = "--mount=type=cache,target=/root/.cache/pip"
-VERSIONS = {"docker": "docker version --format {{.Server.Version}}", "buildx": "docker buildx version"}
 
 
-def missing() -> dict[str, str]:
-    """Return the ways that can't be measured here, with the reason."""
-    return measure.without_engine(WAYS)
-
-
-def measured(bench: measure.Bench):
-    """Yield a row for each run of each case."""
-    own = (measure.ROOT / "book-shop/Dockerfile").read_text()
-    base = measure.run("scripts/demo/base-image", "app") or re.search("^ARG BASE_IMAGE=(.*)", own, re.MULTILINE)[1]
+def measured(bench: measure.Bench, ways: list[str]):
+    dockerfile = (measure.ROOT / "book-shop/Dockerfile").read_text()
+    pattern = re.compile("^ARG BASE_IMAGE=(.*)", re.MULTILINE)
+    base = measure.run("scripts/demo/base-image", "app") or pattern.search(dockerfile)[1]
     server, address = oci.serve(bench.work / "registry")
-    sizes: dict[str, int] = {}
+    context, sizes = bench.work / "context", {}
     try:
-        for number, way in bench.turns([] if missing() else WAYS):
-            context = bench.work / "context"
-            mark = f"{bench.work.name}-{number}-{list(WAYS).index(way)}"
-            lock, package = laid(way, context, mark)
+        for number, way in bench.turns(ways):
+            mark = f"{bench.work.name}-{number}-{ways.index(way)}"
+            lock, package = write_context(way, context, mark)
             image = f"{address}/bench:{mark}"
             build = ["docker", "buildx", "build", "--quiet", "--load", "--tag", image]
-            build += ["--build-arg", f"BASE_IMAGE={base}"]
+            build += ["--build-arg", f"BASE_IMAGE={base}", str(context)]
             try:
-                yield {"case": COLD, "way": way, "value": measure.timed([*build, "--no-cache", str(context)])}
+                yield {"case": COLD, "way": way, "value": measure.timed([*build, "--no-cache"])}
                 with (context / "books/views.py").open("a") as file:
                     file.write(f"# {mark}\n")
-                yield {"case": CODE, "way": way, "value": measure.timed([*build, str(context)])}
+                yield {"case": CODE, "way": way, "value": measure.timed(build)}
                 (context / "requirements.lock").write_text(lock + package)
-                seconds = measure.timed([*build, str(context)])
+                seconds = measure.timed(build)
                 if way not in sizes:
                     measure.run("docker", "push", "--quiet", image)
                     manifest = registry.Registry(f"{address}/bench").manifest(mark)
                     sizes[way] = sum(layer["size"] for layer in json.loads(manifest.body)["layers"])
                 yield {"case": PACKAGE, "way": way, "value": seconds, "compressed": sizes[way]}
             finally:
-                subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True)  # if it came about
+                subprocess.run(["docker", "image", "rm", "--force", image], capture_output=True)  # if it exists
                 shutil.rmtree(context)
     finally:
         server.terminate()
         server.wait()
 
 
-def laid(way: str, context: Path, mark: str) -> tuple[str, str]:
-    """Lay the build context of a way, one package left out; return its lock, and that package's lines."""
+def write_context(way: str, context: Path, mark: str) -> tuple[str, str]:
+    """Write the build context of a way without one package; return its lock, and that package's lines."""
     shutil.copytree(measure.ROOT / "book-shop", context, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
-    own = (context / "Dockerfile").read_text()
-    if CACHE not in own:
-        raise SystemExit(f"error: the Dockerfile has no {CACHE} any more, which this makes new for each run")
-    (context / "Dockerfile").write_text(WAYS[way] or own.replace(CACHE, f"{CACHE},id={mark}"))
-    lock = (context / "requirements.lock").read_text()
-    package = re.search(rf"^{LEFT_OUT}==.*\n(?:[ ]+.*\n)*", lock, re.MULTILINE)[0]
-    lock = f"# {mark}\n{lock.replace(package, '')}"  # the builder has seen no such lock, in no run before
-    (context / "requirements.lock").write_text(lock)
+    dockerfile, locked = context / "Dockerfile", context / "requirements.lock"
+    if CACHE not in dockerfile.read_text():
+        raise SystemExit(f"error: {CACHE} not found in the Dockerfile: each run replaces it by a cache of its own")
+    dockerfile.write_text(WAYS[way] or dockerfile.read_text().replace(CACHE, f"{CACHE},id={mark}"))
+    package = re.search(rf"^{LEFT_OUT}==.*\n(?:[ ]+.*\n)*", locked.read_text(), re.MULTILINE)[0]
+    lock = f"# {mark}\n{locked.read_text().replace(package, '')}"  # the mark makes it new to the builder's cache
+    locked.write_text(lock)
     return lock, package
 
 
 def besides(rows: list[dict]) -> str:
-    """Return what is told besides the seconds."""
     return f"{rows[0]['compressed'] / 1e6:.0f} MB compressed" if "compressed" in rows[0] else ""
 
 
-def goals(found) -> list[tuple[bool, str]]:
-    """Return which goals are met."""
-    told = []
+def goals(found):
     for case in found.cases:
-        ours, others = found[case, OURS].median, [found[case, way].median for way in (NAIVE, ORDERED)]
-        told.append(
-            (
-                ours <= min(others),
-                f"{case}: no slower than the plain ones: {min(others) / ours:.1f} times as fast as the faster one",
-            )
-        )
-    size = {way: found[PACKAGE, way].rows[0]["compressed"] for way in WAYS}
-    told.append(
-        (size[OURS] < size[ORDERED], f"the image is smaller: {size[OURS] / size[ORDERED]:.2f} of the plain one's size")
-    )
-    return told
+        fastest, ours = min(found[case, way].median for way in (NAIVE, ORDERED)), found[case, OURS].median
+        text = f"{case}: no slower than the plain ones: {fastest / ours:.1f} times as fast as the faster one"
+        yield ours <= fastest, text
+    ours, plain = (found[PACKAGE, way].rows[0]["compressed"] for way in (OURS, ORDERED))
+    yield ours < plain, f"the image is smaller: {ours / plain:.2f} of the plain one's size"
