@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # The bench at its smallest: each part runs, and counts what it moves and what fails.
-load ../e2e/road.bash
+load ../e2e/e2e.bash
 
 PARTS=(promotion build commit swap rollout serving)
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-load road.bash
+load e2e.bash
 
 setup_file() { start_demo; }
-teardown() { stop_load; } # one that a failed test has left
+teardown() { stop_load; } # after a failed test
 
-@test "a changed template and stylesheet: make image push deploy-dev serves it on :8080 and leaves :80 as it was" {
-  prod=$(revision_at "$DELIVERY_HTTP_PORT")
+@test "make image push deploy-dev serves a changed template on :8080 and leaves :80 as it is" {
+  prod=$(revision_of prod)
   pods=$(kubectl get pods -o name)
   sed -i 's/<body>/<body><p>changed by a test<\/p>/' "$SHOP"/book-shop/book_shop/templates/base.html
   echo '/* changed by a test */' >>"$SHOP"/book-shop/book_shop/static/book_shop/style.css
@@ -14,9 +14,9 @@ teardown() { stop_load; } # one that a failed test has left
   commit "change the template and the stylesheet, bump the version"
   run shop image push deploy-dev
   assert_success
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
-  curl -fsS "http://localhost:$DELIVERY_DEV_PORT/" | grep -q 'changed by a test'
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$prod"
+  assert_revision "$(head_of_shop)" dev
+  get dev / | grep -q 'changed by a test'
+  assert_revision "$prod" prod
   assert_equal "$(kubectl get pods -o name)" "$pods"
 }
 
@@ -44,23 +44,22 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   assert_equal "$(identities)" "$before"
 }
 
-@test "make promote deploy-prod under load moves :80 to it with no failed request" {
+@test "make promote deploy-prod under load serves the release on :80 with no failed request" {
   start_load
   run shop promote deploy-prod
   assert_success
   refute_deprecated
   end_load
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
+  assert_revision "$(head_of_shop)" prod
 }
 
-@test "rollback-dev and rollback-prod bring back the previous one, and a named one, under load" {
+@test "rollback-dev and rollback-prod return to the previous and to a named version with no failed request" {
   start_load
   run shop rollback-dev rollback-prod
   assert_success
   refute_deprecated
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(git -C "$SHOP" rev-parse HEAD^)"
-  # Another person who rolls back now names a version: without one, the faulty image would return.
+  assert_revision "$(head_of_shop ^)" dev prod
+  # A second rollback must name a version: without one, the faulty image would return.
   for environment in dev prod; do
     run shop "rollback-$environment"
     assert_failure
@@ -72,6 +71,5 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
   run shop rollback-prod TO="$version"
   assert_success
   end_load
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
+  assert_revision "$(head_of_shop)" dev prod
 }

@@ -1,18 +1,20 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# An image that can't serve never does: the deploy fails, says why in the container's own words, and the old version serves on.
-load road.bash
+# An image that cannot serve never does: the deploy fails and prints the container's own error, and
+# the old version stays live.
+load e2e.bash
 
 setup_file() { start_demo; }
 setup() {
   good=$(head_of_shop)
-  dev=$(revision_at "$DELIVERY_DEV_PORT")
-  prod=$(revision_at "$DELIVERY_HTTP_PORT")
+  dev=$(revision_of dev)
+  prod=$(revision_of prod)
 }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
-# fails_everywhere VERSION: commits what the test has broken, brings it as far as it goes, deploys to both sides at once.
-fails_everywhere() {
+# assert_both_fail VERSION: commits what the test has broken, promotes it, and deploys it to both
+# environments at once.
+assert_both_fail() {
   bump "$1"
   commit "broken: $1"
   run shop image push promote
@@ -20,10 +22,10 @@ fails_everywhere() {
   run --separate-stderr both
   assert_output "dev 1
 prod 1"
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$dev"
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$prod"
+  assert_revision "$dev" dev
+  assert_revision "$prod" prod
   for environment in dev prod; do
-    grep -q "broken on purpose" "$BATS_TEST_TMPDIR/$environment" || fail "its own words are missing: $(cat "$BATS_TEST_TMPDIR/$environment")"
+    grep -q "broken on purpose" "$BATS_TEST_TMPDIR/$environment" || fail "$(cat "$BATS_TEST_TMPDIR/$environment")"
     assert_regex "$(tail -n 2 "$BATS_TEST_TMPDIR/$environment")" "Still live: $DELIVERY_REPOSITORY@sha256:"
   done
 }
@@ -38,12 +40,12 @@ both() {
   done | sort
 }
 
-@test "a shop that crashes at start" {
+@test "an image that crashes at start never serves" {
   echo 'raise SystemExit("broken on purpose")' >>"$SHOP/book-shop/book_shop/wsgi.py"
-  fails_everywhere 1.2.0
+  assert_both_fail 1.2.0
 }
 
-@test "a shop that is never ready" {
+@test "an image that is never ready never serves" {
   cat >>"$SHOP/book-shop/book_shop/views.py" <<'PYTHON'
 
 
@@ -51,29 +53,19 @@ def readyz(request):
     print("broken on purpose", flush=True)
     return JsonResponse({"ready": False}, status=503)
 PYTHON
-  fails_everywhere 1.3.0
+  assert_both_fail 1.3.0
 }
 
-@test "a shop whose migration fails" {
-  migrations=("$SHOP"/book-shop/books/migrations/0*.py)
-  last=$(basename "${migrations[-1]}" .py)
-  cat >"$SHOP/book-shop/books/migrations/9999_broken.py" <<PYTHON
-from django.db import migrations
-
-
-class Migration(migrations.Migration):
-    dependencies = [("books", "$last")]
-    operations = [migrations.RunSQL('SELECT "broken on purpose"')]
-PYTHON
-  fails_everywhere 1.4.0
+@test "an image whose migration fails never serves" {
+  migration 9999_broken "migrations.RunSQL('SELECT \"broken on purpose\"')"
+  assert_both_fail 1.4.0
 }
 
-@test "after the faults the next good deploy succeeds with no manual step" {
+@test "the next good deploy succeeds without a manual step" {
   bump 1.5.0
-  commit "mended"
+  commit "fixed"
   run shop image push deploy-dev promote deploy-prod
   assert_success
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$(head_of_shop)"
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$(head_of_shop)"
+  assert_revision "$(head_of_shop)" dev prod
   good=$(head_of_shop)
 }

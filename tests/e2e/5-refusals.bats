@@ -1,16 +1,15 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# What must not happen does not: a clear error, the right exit status, nothing touched.
-load road.bash
+# Forbidden actions fail with a clear error and the right exit status, and change nothing.
+load e2e.bash
 
 setup_file() { start_demo; }
 setup() { good=$(head_of_shop); }
 teardown() { git -C "$SHOP" reset -q --hard "$good"; }
 
-digest_of() { PYTHONPATH=$SHOP/scripts python3 -c 'import sys; from delivery import registry; print(registry.Registry(sys.argv[1]).digest(sys.argv[2]))' "$DELIVERY_REPOSITORY" "$1"; }
 verb() { "$SHOP/scripts/$1" "${@:2}"; }
 
-@test "promote: no snapshot of this source" {
+@test "promote refuses a source that has no snapshot" {
   echo >>"$SHOP/book-shop/manage.py"
   bump 2.0.0
   commit "never built"
@@ -20,7 +19,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   assert_equal "$(digest_of 2.0.0)" None
 }
 
-@test "promote: the release tag belongs to another digest" {
+@test "promote refuses a release tag that belongs to another digest" {
   version=$(verb version)
   released=$(digest_of "$version")
   echo >>"$SHOP/book-shop/manage.py"
@@ -33,7 +32,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   assert_equal "$(digest_of "$version")" "$released"
 }
 
-@test "push: another image under the same snapshot tag" {
+@test "push refuses another image under the same snapshot tag" {
   tag=$(verb version snapshot)
   pushed=$(digest_of "$tag")
   other=$(docker images --quiet "$DELIVERY_DEMO-registry")
@@ -46,9 +45,9 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   assert_equal "$(digest_of "$tag")" "$pushed"
 }
 
-@test "a host that is told anything but a digest of its repository runs nothing" {
+@test "the host deploys nothing but a digest of its repository" {
   before=$(identities)
-  # shellcheck disable=SC2016 # that is the point
+  # shellcheck disable=SC2016 # deploy must not expand it either
   for image in "$DELIVERY_REPOSITORY:latest" "other/shop@sha256:$(printf '0%.0s' {1..64})" '$(reboot)' "--privileged"; do
     for environment in dev prod; do
       run on_host /opt/book-shop/bin/deploy "$environment" "$image"
@@ -58,7 +57,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   assert_equal "$(identities)" "$before"
 }
 
-@test "demo: a taken port is named with its owner before anything starts" {
+@test "demo names the owner of a taken port before it starts anything" {
   made() { docker ps --all --format '{{.ID}} {{.Names}}' | grep -E " ($DELIVERY_DEMO|book-shop-other)-"; }
   before=$(made)
   DELIVERY_HTTP_PORT=$DELIVERY_DEV_PORT DELIVERY_DEMO=book-shop-other run shop demo
@@ -67,7 +66,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   assert_equal "$(made)" "$before"
 }
 
-@test "deploy-dev: no host to reach" {
+@test "deploy-dev fails when there is no local host" {
   DELIVERY_DEMO=book-shop-nowhere run verb deploy dev
   assert_failure 1
   assert_output --partial "there is no local host to reach"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# What the shop was told to keep: backed up, lost, brought back, in both environments.
-load road.bash
+# Data in both environments: backed up, lost, restored.
+load e2e.bash
 
 setup_file() { start_demo; }
 
-# books_of ENVIRONMENT PYTHON: runs it there, with Book.
+# books_of ENVIRONMENT PYTHON: runs it there; it can use Book.
 books_of() { django "$1" "from books.models import Book; $2"; }
 add() { books_of "$1" "Book.objects.create(title='Data: $2', author='A', publishing_year=2000, rating=5, reviewer='R')"; }
-# only ENVIRONMENT BOOK: of the books of this file, that one is there.
+# only ENVIRONMENT BOOK: of the books of this file, only that one exists.
 only() {
   books_of "$1" "Book.objects.filter(title__startswith='Data: ').delete()"
   add "$1" "$2"
@@ -16,16 +16,16 @@ only() {
 books() { books_of "$1" "print(*(book.title for book in Book.objects.filter(title__startswith='Data: ')), sep='\n')"; }
 assert_serves() { # ENVIRONMENT BOOK
   assert_equal "$(books "$1")" "Data: $2"
-  assert_equal "$(curl -fsS "http://localhost:$(port_of "$1")/readyz")" '{"ready": true}'
+  assert_equal "$(get "$1" /readyz)" '{"ready": true}'
 }
 
 backups() { on_host /opt/book-shop/bin/backups; }
 newest() { backups | awk -v environment="$1" -v replaced="${2:-}" '$1 == environment && $2 ~ "Z" replaced "$" {print $2; exit}'; } # ENVIRONMENT [-replaced]
-databases() { on_host runuser -u postgres -- psql -Atc "select datname, oid from pg_database where datname like 'book_shop%' order by datname"; }
+databases() { psql postgres -c "select datname, oid from pg_database where datname like 'book_shop%' order by datname"; }
 database_names() { databases | cut -d'|' -f1 | xargs; }
 restore() { "$SHOP/scripts/restore" -y "$@"; }
 
-@test "what was lost comes back with the latest backup, and what that replaced comes back after it" {
+@test "restore brings back the latest backup, then the data that this replaced" {
   for environment in dev prod; do only $environment first; done
   run --separate-stderr shop backup
   assert_success
@@ -48,7 +48,7 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   assert_equal "$(on_host find /var/backups/book-shop -printf '%M %u\n' | sort -u)" $'-rw------- root\ndrwx------ root'
 }
 
-@test "asked, and not answered with the environment's name, nothing changes" {
+@test "restore changes nothing without the environment's name as confirmation" {
   before=$(databases && backups)
   run shop restore-prod <<<yes
   assert_failure
@@ -57,20 +57,13 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   assert_equal "$(databases && backups)" "$before"
 }
 
-@test "a backup of an older schema is brought up to the code that serves" {
+@test "restore migrates a backup of an older schema to that of the live image" {
   for environment in dev prod; do only $environment older; done
   run shop backup
   assert_success
   sed -i "s/^    reviewer = .*/&\n    added_by_a_test = models.CharField(max_length=9, null=True)/" "$SHOP/book-shop/books/models.py"
-  migrations=("$SHOP"/book-shop/books/migrations/0*.py)
-  cat >"$SHOP/book-shop/books/migrations/0900_added_by_a_test.py" <<PYTHON
-from django.db import migrations, models
-
-
-class Migration(migrations.Migration):
-    dependencies = [("books", "$(basename "${migrations[-1]}" .py)")]
-    operations = [migrations.AddField("book", "added_by_a_test", models.CharField(max_length=9, null=True))]
-PYTHON
+  migration 0900_added_by_a_test \
+    'migrations.AddField("book", "added_by_a_test", models.CharField(max_length=9, null=True))'
   bump 6.0.0
   commit "a column more"
   run shop image push deploy-dev promote deploy-prod
@@ -85,7 +78,7 @@ PYTHON
   done
 }
 
-@test "a damaged dump is refused, and nothing has changed" {
+@test "restore refuses a damaged dump and changes nothing" {
   dump=/var/backups/book-shop/prod/$(newest prod).dump
   on_host cp -p "$dump" /root/whole
   for cut in 1 1000 20000; do
@@ -100,12 +93,12 @@ PYTHON
   on_host rm /root/whole
 }
 
-@test "a restore that was killed after the swap is healed by the next one" {
+@test "the next restore completes one that was killed after the swap" {
   only prod wanted
   run shop backup
   assert_success
   only prod lost
-  on_host systemctl stop nginx # the swap can't be proven: the restore stays there
+  on_host systemctl stop nginx # the restore waits for the swapped database to be served
   docker exec --env DELIVERY_ANSWER_LIMIT=600 "$DELIVERY_DEMO-host" /opt/book-shop/bin/restore prod latest >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
   until [[ $(database_names) == *book_shop_prod_replaced* ]]; do kill -0 $!; done
   # shellcheck disable=SC2016 # the host's shell expands it
@@ -118,13 +111,13 @@ PYTHON
   assert_success
   assert_serves prod wanted
   assert_equal "$(database_names)" "book_shop_dev book_shop_prod"
-  # The older one of the two that this run kept is what the killed one had replaced.
+  # Of the two backups of replaced data, the older one is the killed restore's.
   run restore prod "$(backups | awk '$1 == "prod" && $2 ~ "-replaced$" {print $2}' | sed -n 2p)"
   assert_success
   assert_serves prod lost
 }
 
-@test "each night, by systemd, and the newest of them stay" {
+@test "systemd makes a backup each night, and only the newest stay" {
   on_host systemctl is-enabled --quiet book-shop-backup.timer
   on_host systemctl is-active --quiet book-shop-backup.timer
   dev=$(newest dev) prod=$(newest prod)

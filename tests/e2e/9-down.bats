@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-load road.bash
+load e2e.bash
 
-@test "make demo-down removes all that demo made, and nothing else" {
+@test "make demo-down removes everything that make demo created, and nothing else" {
   others() {
     docker ps --all --format '{{.Names}}' | sed "/^$DELIVERY_DEMO-/d"
     docker images --format '{{.Repository}}:{{.Tag}}' | sed "/^$DELIVERY_DEMO-/d; /^localhost:$DELIVERY_REGISTRY_PORT\//d; /<none>/d"
@@ -17,5 +17,5 @@ load road.bash
     refute_output --partial "localhost:$DELIVERY_REGISTRY_PORT/"
   done
   run comm -23 "$BATS_TEST_TMPDIR/before" <(others | sort)
-  assert_output "" # nothing that was there is missing
+  assert_output "" # nothing else is missing
 }

@@ -1,5 +1,5 @@
 // A steady load on both environments, 50 requests a second each, until it is stopped or its time ends.
-// One request that fails fails the run: the thresholds decide (end_load in road.bash).
+// One failed request fails the run (thresholds, end_load in e2e.bash).
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { check } from 'k6';

@@ -1,29 +1,27 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# Images that must not serve. Those that crash at start, are never ready or whose migration fails: tests/e2e/3-faults.bats.
+# Images that must not serve. tests/e2e/3-faults.bats has those that crash at start, are never ready
+# or whose migration fails.
 load faults.bash
 setup_file() { start_faults; }
 setup() { start_case; }
 teardown() { end_case; }
 
-# refused ENVIRONMENT IMAGE TEXT [LIMIT...]: the deploy fails, what served serves throughout, and the next deploy succeeds.
-refused() {
-  local before
-  before=$(serving "$1")
-  watch "$1"
-  deploy "$1" "$2" "${@:4}"
-  assert_failed_deploy "$1" "$before" "$3"
-  assert_served_throughout
-  assert_heals "$1"
+# refused_by_both IMAGE TEXT: and the next deploy succeeds.
+refused_by_both() {
+  local environment
+  for environment in dev prod; do
+    refused "$environment" "$@"
+    assert_heals "$environment"
+  done
 }
 
-@test "an image that is not in the registry" {
+@test "deploy fails with an image that is not in the registry" {
   missing=$DELIVERY_REPOSITORY@sha256:$(printf '0%.0s' {1..64})
-  refused dev "$missing" "cannot pull '$missing'"
-  refused prod "$missing" "cannot pull '$missing'"
+  refused_by_both "$missing" "cannot pull '$missing'"
 }
 
-@test "an image for another kind of machine" {
+@test "deploy fails with an image for another architecture" {
   foreign=$DELIVERY_REPOSITORY@$(
     PYTHONPATH=$SHOP/scripts:$SHOP/tests/lib python3 - "$DELIVERY_REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'
 import json, sys, oci
@@ -39,11 +37,10 @@ manifest["config"] |= {"digest": oci.digest_of(body), "size": len(body)}
 print(oci.put(repository, "foreign", oci.encode(manifest), manifest["mediaType"]))
 PYTHON
   )
-  refused dev "$foreign" "is built for linux/arm64"
-  refused prod "$foreign" "is built for linux/arm64"
+  refused_by_both "$foreign" "is built for linux/arm64"
 }
 
-@test "a shop that is ready, and crashes some seconds later" {
+@test "deploy fails with an image that is ready and crashes some seconds later" {
   cat >>"$SHOP/book-shop/book_shop/wsgi.py" <<'PYTHON'
 
 import threading
@@ -62,54 +59,39 @@ PYTHON
     watch "$environment"
     deploy "$environment" "$image"
     assert_failed_deploy "$environment" "$before" "broken on purpose"
-    # It was ready, so it was asked; what it was asked when it died is lost, and nothing after that.
-    lost "$environment, while the young one died" 20 # of two seconds
+    # It was ready, so it got requests. Those that it had when it crashed are lost, no later ones.
+    lost "$environment, when the new image crashed" 20 # of two seconds
     assert_heals "$environment"
   done
 }
 
-@test "a migration that does not end" {
-  migrations=("$SHOP"/book-shop/books/migrations/0*.py)
-  cat >"$SHOP/book-shop/books/migrations/9999_hangs.py" <<PYTHON
-import time
-
-from django.db import migrations
+@test "deploy fails with a migration that does not end" {
+  migration 9999_hangs 'migrations.RunPython(hang)' 'import time
 
 
 def hang(apps, schema_editor):
     print("broken on purpose", flush=True)
     time.sleep(1000)
-
-
-class Migration(migrations.Migration):
-    dependencies = [("books", "$(basename "${migrations[-1]}" .py)")]
-    operations = [migrations.RunPython(hang)]
-PYTHON
+'
   image=$(bad 1.3.0)
   refused dev "$image" "broken on purpose" --env DELIVERY_MIGRATION_LIMIT=15
+  assert_heals dev
   refused prod "$image" "broken on purpose" --env DELIVERY_MIGRATION_LIMIT=20
+  assert_heals prod
 }
 
-@test "a migration that finds its table in use" {
-  migrations=("$SHOP"/book-shop/books/migrations/0*.py)
-  cat >"$SHOP/book-shop/books/migrations/9999_column.py" <<PYTHON
-from django.db import migrations, models
-
-
-class Migration(migrations.Migration):
-    dependencies = [("books", "$(basename "${migrations[-1]}" .py)")]
-    operations = [migrations.AddField("book", "note", models.TextField(null=True))]
-PYTHON
+@test "deploy fails with a migration whose table is in use" {
+  migration 9999_column 'migrations.AddField("book", "note", models.TextField(null=True))'
   image=$(bad 1.4.0)
   for environment in dev prod; do
-    docker exec -i "$DELIVERY_DEMO-host" runuser -u postgres -- psql -q "book_shop_$environment" 3>&- >/dev/null <<'SQL' &
+    into_host runuser -u postgres -- psql -q "book_shop_$environment" 3>&- >/dev/null <<'SQL' &
 BEGIN; LOCK TABLE books_book IN SHARE MODE; SELECT pg_sleep(1000);
 SQL
-    until [ "$(on_host runuser -u postgres -- psql -Atc "select count(*) from pg_locks where mode = 'ShareLock' and relation is not null and granted" "book_shop_$environment")" = 1 ]; do kill -0 $!; done
+    until [ "$(psql "book_shop_$environment" -c "select count(*) from pg_locks where mode = 'ShareLock' and relation is not null and granted")" = 1 ]; do kill -0 $!; done
     before=$(serving "$environment")
     watch "$environment"
     deploy "$environment" "$image"
-    on_host runuser -u postgres -- psql -Atqc "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(1000)%' and pid <> pg_backend_pid()" >/dev/null
+    psql postgres -qc "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(1000)%' and pid <> pg_backend_pid()" >/dev/null
     assert_failed_deploy "$environment" "$before" "A table was in use for more than 10 s"
     assert_served_throughout
     assert_heals "$environment"

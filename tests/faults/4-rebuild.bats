@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# The local host's container was removed, and its volume was not (as by `docker container prune`).
+# The local host's container is removed and its volume is not, as by `docker container prune`.
 load faults.bash
 setup_file() { start_faults; }
 setup() { start_case; }
 teardown() { end_case; }
 
-# A reader with an order of one copy, who is also an administrator.
+# A reader who is an administrator, with an order of one copy.
 buy="from books.models import Book
 from django.contrib.auth.models import User
 from orders.models import Order
@@ -18,7 +18,8 @@ order.lines.create(book=book, title=book.title, price=book.price, quantity=1)"
 bought="from orders.models import OrderLine
 print(*OrderLine.objects.filter(title='Kept').values_list('order__reader__username', 'book__title', 'book__stock', 'price', 'quantity', 'order__key'))"
 
-# sign_in PORT COOKIES: into the administration; the cookies are kept. signed_in PORT COOKIES: by those cookies.
+# sign_in PORT COOKIES: signs in to the administration and keeps the cookies.
+# signed_in PORT COOKIES: succeeds if these cookies are signed in.
 sign_in() {
   local url=http://localhost:$1/admin/login/ token
   token=$(curl -fsS -c "$2" "$url" | sed -n 's/.*csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' | head -n 1)
@@ -26,7 +27,7 @@ sign_in() {
 }
 signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin/logout'; }
 
-@test "the host's container is removed and its volume is not: make demo rebuilds it with orders, sessions, secrets, history and backups" {
+@test "make demo rebuilds a removed host with the orders, sessions, secrets, history and backups of its volume" {
   for environment in dev prod; do
     django "$environment" "$buy"
     django "$environment" "$bought" >"$BATS_TEST_TMPDIR/$environment.bought"
@@ -47,7 +48,7 @@ signed_in() { curl -fsS -L -b "$2" "http://localhost:$1/admin/" | grep -q 'admin
   assert_success
 
   for environment in dev prod; do
-    assert_equal "$(revision_at "$(port_of "$environment")")" "$(head_of_shop)"
+    assert_revision "$(head_of_shop)" "$environment"
     assert_equal "$(django "$environment" "$bought")" "$(cat "$BATS_TEST_TMPDIR/$environment.bought")"
     signed_in "$(port_of "$environment")" "$BATS_TEST_TMPDIR/$environment.cookies"
   done

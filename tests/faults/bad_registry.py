@@ -1,4 +1,4 @@
-"""Usage: bad_registry.py PORT UPSTREAM 429|500|cut: a registry that refuses everything, or breaks off in each blob."""
+"""Usage: bad_registry.py PORT UPSTREAM 429|500|cut. A registry that refuses all requests or cuts off each blob."""
 
 import http.client
 import http.server
@@ -17,9 +17,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         connection = http.client.HTTPConnection(upstream, timeout=30)
-        connection.request(
-            self.command, self.path, headers={k: v for k, v in self.headers.items() if k != "Connection"}
-        )
+        headers = {name: value for name, value in self.headers.items() if name != "Connection"}
+        connection.request(self.command, self.path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
         self.send_response(answer.status)

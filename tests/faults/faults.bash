@@ -1,21 +1,21 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # $status, $output and $lines are bats' own
-# Loaded by the fault tests: two good images to go back and forth between, a watch on what is served, and faults.
-# shellcheck source=../e2e/road.bash
-load ../e2e/road.bash
+# Loaded by the fault tests: two good images to deploy in turn, a watch on the answers, faults.
+# shellcheck source=../e2e/e2e.bash
+load ../e2e/e2e.bash
 FAULTS=$BATS_TEST_DIRNAME
 
-# For setup_file: the local host with two good images, $GOOD and $OTHER. Commits that a test makes go when it ends.
+# For setup_file: the local host with two good images.
 start_faults() {
-  [ ! -e "$SHOP/../faults" ] || return 0 # an earlier file of this run has done so
+  [ ! -e "$SHOP/../faults" ] || return 0 # from an earlier file of this run
   shop demo
   bump 1.1.0
   commit "another version"
-  shop image push deploy-dev promote deploy-prod # each has one to go back to
+  shop image push deploy-dev promote deploy-prod # so that both can be rolled back
   touch "$SHOP/../faults"
 }
-# For setup and teardown.
+# For setup and teardown: a test's commits are removed at its end.
 start_case() {
-  CLEAN=$(git -C "$SHOP" rev-parse HEAD)
+  CLEAN=$(head_of_shop)
   IMAGES=("$("$SHOP/scripts/promote" HEAD^ 2>/dev/null)" "$("$SHOP/scripts/promote" 2>/dev/null)")
 }
 end_case() {
@@ -23,38 +23,38 @@ end_case() {
   git -C "$SHOP" reset -q --hard "$CLEAN"
 }
 
-# serving ENVIRONMENT: the image; good ENVIRONMENT: the good one of the two that it does not serve.
+# serving ENVIRONMENT: its live image; good ENVIRONMENT: the other one of the two good images.
 serving() { "$SHOP/scripts/status" json | python3 -c 'import json, sys; print(*(sys.argv[2] + "@" + e["digest"] for e in json.load(sys.stdin)["environments"] if e["environment"] == sys.argv[1]))' "$1" "$DELIVERY_REPOSITORY"; }
 good() { if [ "$(serving "$1")" = "${IMAGES[0]}" ]; then echo "${IMAGES[1]}"; else echo "${IMAGES[0]}"; fi; }
 
-# bad VERSION: builds and pushes what the test has changed in $SHOP; prints the image.
+# bad VERSION: builds and pushes the test's change in $SHOP; prints the image.
 bad() {
   bump "$1"
   commit "bad: $1"
   shop image push 2>"$BATS_TEST_TMPDIR/build" | tail -n 1
 }
-# deploy ENVIRONMENT IMAGE [LIMIT=seconds]: on the host itself, where limits can be set. $status, $output.
+# deploy ENVIRONMENT IMAGE [--env LIMIT=SECONDS]: on the host. Sets $status and $output.
 deploy() { run docker exec "${@:3}" "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2"; }
 
-# watch ENVIRONMENT: asks for /version ten times a second until unwatched; nothing but the revisions that were served before counts as an answer.
+# watch ENVIRONMENT: requests /version ten times a second until unwatch.
 watch() {
   python3 "$FAULTS/watch.py" "$(port_of "$1")" "$BATS_TEST_TMPDIR/watch" 3>&- &
   WATCH=$!
   until [ -s "$BATS_TEST_TMPDIR/watch" ]; do kill -0 "$WATCH"; done
 }
-# unwatch: $answers is what was answered, a line a kind: "<count> <status> <revision>".
+# unwatch: $answers has a line "COUNT STATUS REVISION" for each kind of answer.
 unwatch() {
   kill "$WATCH"
-  wait "$WATCH" || true # it was killed
+  wait "$WATCH" || true # it is killed
   WATCH=
   answers=$(sort "$BATS_TEST_TMPDIR/watch" | uniq -c | awk '{print $1, $2, $3}')
 }
-# assert_served_throughout: while it was watched, each answer was 200.
+# assert_served_throughout: each answer during the watch was 200.
 assert_served_throughout() {
   unwatch
   assert_equal "$(awk '$2 != 200' <<<"$answers")" ""
 }
-# lost WHEN [MOST]: says how many answers were not 200 while it was watched, where none can't be asked for; no more than MOST.
+# lost WHEN [MOST]: prints how many answers during the watch were not 200: at most MOST.
 lost() {
   local lost
   unwatch
@@ -63,13 +63,23 @@ lost() {
   [ "$lost" -le "${2:-$lost}" ]
 }
 
-# assert_failed_deploy ENVIRONMENT BEFORE TEXT: the deploy failed, its last line says that BEFORE serves on, and so it is.
+# assert_failed_deploy ENVIRONMENT BEFORE TEXT: the deploy failed with TEXT; BEFORE is still live.
 assert_failed_deploy() {
   assert_failure 1
   assert_output --partial "$3"
   assert_equal "$(serving "$1")" "$2"
 }
-# assert_heals ENVIRONMENT: the next deploy succeeds with no manual step.
+# refused ENVIRONMENT IMAGE TEXT [--env LIMIT=SECONDS]: the deploy fails with TEXT, and the live
+# image answers throughout.
+refused() {
+  local before
+  before=$(serving "$1")
+  watch "$1"
+  deploy "$1" "$2" "${@:4}"
+  assert_failed_deploy "$1" "$before" "$3"
+  assert_served_throughout
+}
+# assert_heals ENVIRONMENT: the next deploy succeeds without a manual step.
 assert_heals() {
   local next
   next=$(good "$1")
@@ -82,13 +92,14 @@ back_within_a_minute() { # ENVIRONMENT
   curl --fail --silent --output /dev/null --max-time 60 --retry 60 --retry-delay 1 --retry-max-time 60 --retry-all-errors "http://localhost:$(port_of "$1")/readyz"
 }
 
-# during ENVIRONMENT IMAGE STEP COMMAND...: starts the deploy and, once it says the step, runs the command. $status, $output of the deploy.
+# during ENVIRONMENT IMAGE STEP COMMAND...: starts the deploy and runs the command at that step.
+# Sets $status and $output of the deploy.
 during() {
   local log=$BATS_TEST_TMPDIR/deploy
   : >"$log"
   docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" >"$log" 2>&1 3>&- &
   local deploy=$!
-  until grep -q "^==> $3" "$log"; do kill -0 "$deploy" || fail "it never came to '$3': $(cat "$log")"; done
+  until grep -q "^==> $3" "$log"; do kill -0 "$deploy" || fail "the deploy ended before step '$3': $(cat "$log")"; done
   "${@:4}"
   status=0
   wait "$deploy" || status=$?

@@ -1,4 +1,4 @@
-"""Usage: watch.py PORT FILE: what /version answers, 10 times a second, a line each, until it is killed."""
+"""Usage: watch.py PORT FILE. Writes the answer of /version, one a line, 10 times a second, until it is killed."""
 
 import json
 import sys

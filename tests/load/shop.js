@@ -1,7 +1,7 @@
-// A steady load on both environments until its time ends: pages and what belongs to them, and guests who buy a copy of one book over and over. Each
-// order whose placing was confirmed is printed, so that the databases can be asked for it afterwards. A request that fails fails the run: the
-// thresholds decide.
-// BOOKS names the book, {"prod": its key there, "dev": ...}, at 12.50 EUR and with enough copies in stock.
+// A steady load on both environments until its time ends: pages with their parts, and guests who buy
+// one book repeatedly. Each confirmed order is printed, so that a test can look for it in the database.
+// A failed request fails the run (thresholds). BOOKS has the book, {"prod": its key there, "dev": ...},
+// at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
 import exec from 'k6/execution';
 import { check } from 'k6';
@@ -9,7 +9,7 @@ import { part, stylesheet } from '../lib/page.js';
 
 const books = JSON.parse(__ENV.BOOKS);
 const ports = { prod: __ENV.DELIVERY_HTTP_PORT, dev: __ENV.DELIVERY_DEV_PORT };
-// Guests enough for answers that take 10 s, all there from the start: making one takes a moment, in which k6 leaves requests out.
+// Enough guests for answers that take 10 s, all from the start: while k6 creates one it drops requests.
 const arrivals = (name, rate, environment) => ({
   exec: name, executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION, gracefulStop: '40s',
   preAllocatedVUs: 10 * rate + 10, maxVUs: 10 * rate + 10, env: { ENVIRONMENT: environment },
@@ -17,7 +17,7 @@ const arrivals = (name, rate, environment) => ({
 
 export const options = {
   noConnectionReuse: __ENV.KEEP_ALIVE === 'off',
-  noCookiesReset: true, // a virtual user is a guest who comes back
+  noCookiesReset: true, // a virtual user is a returning guest
   scenarios: {
     read_prod: arrivals('read', 23, 'prod'), read_dev: arrivals('read', 23, 'dev'),
     buy_prod: arrivals('buy', 1, 'prod'), buy_dev: arrivals('buy', 1, 'dev'), // two requests each
@@ -53,6 +53,6 @@ export const buy = () => {
   check(kept, { 'the cart: kept': (a) => a.status === 302 && a.headers.Location === '/cart' });
   const key = crypto.randomUUID();
   const placed = send('/checkout', { ...address, key, total: '12.50 EUR' });
-  // The shop answers an order that it has placed by leading on to it; a form with errors would be no such answer.
+  // The answer to a placed order redirects to it; a form with errors does not.
   if (check(placed, { 'an order: placed': (a) => a.status === 302 && a.headers.Location === `/order/${key}/` })) console.log(`order ${key}`);
 };

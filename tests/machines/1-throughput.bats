@@ -1,25 +1,26 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# What the catalogue's list bears with 1, 2, 4 and 8 pods; what was seen goes to $REPORT. Twenty visitors ask again as soon as they are answered.
-load ../e2e/road.bash
+# How many requests for the catalogue's list 1, 2, 4 and 8 pods answer. The figures are written to
+# $REPORT. Each of twenty visitors sends the next request as soon as the last one is answered.
+load ../e2e/e2e.bash
 load machines.bash
 
 SECONDS_EACH=20
 
-# ticks: of this machine's processors since it started, idle ones and all.
+# ticks: the idle ticks of this machine's processors, and all of them.
 ticks() { awk '/^cpu / {for (i = 2; i <= 9; i++) all += $i; print $5 + $6, all}' /proc/stat; }
-# may_take CPU: what each pod may take of the processors, null is all that it gets. It is no part of the manifests: a deploy leaves it alone.
+# may_take CPU: limits each pod; null removes the limit. Deploys keep it: the manifests have none.
 may_take() { kubectl patch deployment/book-shop -p "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"web\", \"resources\": {\"limits\": {\"cpu\": $1}}}]}}}}"; }
 
-@test "throughput with 1, 2, 4 and 8 pods: every request is answered" {
+@test "1, 2, 4 and 8 pods answer every request of twenty visitors" {
   table=$BATS_TEST_TMPDIR/table seen=$BATS_TEST_TMPDIR/seen.json
   cat >"$table" <<REPORT
 # The catalogue on many pods
 
-Made by \`make test-machines\` on $(date -u +%F): three machines, each a container on one with $(nproc) processors, and what asks beside them.
-Twenty visitors ask for \`/book-list\` again and again, for $SECONDS_EACH s. Pods, database, load balancer, Kubernetes and what asks
-share the processors: where those are busy by nine tenths, they are the limit. So each number of pods is measured twice: with pods that
-are held to a fifth of a processor, as on machines that have room, and with pods that take what they get.
+Made by \`make test-machines\` on $(date -u +%F): three machines, each a container on one with $(nproc) processors, which also makes the load.
+Twenty visitors request \`/book-list\` for $SECONDS_EACH s. Pods, database, load balancer, Kubernetes and the load share the processors,
+which are the limit where they are 90 % busy. So each number of pods is measured twice: with a limit of a fifth of a processor
+per pod, as on machines with spare capacity, and without a limit.
 
 | pods | each may take | requests a second | median | p99 | processors busy | the limit |
 |---|---|---|---|---|---|---|
@@ -44,6 +45,6 @@ REPORT
     done
   done
   kubectl scale deployment/book-shop --replicas=2
-  in_cluster "$SHOP/scripts/deploy" prod 1.1.0 # and the autoscaler has its say again
+  in_cluster "$SHOP/scripts/deploy" prod 1.1.0 # restores the autoscaler
   cp "$table" "$REPORT"
 }

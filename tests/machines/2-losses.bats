@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# The release on three machines under 100 requests a second, real orders among them: a worker is drained, a worker is lost.
-load ../e2e/road.bash
+# Three machines under 100 requests a second with orders: one is drained, one is lost.
+load ../e2e/e2e.bash
 load machines.bash
 
 teardown() { stop_runs; }
 
-@test "drain of a worker: no request fails" {
+@test "a drained worker fails no request, and loses or doubles no order" {
   start_runs
   kubectl drain worker-1 --ignore-daemonsets --delete-emptydir-data --timeout=200s
   kubectl rollout status deployment/book-shop --timeout=100s
@@ -16,19 +16,19 @@ teardown() { stop_runs; }
   assert_equal "$failures failed, $lost lost, $doubled doubled" "0 failed, 0 lost, 0 doubled"
 }
 
-@test "a worker that is killed: what fails was under way there, and it is over within 40 s; no order is lost or doubled" {
-  # One pod each: the drain has left both on one worker, and the one that follows a deleted one comes to the other.
+@test "a killed worker fails requests for at most 40 s, and loses or doubles no order" {
+  # The drain has left both pods on one worker. A deleted pod is replaced on the other one.
   kubectl delete "$(kubectl get pods -l app.kubernetes.io/component=web -o name | tail -n 1)"
-  await web_on worker-1 worker-2 # those of before have gone
+  await web_on worker-1 worker-2 # and no previous pod remains
   start_runs
   killed=$(date +%s)
   docker kill "$DELIVERY_DEMO-worker-2" >/dev/null
-  sleep 60 # what is measured is what happens in this time
+  sleep 60 # the measured time
   end_runs
   last=$(last_failure "$killed")
   echo "# a worker was killed: $failures requests failed, the last one $((last - killed)) s later" >&3
   [ $((last - killed)) -le 40 ]
   [ "$failures" -le 200 ]
   assert_equal "$lost lost, $doubled doubled" "0 lost, 0 doubled"
-  kubectl delete node worker-2 # as a cloud does when a machine is gone: its pod, which nobody there can end, goes with it
+  kubectl delete node worker-2 # as a cloud does after a loss; this also deletes the worker's pod
 }

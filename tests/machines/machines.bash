@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # Loaded by the tests on several machines: the cluster, and the load on it.
+load ../lib/buyers.bash
 : "${DELIVERY_API_PORT:?run these by make test-machines}"
-LOAD=$BATS_TEST_DIRNAME/../load/shop.js
-STOCK=1000000
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/book-shop
 export KUBECONFIG=$CACHE/demo/$DELIVERY_DEMO/kubeconfig DELIVERY_CLUSTER=$DELIVERY_DEMO DELIVERY_CLUSTER_URL=http://localhost:$DELIVERY_HTTP_PORT DELIVERY_POSTGRES_IMAGE=localhost:$DELIVERY_REGISTRY_PORT/postgres:15
 WORK=${SHOP%/*}/machines
@@ -12,7 +11,7 @@ start_machines() {
   "$SHOP/scripts/demo/machines-up"
   docker tag "$DELIVERY_DEMO-database" "$DELIVERY_POSTGRES_IMAGE"
   docker push -q "$DELIVERY_POSTGRES_IMAGE" >/dev/null
-  docker image rm "$DELIVERY_POSTGRES_IMAGE" >/dev/null # the registry has it; demo/down knows no such name
+  docker image rm "$DELIVERY_POSTGRES_IMAGE" >/dev/null # demo/down does not remove this name
   docker exec "$DELIVERY_DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
 
   mv "$SHOP"/k8s/overlays/{cluster,original}
@@ -28,20 +27,17 @@ start_machines() {
 admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DELIVERY_DEMO-database"):5432/postgres"; }
 kubectl() { command kubectl --namespace book-shop "$@"; }
 in_cluster() { DELIVERY_PROD=cluster "$@"; }
-# in_shop PYTHON: in a pod of the shop that runs.
+# in_shop PYTHON: runs it in a pod of the shop.
 in_shop() { kubectl exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
-MAKE_BOOK="from books.models import Book
-print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=5, reviewer='k6', price=1250, currency='EUR', stock=$STOCK).pk)"
-ORDERS='from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'
-# web_nodes: where the shop's pods run.
-web_nodes() { kubectl get pods -l app.kubernetes.io/component=web --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | xargs; }
+# web_nodes: the nodes of the shop's running pods.
+web_nodes() { kubectl get pods -l "$WEB" --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | xargs; }
 web_on() { [ "$(web_nodes)" = "$*" ]; }
 web_pods() { [ "$(web_nodes | wc -w)" = "$1" ]; }
-# await CONDITION...: what has to become true, in 200 s at the most.
+# await CONDITION...: waits until the command succeeds, for 200 s at most.
 await() {
   local deadline=$((SECONDS + 200))
   until "$@"; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "$* is not true after 200 s; the shop's pods run on: $(web_nodes)"
+    [ "$SECONDS" -lt "$deadline" ] || fail "'$*' fails after 200 s; nodes of the shop's pods: $(web_nodes)"
     sleep 0.5
   done
 }
@@ -50,39 +46,27 @@ await() {
 start_runs() {
   local run
   [ -s "$WORK/book" ] || in_shop "$MAKE_BOOK" >"$WORK/book"
+  # shellcheck disable=SC2034 # start_run uses it
+  BOOKS="{\"dev\": $(<"$WORK/book"), \"prod\": $(<"$WORK/book")}"
   for run in on off; do
-    DELIVERY_DEV_PORT=$DELIVERY_HTTP_PORT k6 run --quiet --no-usage-report --address "127.0.0.1:$(api "$run")" --env KEEP_ALIVE="$run" --env DURATION=900s \
-      --env BOOKS="{\"dev\": $(<"$WORK/book"), \"prod\": $(<"$WORK/book")}" --out csv="$BATS_TEST_TMPDIR/$run.csv" \
-      --console-output "$BATS_TEST_TMPDIR/$run.placed" --summary-export "$BATS_TEST_TMPDIR/$run.json" "$LOAD" >"$BATS_TEST_TMPDIR/$run" 2>&1 3>&- &
-    eval "K6_$run=$!"
-    until curl -fs "127.0.0.1:$(api "$run")/v1/status" | grep -q '"running":true'; do kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$run")"; done
+    DELIVERY_DEV_PORT=$DELIVERY_HTTP_PORT start_run "$run" "$(api "$run")" "$run" --out csv="$BATS_TEST_TMPDIR/$run.csv"
   done
 }
 api() { if [ "$1" = on ]; then echo 26566; else echo 26567; fi; }
-stop_runs() {
-  local job
-  for job in $(jobs -p); do kill "$job"; done
-}
-
-# end_runs: $failures of requests, orders that are $lost or $doubled since the first run.
+# end_runs: sets $failures of requests, and the orders $lost or $doubled since the first run.
 end_runs() {
-  local run process
+  local run
   for run in on off; do
-    process=K6_$run
-    curl -fsS -X PATCH "127.0.0.1:$(api "$run")/v1/status" -d '{"data":{"type":"status","id":"default","attributes":{"stopped":true}}}' >/dev/null
-    wait "${!process}" || [ $? = 103 ] || fail "$(cat "$BATS_TEST_TMPDIR/$run")" # 103: stopped as asked
+    stop_k6 "127.0.0.1:$(api "$run")" "${RUNS[$run]}" || [ $? = 103 ] || fail "$(cat "$BATS_TEST_TMPDIR/$run")"
   done
-  read -r failures requests longest < <(python3 -c 'import json, sys
-metrics = [json.load(open(name))["metrics"] for name in sys.argv[1:]]
-failed, count = (sum(found[name][key] for found in metrics) for name, key in (("http_req_failed", "passes"), ("http_reqs", "count")))
-print(failed, count, round(max(found["http_req_duration"]["max"] for found in metrics)))' "$BATS_TEST_TMPDIR"/{on,off}.json)
-  sed -n 's/.*msg="order \(.*\)"$/\1/p' "$BATS_TEST_TMPDIR"/{on,off}.placed | sort >"$BATS_TEST_TMPDIR/told"
-  in_shop "$ORDERS" | sort >"$BATS_TEST_TMPDIR/there"
-  lost=$(comm -23 "$BATS_TEST_TMPDIR/told" <(sort -u "$BATS_TEST_TMPDIR/there") | wc -l)
-  doubled=$(uniq -d "$BATS_TEST_TMPDIR/there" | wc -l)
-  echo "# $requests requests, $failures failed, the longest $longest ms; $(wc -l <"$BATS_TEST_TMPDIR/told") orders placed, $lost lost, $doubled doubled" >&3
+  read -r failures requests longest < <(jq -rs 'map(.metrics) |
+    [(map(.http_req_failed.passes) | add), (map(.http_reqs.count) | add), (map(.http_req_duration.max) | max | round)] | @tsv' \
+    "$BATS_TEST_TMPDIR"/{on,off}.json)
+  count_orders in_shop "$ORDERS"
+  # shellcheck disable=SC2154 # count_orders sets them
+  echo "# $requests requests, $failures failed, the longest $longest ms; $placed orders placed, $lost lost, $doubled doubled" >&3
 }
-# last_failure SINCE: when, in seconds since 1970; SINCE if nothing failed.
+# last_failure SINCE: the Unix time of the last failed request, SINCE if there is none.
 last_failure() {
   awk -F, -v last="$1" '$1 == "http_req_failed" && $3 > 0 && $2 > last {last = $2} END {print last}' "$BATS_TEST_TMPDIR"/{on,off}.csv
 }

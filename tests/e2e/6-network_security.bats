@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# What reaches the host and what does not, and what NGINX does with it on the way.
-load road.bash
+# Which connections and requests reach the host, its containers and the shop, through NGINX.
+load e2e.bash
 
 setup_file() {
   start_demo
   export GOOD DEV_REVISION PROD_REVISION SLOW
-  GOOD=$(git -C "$SHOP" rev-parse HEAD) DEV_REVISION=$(revision_at "$DELIVERY_DEV_PORT") PROD_REVISION=$(revision_at "$DELIVERY_HTTP_PORT")
-  # A shop that says what has reached it and takes its time, and that has an opinion of its own on status and headers.
+  GOOD=$(head_of_shop) DEV_REVISION=$(revision_of dev) PROD_REVISION=$(revision_of prod)
+  # A shop with a slow page, which prints its requests, and a page that sets status and headers.
   cat >>"$SHOP/book-shop/book_shop/urls.py" <<'PYTHON'
 
 
@@ -17,7 +17,7 @@ def slow(request):
     return HttpResponse(f"answered by {settings.REVISION}")
 
 
-def opinion(request):
+def own_headers(request):
     own = {"X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": "default-src 'none'", "Referrer-Policy": "origin"}
     return HttpResponse("its own words", status=503, headers=own)
 
@@ -28,42 +28,46 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-urlpatterns += [path("slow", csrf_exempt(slow)), path("opinion", opinion)]
+urlpatterns += [path("slow", csrf_exempt(slow)), path("own-headers", own_headers)]
 PYTHON
   bump 6.1.0
-  commit "a shop that takes its time"
+  commit "a slow shop"
   SLOW=$(head_of_shop)
   shop image push promote
 }
 teardown_file() {
   git -C "$SHOP" reset -q --hard "$GOOD"
-  [ "$(revision_at "$DELIVERY_DEV_PORT") $(revision_at "$DELIVERY_HTTP_PORT")" = "$DEV_REVISION $PROD_REVISION" ]
+  [ "$(revision_of dev) $(revision_of prod)" = "$DEV_REVISION $PROD_REVISION" ]
 }
 
-address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DELIVERY_DEMO\").IPAddress}}" "$DELIVERY_DEMO-host"; }
-# beside COMMAND...: in a container beside the host, on the same network.
-beside() { docker run --rm --interactive --network "$DELIVERY_DEMO" --cap-add NET_ADMIN "$DELIVERY_DEMO-host" "$@"; }
-# knock "TARGET..." COMMAND...: from where COMMAND runs things.
-# shellcheck disable=SC2086 # a list of words
-knock() { "${@:2}" python3 - $1 <"$E2E/knock.py"; }
+address() { docker inspect --format "{{(index .NetworkSettings.Networks \"$DELIVERY_DEMO\").IPAddress}}" "$DELIVERY_DEMO-${1:-host}"; }
+# neighbour COMMAND...: in another container on the host's network.
+neighbour() { docker run --rm --interactive --network "$DELIVERY_DEMO" --cap-add NET_ADMIN "$DELIVERY_DEMO-host" "$@"; }
+# assert_ports "TARGET STATE"... -- COMMAND...: of each port, seen from where COMMAND runs programs.
+assert_ports() {
+  local expected=()
+  while [ "$1" != -- ]; do expected+=("$1") && shift; done
+  run "${@:2}" python3 - "${expected[@]% *}" <"$E2E/port_scan.py"
+  assert_output "$(printf '%s\n' "${expected[@]}")"
+}
 slot() { on_host docker ps --quiet; }
-slot_says() { on_host docker logs "$1" 2>&1; } # SLOT
-pod() { kubectl get pods -l app.kubernetes.io/component=web -o 'jsonpath={.items[0].metadata.name}'; }
+slot_logs() { on_host docker logs "$1" 2>&1; } # SLOT
+pod() { kubectl get pods -l "$WEB" -o 'jsonpath={.items[0].metadata.name}'; }
 status_of() { curl -sS -o "$BATS_TEST_TMPDIR/body" -w '%{http_code}' "$@"; }
 access_log() { on_host tail -n "$1" /var/log/nginx/access.log; }
 
-@test "from outside TCP 80 and 8080 are open and nothing else, whatever has been restarted" {
+@test "only TCP 80 and 8080 are open from outside, also after restarts" {
   on_host systemctl try-restart docker k3s 'kubelet*' # a pattern: not every host has one
-  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DELIVERY_DEV_PORT/readyz"
+  await_ready dev 60
   host=$(address)
-  run knock "$host:1-65535" beside
+  run neighbour python3 - "$host:1-65535" <"$E2E/port_scan.py"
   assert_success
   assert_equal "${#lines[@]}" 65535
   assert_equal "$(grep -v refused <<<"$output")" "$host:80 open
 $host:8080 open"
 }
 
-@test "the firewall loaded once more cuts no connection" {
+@test "a reload of the firewall cuts no connection" {
   python3 - "$DELIVERY_HTTP_PORT" "$DELIVERY_DEMO-host" <<'PYTHON'
 import subprocess, sys
 from http.client import HTTPConnection
@@ -79,44 +83,27 @@ for _ in range(2):
 PYTHON
 }
 
-@test "who routes through the host reaches no slot, pod, service or database" {
+@test "routes through the host reach no slot, pod, service or database" {
   host=$(address)
   slot=$(on_host docker inspect --format '{{.NetworkSettings.IPAddress}}' "$(slot)")
   pod=$(kubectl get pod "$(pod)" -o 'jsonpath={.status.podIP}')
   service=$(kubectl get service book-shop -o 'jsonpath={.spec.clusterIP}')
-  routed() { beside sh -c "for to in $slot $pod $service 169.254.77.1; do ip route add \$to via $host; done; exec \"\$@\"" - "$@"; }
-  run knock "$slot:8000 $pod:8000 $service:80 169.254.77.1:5432" routed
-  assert_output "$slot:8000 refused
-$pod:8000 refused
-$service:80 refused
-169.254.77.1:5432 refused"
+  routed() { neighbour sh -c "for to in $slot $pod $service 169.254.77.1; do ip route add \$to via $host; done; exec \"\$@\"" - "$@"; }
+  assert_ports "$slot:8000 refused" "$pod:8000 refused" "$service:80 refused" "169.254.77.1:5432 refused" -- routed
 }
 
-@test "slots and pods reach the host's PostgreSQL and NGINX, pods the cluster's API, and not each other" {
+@test "slots and pods reach PostgreSQL and NGINX but not each other, and only pods reach the cluster's API" {
   host=$(address) slot=$(slot) pod=$(pod)
   slot_address=$(on_host docker inspect --format '{{.NetworkSettings.IPAddress}}' "$slot")
   pod_address=$(kubectl get pod "$pod" -o 'jsonpath={.status.podIP}')
-  registry=$(docker inspect --format "{{(index .NetworkSettings.Networks \"$DELIVERY_DEMO\").IPAddress}}" "$DELIVERY_DEMO-registry") # as good as the internet
-  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $pod_address:8000" docker exec -i "$DELIVERY_DEMO-host" docker exec -i "$slot"
-  assert_output "169.254.77.1:5432 open
-$host:80 open
-$registry:5000 open
-$host:6443 refused
-$host:10250 refused
-$host:10256 refused
-$pod_address:8000 refused"
-  run knock "169.254.77.1:5432 $host:80 $registry:5000 $host:6443 $host:10250 $host:10256 $slot_address:8000" \
-    docker exec -i "$DELIVERY_DEMO-host" kubectl --namespace book-shop exec -i "$pod" --
-  assert_output "169.254.77.1:5432 open
-$host:80 open
-$registry:5000 open
-$host:6443 open
-$host:10250 refused
-$host:10256 refused
-$slot_address:8000 refused"
+  # The registry stands for the internet.
+  both=("169.254.77.1:5432 open" "$host:80 open" "$(address registry):5000 open" "$host:10250 refused" "$host:10256 refused")
+  assert_ports "${both[@]}" "$host:6443 refused" "$pod_address:8000 refused" -- into_host docker exec -i "$slot"
+  assert_ports "${both[@]}" "$host:6443 open" "$slot_address:8000 refused" -- \
+    into_host kubectl --namespace book-shop exec -i "$pod" --
 }
 
-@test "a name that is not in ALLOWED_HOSTS is refused by NGINX itself" {
+@test "NGINX refuses a host name that is not in ALLOWED_HOSTS" {
   for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     for known in localhost 127.0.0.1 "LOCALHOST:$port"; do assert_equal "$(status_of -H "Host: $known" "http://localhost:$port/healthz")" 200; done
     for unknown in evil.example localhost.evil.example "$(address)" 169.254.169.254; do
@@ -129,20 +116,19 @@ $slot_address:8000 refused"
   done
 }
 
-@test "another list of names, with a dot for all below, is in force after a reload" {
-  install_for() { "$SHOP/scripts/demo/user-data" "$1" | docker exec -i "$DELIVERY_DEMO-host" python3 -; }
-  # soon HOST STATUS: a reload is done when NGINX gets to it.
+@test "a new ALLOWED_HOSTS, with a leading dot for subdomains, takes effect with a reload" {
+  # soon HOST STATUS: a reload takes effect some time after the command.
   soon() { for _ in {1..100}; do [[ $(status_of -H "Host: $1" "http://localhost:$DELIVERY_HTTP_PORT/") =~ ^($2)$ ]] && return; done; }
   nginx=$(on_host systemctl show --property MainPID nginx)
-  install_for localhost,127.0.0.1,.example.org
-  for known in shop.example.org example.org; do soon $known '200|400'; done # 400: the shop itself hears of them at its next deploy
+  install_host localhost,127.0.0.1,.example.org
+  for known in shop.example.org example.org; do soon $known '200|400'; done # 400: the shop reads the list at its next deploy
   assert_equal "$(status_of -H "Host: example.com" "http://localhost:$DELIVERY_HTTP_PORT/")" 421
-  install_for localhost,127.0.0.1
+  install_host localhost,127.0.0.1
   soon shop.example.org 421
   assert_equal "$(on_host systemctl show --property MainPID nginx)" "$nginx"
 }
 
-@test "too large, too long, too slow: short answers, and the shop is not asked" {
+@test "NGINX refuses too large, too long and too slow requests itself, with short answers" {
   head -c 2100000 /dev/zero >"$BATS_TEST_TMPDIR/large"
   for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     assert_equal "$(status_of --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
@@ -152,7 +138,7 @@ $slot_address:8000 refused"
     run access_log 3
     refute_output --regexp '"upstream_status":"[0-9]'
   done
-  # Whoever stops in the middle of the headers or of the body is hung up on, in less than NGINX's own 60 s.
+  # A client that stops within headers or body is disconnected before NGINX's default of 60 s.
   python3 - "$DELIVERY_HTTP_PORT" <<'PYTHON'
 import socket, sys
 
@@ -169,30 +155,30 @@ for client in clients:
 PYTHON
 }
 
-@test "passwords can't be guessed fast, nor the API asked without end: both are counted per address, nothing else is" {
-  # From the host itself, so that nobody else's login is counted with it.
+@test "only log-ins and API requests have a rate limit, per client address" {
+  # From the host itself, whose address no other test uses.
   asked() { on_host sh -c "for i in \$(seq 40); do curl -s -o /dev/null -w '%{http_code}\n' $1 http://localhost:$2; done" | sort | uniq -c | xargs; }
   on_host sh -c 'curl -s -o /dev/null -w "%{http_code}" -d username=x "http://localhost/admin/login/?next=/admin/"' | grep -qx 403
   run asked "-d username=x" 80/admin/login/
   assert_output --regexp '^[0-9]+ 403 [0-9]+ 429$'
-  for login in 80/account/login/ 80/account/register/ 8080/admin/%6cogin/; do # one counter, however it is written
+  for login in 80/account/login/ 80/account/register/ 8080/admin/%6cogin/; do # one limit, however the path is written
     run asked "-d username=x" "$login"
     assert_output --regexp '(^| )[0-9]+ 429$'
   done
   assert_equal "$(asked "" 80/admin/login/)" "40 200"
-  # The API has a counter of its own, by second, and an answer that programs can read; what comes within it passes.
+  # The API has a limit per second of its own, and answers JSON; requests within the limit pass.
   run on_host sh -c "for port in 80 8080; do curl -s -o /dev/null -w '%{http_code} %{content_type}\n' --parallel --parallel-immediate --parallel-max 60 'http://localhost:'\$port'/api/categories?n=[1-60]'; done | sort | uniq -c"
   assert_output --partial ' 200 application/json; charset=utf-8'
   assert_output --partial ' 429 application/json'
-  sleep 3 # twenty questions are counted: ten leave the counter each second
+  sleep 3 # the burst is 20 requests, of which 10 a second are freed
   run on_host sh -c "for i in \$(seq 5); do curl -s -o /dev/null -w '%{http_code}\n' http://localhost/api/categories; done | sort | uniq -c | xargs"
   assert_output '5 200'
-  assert_equal "$(asked "-d title=x" 80/version)" "40 403" # Django misses its token
+  assert_equal "$(asked "-d title=x" 80/version)" "40 403" # no CSRF token
 }
 
-@test "each answer has the headers that a browser is to heed, once, the shop's or else NGINX's" {
+@test "each answer has each security header once, the shop's or else NGINX's" {
   headers() { curl -sS -o /dev/null -D - "$@" | tr -d '\r' | grep -iE '^(x-content-type-options|x-frame-options|referrer-policy|permissions-policy|content-security-policy):' | sort; }
-  policy_of_the_shop() { sed -E "s/^(Content-Security-Policy): .*default-src 'none'.*/\1: the shop's/"; } # its directives are in no order
+  policy_of_the_shop() { sed -E "s/^(Content-Security-Policy): .*default-src 'none'.*/\1: the shop's/"; } # the order of its directives varies
   common="Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()
 Referrer-Policy: same-origin
 X-Content-Type-Options: nosniff
@@ -214,7 +200,7 @@ $common"
   done
 }
 
-@test "the shop's metrics are for those inside, however the way there is written" {
+@test "the shop's metrics are not reachable from outside, however the path is written" {
   for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     for path in /metrics /metrics?x //metrics /%6Detrics /a/../metrics /%2Fmetrics; do
       assert_equal "$(status_of --path-as-is "http://localhost:$port$path")" 404
@@ -226,7 +212,7 @@ $common"
   assert_output --partial django_http_responses_total_by_status_total
 }
 
-@test "the shop and its administration have no script and no style that the policy forbids" {
+@test "no page of the shop or its administration has a script or style that its policy forbids" {
   add_admin="from django.contrib.auth.models import User; User.objects.filter(username='door').delete(); User.objects.create_superuser('door', password='a-door-in-a-test')"
   kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "$add_admin"
   run python3 - "http://localhost:$DELIVERY_HTTP_PORT" <<'PYTHON'
@@ -254,7 +240,7 @@ PYTHON
   kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "from django.contrib.auth.models import User; User.objects.get(username='door').delete()"
 }
 
-@test "the access log: one JSON object a request, and nothing in it that tells a person" {
+@test "the access log has one JSON object a request, and no personal data" {
   curl -sS -o /dev/null -A secret-agent -e http://secret.example/ -b secret=1 "http://localhost:$DELIVERY_HTTP_PORT/book-list?q=secret#secret"
   curl -sS -o /dev/null --path-as-is "http://localhost:$DELIVERY_DEV_PORT/a%2Fb//c\"d"
   printf 'GET /caf\xe9?secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' | python3 -c '
@@ -267,11 +253,11 @@ import json, sys
 lines = [json.loads(line) for line in sys.stdin.buffer.read().decode().splitlines()]
 for line in lines:
     assert list(line) == "time environment method path status bytes seconds upstream_status upstream_seconds".split(), line
-    print(line["environment"], line["method"], line["path"], line["status"], line["upstream_status"], type(line["seconds"]).__name__)' >"$BATS_TEST_TMPDIR/told"
-  assert_equal "$(cat "$BATS_TEST_TMPDIR/told")" 'prod GET /book-list 200 200 float
+    print(line["environment"], line["method"], line["path"], line["status"], line["upstream_status"], type(line["seconds"]).__name__)' >"$BATS_TEST_TMPDIR/lines"
+  assert_equal "$(cat "$BATS_TEST_TMPDIR/lines")" 'prod GET /book-list 200 200 float
 dev GET /a%2Fb//c"d 404 404 float
 dev GET - 400 400 float'
-  # All that this file and those before it have provoked.
+  # Every request of this file and the earlier ones.
   on_host cat /var/log/nginx/access.log | python3 -c '
 import json, sys
 for line in sys.stdin.buffer.read().decode().splitlines():
@@ -279,7 +265,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
     assert "secret" not in line and "172." not in line and "127.0.0.1:" not in line, line'
 }
 
-@test "dev: a slow upload survives the swap, and arrives once" {
+@test "dev: a slow upload survives the switch and arrives once" {
   python3 "$E2E/slow_upload.py" "$DELIVERY_DEV_PORT" /slow "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
   shop deploy-dev
   touch "$BATS_TEST_TMPDIR/go"
@@ -287,11 +273,11 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   run cat "$BATS_TEST_TMPDIR/answer"
   assert_output --partial "HTTP/1.1 200 OK"
   assert_output --partial "answered by $SLOW"
-  assert_equal "$(slot_says "$(slot)" | grep -c 'arrived: POST 2097152')" 1
+  assert_equal "$(slot_logs "$(slot)" | grep -c 'arrived: POST 2097152')" 1
 }
 
-@test "what the shop itself answers passes as it is: its 503, its headers" {
-  assert_equal "$(status_of "http://localhost:$DELIVERY_DEV_PORT/opinion" -D "$BATS_TEST_TMPDIR/headers")" 503
+@test "NGINX passes the shop's own 503 and headers unchanged" {
+  assert_equal "$(status_of "http://localhost:$DELIVERY_DEV_PORT/own-headers" -D "$BATS_TEST_TMPDIR/headers")" 503
   assert_equal "$(cat "$BATS_TEST_TMPDIR/body")" "its own words"
   run cat "$BATS_TEST_TMPDIR/headers"
   refute_output --partial "Retry-After"
@@ -299,52 +285,52 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_equal "$(grep -ciE '^(x-frame-options|content-security-policy|referrer-policy):' <<<"$output")" 3
 }
 
-@test "dev: a slot that is killed under a request costs one page that says so, and the POST arrived once" {
+@test "dev: a request whose slot is killed gets a 502 page and is not repeated" {
   slot=$(slot)
   curl -sS -D "$BATS_TEST_TMPDIR/headers" -o "$BATS_TEST_TMPDIR/body" -d x=1 "http://localhost:$DELIVERY_DEV_PORT/slow?seconds=25" 3>&- &
-  until slot_says "$slot" | grep -q "arrived: POST 3 25"; do kill -0 $!; done
+  until slot_logs "$slot" | grep -q "arrived: POST 3 25"; do kill -0 $!; done
   on_host kill -9 "$(on_host docker inspect --format '{{.State.Pid}}' "$slot")"
   wait $!
   run cat "$BATS_TEST_TMPDIR/headers" "$BATS_TEST_TMPDIR/body"
   assert_line --partial "HTTP/1.1 502 Bad Gateway"
   assert_line --partial "Retry-After: 5"
   assert_line --partial "<h1>One moment, please</h1>"
-  curl -fsS -o /dev/null --retry 60 --retry-delay 1 --retry-all-errors "http://localhost:$DELIVERY_DEV_PORT/readyz" # Docker has started it again
-  assert_equal "$(slot_says "$slot" | grep -c 'arrived: POST 3 25')" 1
+  await_ready dev 60 # Docker starts it again
+  assert_equal "$(slot_logs "$slot" | grep -c 'arrived: POST 3 25')" 1
   run access_log 100
   assert_line --regexp '"environment":"dev","method":"POST","path":"/slow","status":502,.*"upstream_status":"502"'
 }
 
-@test "dev: a request of 12 s outlives its slot, and an upload that ends while that slot is stopping gets the other one" {
+@test "dev: a request of 12 s is answered by its stopping slot, and an upload that ends meanwhile by the new one" {
   slot=$(slot)
   curl -sS "http://localhost:$DELIVERY_DEV_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!
-  until slot_says "$slot" | grep -q "arrived: GET 0 12"; do kill -0 $long; done
+  until slot_logs "$slot" | grep -q "arrived: GET 0 12"; do kill -0 $long; done
   python3 "$E2E/slow_upload.py" "$DELIVERY_DEV_PORT" /version "$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/answer" 3>&- &
   upload=$!
   shop rollback-dev 3>&- &
   rollback=$!
-  until slot_says "$slot" | grep -qE "Handling signal: term|No such container"; do kill -0 $rollback; done
+  until slot_logs "$slot" | grep -qE "Handling signal: term|No such container"; do kill -0 $rollback; done
   touch "$BATS_TEST_TMPDIR/go"
   wait $upload $rollback $long
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
   run cat "$BATS_TEST_TMPDIR/answer"
-  assert_line --partial "HTTP/1.1 403 Forbidden" # Django misses its token
-  assert_equal "$(revision_at "$DELIVERY_DEV_PORT")" "$DEV_REVISION"
+  assert_line --partial "HTTP/1.1 403 Forbidden" # no CSRF token
+  assert_revision "$DEV_REVISION" dev
 }
 
-@test "prod: a request of 12 s outlives its pod" {
+@test "prod: a request of 12 s is answered by its stopping pod" {
   shop deploy-prod
   curl -sS "http://localhost:$DELIVERY_HTTP_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!
-  until kubectl logs -l app.kubernetes.io/component=web --tail 20 | grep -q "arrived: GET 0 12"; do kill -0 $long; done
+  until kubectl logs -l "$WEB" --tail 20 | grep -q "arrived: GET 0 12"; do kill -0 $long; done
   shop rollback-prod
   wait $long
   assert_equal "$(cat "$BATS_TEST_TMPDIR/long")" "answered by $SLOW"
-  assert_equal "$(revision_at "$DELIVERY_HTTP_PORT")" "$PROD_REVISION"
+  assert_revision "$PROD_REVISION" prod
 }
 
-@test "security updates come by themselves, and no reboot does" {
+@test "security updates are installed automatically, without a reboot" {
   run on_host systemctl is-active apt-daily.timer apt-daily-upgrade.timer
   assert_output "active
 active"
@@ -357,7 +343,7 @@ active"
   assert_output --regexp "Allowed origins are: .*[Ss]ecurity"
 }
 
-@test "logs end: NGINX's are rotated without a reload, the journal has a limit" {
+@test "NGINX's logs are rotated without a reload, and the journal has a limit" {
   before=$(on_host pgrep nginx)
   on_host systemctl is-active logrotate.timer
   on_host logrotate --force /etc/logrotate.d/nginx

@@ -1,11 +1,12 @@
-"""The verbs themselves with HOST=aws, as programs: on ECR Public (TLS under its real name, its token handshake, a
-cache of old reads, an API that knows better) and over the documents of Systems Manager."""
+"""The verbs as programs with HOST=aws: on a fake ECR Public (TLS with its real name, its token handshake, stale reads,
+an API without stale reads) and over the documents of Systems Manager."""
 
-import http.client
 import json
 import os
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import fake_ecr_public
@@ -17,13 +18,13 @@ import token_registry
 ROOT = Path(__file__).parents[2]
 REPOSITORY = f"public.ecr.aws/{fake_ecr_public.ALIAS}/book-shop"
 
-# What leads every program to the machine's own public.ecr.aws.
-HERE = """
+# A sitecustomize module that connects every program to the fake public.ecr.aws.
+REDIRECT = """
 import os, socket
 connect = socket.create_connection
-def here(address, *rest, **more):
+def redirected(address, *rest, **more):
     return connect(("127.0.0.1", {port}) if address == ("public.ecr.aws", 443) else address, *rest, **more)
-socket.create_connection = here
+socket.create_connection = redirected
 """
 DOCKER = """#!{python}
 import json, os, subprocess, sys
@@ -52,15 +53,15 @@ echo "$(basename "$0") $* by $DELIVERY_ACTOR" >>"{log}"
 """
 
 
-class Road:
-    """A shop in a git repository, an account that it is deployed to, and the host there."""
+class Aws:
+    """A shop in a git repository, the AWS account to which it is deployed, and the host there."""
 
     def __init__(self, place, repository, upstream, front, api, manager, certificate):
         self.place, self.git, self.upstream, self.front, self.api = place, repository, upstream, front, api
         self.manager = manager
         (place / "bin").mkdir()
         (place / "python").mkdir()
-        (place / "python/sitecustomize.py").write_text(HERE.format(port=front.port))
+        (place / "python/sitecustomize.py").write_text(REDIRECT.format(port=front.port))
         docker = DOCKER.format(python=sys.executable, place=str(place), upstream=upstream, oci=oci.__file__)
         (place / "bin/docker").write_text(docker)
         (place / "bin/docker").chmod(0o755)
@@ -102,7 +103,7 @@ class Road:
         return log.read_text().splitlines() if log.exists() else []
 
     def commit(self, text):
-        """A commit with that source, and its image in the engine."""
+        """Commits the source, puts its image into the engine, and returns the commit."""
         commit = self.git.commit({"book-shop/x": text})
         source = "-".join(self.git.git("rev-parse", f"{commit}:{tree}") for tree in ("book-shop", "k8s"))
         labels = {"org.opencontainers.image.revision": commit, "book-shop.source": source}
@@ -110,42 +111,38 @@ class Road:
         return commit
 
     def learn(self):
-        """The API learns what was pushed, at once, as it does; in AWS it is one with the registry."""
+        """Adds the pushed images to the API, which in AWS always agrees with the registry."""
         images = self.api.images["book-shop"]
-        for tag in oci_tags(self.upstream):
+        for tag in tags_in(self.upstream):
             digest = oci.digest(f"{self.upstream}/{fake_ecr_public.ALIAS}/book-shop:{tag}")
             image = images.setdefault(digest, {"tags": [], "pushed": 1700000000 + len(images), "size": 1})
             if tag not in image["tags"]:
                 image["tags"].append(tag)
 
 
-def oci_tags(upstream):
-    """The tags in the registry behind."""
-    path = f"/v2/{fake_ecr_public.ALIAS}/book-shop/tags/list"
-    connection = http.client.HTTPConnection(upstream, timeout=10)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return (json.loads(content)["tags"] or []) if answer.status == 200 else []
+def tags_in(upstream):
+    try:
+        with urllib.request.urlopen(f"http://{upstream}/v2/{fake_ecr_public.ALIAS}/book-shop/tags/list") as answer:
+            return json.load(answer)["tags"] or []
+    except urllib.error.HTTPError:  # nothing has been pushed
+        return []
 
 
 @pytest.fixture
-def road(tmp_path_factory, repository, certificate):
-    place = tmp_path_factory.mktemp("road")
-    process, upstream = oci.serve(place / "registry")  # of its own: the repository always has the same name
+def aws(tmp_path_factory, repository, certificate):
+    place = tmp_path_factory.mktemp("aws")
+    process, upstream = oci.serve(place / "registry")  # one per test: the repository always has the same name
     front = token_registry.TokenRegistry(upstream, certificate, "public.ecr.aws")
     front.cached = {}
     api = fake_ecr_public.EcrPublic()
     api.on_CreateRepository("book-shop")
     manager = fake_systems_manager.SystemsManager(place / "host")
     (place / "shop").symlink_to(Path.cwd())
-    made = Road(place, repository, upstream, front, api, manager, certificate[0])
+    made = Aws(place, repository, upstream, front, api, manager, certificate[0])
     describe = api.on_DescribeImages
     api.on_DescribeImages = lambda **request: made.learn() or describe(**request)
-    repository.commit(
-        {"book-shop/pyproject.toml": '[project]\nversion = "1.0.0"\n', "k8s/x": "x", ".gitignore": "scripts"}
-    )
+    project = '[project]\nversion = "1.0.0"\n'
+    repository.commit({"book-shop/pyproject.toml": project, "k8s/x": "x", ".gitignore": "scripts"})
     yield made
     for server in (front, api, manager):
         server.close()
@@ -153,98 +150,96 @@ def road(tmp_path_factory, repository, certificate):
     process.wait(timeout=30)
 
 
-def test_from_push_to_production_and_back_with_a_registry_whose_reads_are_old(road):
+def test_push_promote_deploy_and_rollback_with_a_registry_whose_reads_are_stale(aws):
     for verb in ("deploy", "rollback"):
-        road.host_does(verb, f'echo "==> {verb} $1" >&2; echo "from the host"')
-    commit = road.commit("one")
+        aws.host_does(verb, f'echo "==> {verb} $1" >&2; echo "from the host"')
+    commit = aws.commit("one")
     tag = f"1.0.0-SNAPSHOT-{commit}"
-    road.verb("promote", status=1)  # no such snapshot yet
+    aws.verb("promote", status=1)  # no such snapshot yet
     old = f"HEAD /v2/{fake_ecr_public.ALIAS}/book-shop/manifests/{tag}"
-    road.front.cached[old] = token_registry.error(404, "NOT_FOUND", "")
+    aws.front.cached[old] = token_registry.error(404, "NOT_FOUND", "")
 
-    image, said = road.verb("push")
-    digest = oci.digest(f"{road.upstream}/{fake_ecr_public.ALIAS}/book-shop:{tag}")
+    image, said = aws.verb("push")
+    digest = oci.digest(f"{aws.upstream}/{fake_ecr_public.ALIAS}/book-shop:{tag}")
     assert image == f"{REPOSITORY}@{digest}\n"
-    assert road.verb("push") == (image, f"==> {tag} is in the registry already\n")
-    assert road.verb("deploy", "dev")[0] == image
-    assert road.host_did() == [f"deploy dev {image.strip()} by tester"]
+    assert aws.verb("push") == (image, f"==> {tag} is in the registry already\n")
+    assert aws.verb("deploy", "dev")[0] == image
+    assert aws.host_did() == [f"deploy dev {image.strip()} by tester"]
 
-    road.verb("deploy", "prod", status=1)  # not released yet
-    assert road.verb("promote") == (image, f"==> promoting {tag} to 1.0.0\n")
-    assert road.verb("promote") == (image, f"==> 1.0.0 is {tag} already\n")
-    out, said = road.verb("deploy", "prod")
+    aws.verb("deploy", "prod", status=1)  # not released yet
+    assert aws.verb("promote") == (image, f"==> promoting {tag} to 1.0.0\n")
+    assert aws.verb("promote") == (image, f"==> 1.0.0 is {tag} already\n")
+    out, said = aws.verb("deploy", "prod")
     assert (out, said) == (image, "==> deploy prod\nfrom the host\n")
-    road.verb("rollback", "prod")
-    assert road.host_did()[1:] == [f"deploy prod {image.strip()} by tester", "rollback prod by tester"]
+    aws.verb("rollback", "prod")
+    assert aws.host_did()[1:] == [f"deploy prod {image.strip()} by tester", "rollback prod by tester"]
 
-    # Another source under the same version: the release is taken, whatever a cached read says.
-    road.commit("two")
-    road.verb("push")
-    road.front.cached[f"HEAD /v2/{fake_ecr_public.ALIAS}/book-shop/manifests/1.0.0"] = token_registry.error(
-        404, "X", ""
-    )
-    _, said = road.verb("promote", status=1)
+    # Another source under the same version is refused, in spite of a stale read.
+    aws.commit("two")
+    aws.verb("push")
+    aws.front.cached[old.replace(tag, "1.0.0")] = token_registry.error(404, "X", "")
+    _, said = aws.verb("promote", status=1)
     assert f"{REPOSITORY}:1.0.0 is released already, as another image" in said
-    assert oci.digest(f"{road.upstream}/{fake_ecr_public.ALIAS}/book-shop:1.0.0") == digest
+    assert oci.digest(f"{aws.upstream}/{fake_ecr_public.ALIAS}/book-shop:1.0.0") == digest
 
 
-def test_a_failed_deploy_is_the_hosts_failure(road):
-    road.commit("one")
-    road.verb("push")
-    road.host_does("deploy", 'echo "deploy: slot b crashes at start" >&2; exit 7')
-    out, said = road.verb("deploy", "dev", status=7)
+def test_deploy_fails_with_the_status_and_message_of_the_host(aws):
+    aws.commit("one")
+    aws.verb("push")
+    aws.host_does("deploy", 'echo "deploy: slot b crashes at start" >&2; exit 7')
+    out, said = aws.verb("deploy", "dev", status=7)
     assert out == ""
     assert said.startswith("deploy: slot b crashes at start\n")
 
 
-def test_status_logs_and_prune_over_systems_manager(road):
+def test_status_logs_and_prune_over_systems_manager(aws):
     digests = []
     for number in range(5):
-        commit = road.commit(str(number))
-        digests.append(road.verb("push")[0].strip().partition("@")[2])
-    road.verb("promote", commit)
+        commit = aws.commit(str(number))
+        digests.append(aws.verb("push")[0].strip().partition("@")[2])
+    aws.verb("promote", commit)
     environments = [
         {"environment": "dev", "digest": digests[0], "previous": digests[1]},
         {"environment": "prod", "digest": digests[4], "previous": None},
     ]
     rest = {"version": "1.0.0", "revision": "a" * 40, "healthy": True}
     answer = json.dumps({"environments": [rest | environment for environment in environments], "host_files": "x"})
-    road.host_does("status", f"echo '{answer}'")
-    table = road.verb("status")[0].splitlines()
+    aws.host_does("status", f"echo '{answer}'")
+    table = aws.verb("status")[0].splitlines()
     assert table[1].startswith("dev   http://203.0.113.7:8080  1.0.0")
     assert table[2].startswith("prod  http://203.0.113.7       1.0.0")
-    assert road.verb("status", "json")[0] == answer + "\n"
+    assert aws.verb("status", "json")[0] == answer + "\n"
 
-    road.host_does("logs", 'for n in $(seq "$2"); do printf "{\\"n\\": %0100d}\\n" "$n"; done')
-    out, said = road.verb("logs", "dev", "1000")
+    aws.host_does("logs", 'for n in $(seq "$2"); do printf "{\\"n\\": %0100d}\\n" "$n"; done')
+    out, said = aws.verb("logs", "dev", "1000")
     assert len(out.splitlines()) > 100
     assert "characters that Systems Manager passes on: the last " in said
-    assert road.host_did()[2] == "logs dev 1000 by tester"
+    assert aws.host_did()[2] == "logs dev 1000 by tester"
 
-    out, said = road.verb("prune", "1")
+    out, said = aws.verb("prune", "1")
     assert said == "==> 2 of 5 images can be deleted: make prune-now KEEP=1\n"
     assert {line.split()[1] for line in out.splitlines() if line.startswith("delete")} == set(digests[2:4])
-    assert len(road.api.images["book-shop"]) == 5
-    road.verb("prune", "-y", "1")
-    assert set(road.api.images["book-shop"]) == {digests[0], digests[1], digests[4]}
-    deleted = [request for operation, request in road.api.calls if operation == "BatchDeleteImage"]
+    assert len(aws.api.images["book-shop"]) == 5
+    aws.verb("prune", "-y", "1")
+    assert set(aws.api.images["book-shop"]) == {digests[0], digests[1], digests[4]}
+    deleted = [request for operation, request in aws.api.calls if operation == "BatchDeleteImage"]
     assert all(list(image) == ["imageTag"] for request in deleted for image in request["imageIds"])
-    road.host_does("status", "exit 3")
-    assert "its status failed (3)" in road.verb("prune", "-y", "1", status=1)[1]
+    aws.host_does("status", "exit 3")
+    assert "its status failed (3)" in aws.verb("prune", "-y", "1", status=1)[1]
 
 
-def test_backup_and_restore_over_systems_manager(road):
-    road.host_does("backup", 'echo "==> back up dev" >&2; echo /var/backups/book-shop/dev/20261125T031500Z.dump')
-    road.host_does("backups", "echo dev 20261125T031500Z 1000; echo dev 20261124T031500Z 1000")
-    road.host_does("restore", 'echo "==> dev has the data" >&2')
+def test_backup_and_restore_over_systems_manager(aws):
+    aws.host_does("backup", 'echo "==> back up dev" >&2; echo /var/backups/book-shop/dev/20261125T031500Z.dump')
+    aws.host_does("backups", "echo dev 20261125T031500Z 1000; echo dev 20261124T031500Z 1000")
+    aws.host_does("restore", 'echo "==> dev has the data" >&2')
     path = "/var/backups/book-shop/dev/20261125T031500Z.dump\n"
-    assert road.verb("backup") == road.verb("backup", "dev") == (path, "==> back up dev\n")
-    out, said = road.verb("restore", "-y", "dev")
+    assert aws.verb("backup") == aws.verb("backup", "dev") == (path, "==> back up dev\n")
+    out, said = aws.verb("restore", "-y", "dev")
     assert out == ""
     assert said.startswith("==> dev (http://203.0.113.7:8080) gets the data of 2026-11-25 03:15:00 UTC\n")
     assert said.endswith("==> dev has the data\n")
-    road.verb("restore", "-y", "dev", "20261124T031500Z")
-    assert [line.removesuffix(" by tester") for line in road.host_did()] == [
+    aws.verb("restore", "-y", "dev", "20261124T031500Z")
+    assert [line.removesuffix(" by tester") for line in aws.host_did()] == [
         "backup ",
         "backup dev",
         "backups ",
@@ -252,23 +247,17 @@ def test_backup_and_restore_over_systems_manager(road):
         "backups ",
         "restore dev 20261124T031500Z",
     ]
-    sent = {request["DocumentName"] for operation, request in road.manager.calls if operation == "SendCommand"}
+    sent = {request["DocumentName"] for operation, request in aws.manager.calls if operation == "SendCommand"}
     assert sent == {"book-shop-data"}
 
 
-def test_image_finds_the_repository_too(road):
-    done = subprocess.run(
-        [sys.executable, "-m", "delivery", "repository"],
-        cwd=road.place / "shop/scripts",
-        env=road.environment,
-        capture_output=True,
-        text=True,
-    )
+def test_image_finds_the_repository_or_prints_the_remedy(aws):
+    settings = {"env": aws.environment, "capture_output": True, "text": True}
+    command = [sys.executable, "-m", "delivery", "repository"]
+    done = subprocess.run(command, cwd=aws.place / "shop/scripts", **settings)
     assert (done.stdout, done.stderr) == (f"{REPOSITORY}\n", "")
-    road.environment["DELIVERY_NAME"] = "other"
-    done = subprocess.run(
-        ["bash", "scripts/image"], cwd=road.place / "shop", env=road.environment, capture_output=True, text=True
-    )
+    aws.environment["DELIVERY_NAME"] = "other"
+    done = subprocess.run(["bash", "scripts/image"], cwd=aws.place / "shop", **settings)
     assert done.returncode == 1
     assert "repository: AWS refuses" in done.stderr
     assert "remedy: make infra" in done.stderr
