@@ -1,11 +1,8 @@
-"""What the fakes of AWS share: an API (AWS JSON 1.1) on a loopback port that answers by the methods `on_<Operation>`.
+"""The base of the fakes of AWS: an API (AWS JSON 1.1) on a loopback port."""
 
-`calls` holds (operation, request) in their order.
-"""
-
-import http.server
 import json
-import threading
+
+import loopback
 
 
 class Refused(Exception):
@@ -13,32 +10,22 @@ class Refused(Exception):
 
 
 class Api:
+    """Answers an operation with the method on_<Operation>. `calls` has each (operation, request), in order."""
+
     def __init__(self):
         self.calls = []
-        fake = self
+        self.server = loopback.Server(self.reply).start()
+        self.url = f"http://{self.server.address}"
+        self.close = self.server.close
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                operation = self.headers.get("X-Amz-Target", "").partition(".")[2]
-                try:
-                    status, kind, answer = 200, *fake.answer(operation, body)
-                except Refused as refused:
-                    told = {"__type": str(refused), "message": f"{refused} in {operation}"}
-                    status, kind, answer = 400, "application/x-amz-json-1.1", json.dumps(told)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(answer.encode())))
-                self.end_headers()
-                self.wfile.write(answer.encode())
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    def reply(self, _method, _path, headers, body):
+        operation = headers.get("X-Amz-Target", "").partition(".")[2]
+        try:
+            status, kind, text = 200, *self.answer(operation, body)
+        except Refused as refused:
+            error = {"__type": str(refused), "message": f"{refused} in {operation}"}
+            status, kind, text = 400, "application/x-amz-json-1.1", json.dumps(error)
+        return status, {"Content-Type": kind}, text.encode()
 
     def answer(self, operation, body):
         """Return the content type and the text of an answer."""
@@ -48,7 +35,3 @@ class Api:
         if method is None:
             raise Refused("UnsupportedCommandException")
         return "application/x-amz-json-1.1", json.dumps(method(**request))
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()

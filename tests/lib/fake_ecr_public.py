@@ -1,7 +1,6 @@
-"""A fake of ECR Public's API on a loopback port (AWS JSON 1.1), as far as Terraform and the verbs need it.
+"""A fake of ECR Public's API on a loopback port, as far as Terraform and the verbs need it.
 
-It keeps repositories, their catalogue data and tags, and images as digests with tags. AWS_ENDPOINT_URL_ECR_PUBLIC
-points the AWS provider and boto3 at it. Errors have the names that the API model has.
+AWS_ENDPOINT_URL_ECR_PUBLIC points the AWS provider and boto3 at it. Errors have the names that the API model has.
 """
 
 import base64
@@ -15,30 +14,29 @@ ALIAS = "a1b2c3d4"  # of the registry: public.ecr.aws/a1b2c3d4
 
 
 class EcrPublic(Api):
+    """`repositories`, `catalog` and `images` are by name, `tags` by ARN; the images of a repository are
+    {digest: {"tags": [...], "pushed": seconds, "size": bytes}}."""
+
     def __init__(self):
         super().__init__()
         self.repositories, self.catalog, self.tags, self.images = {}, {}, {}, {}
 
-    def found(self, name):
+    def found(self, name, there=None):
+        """What is there under the name of a repository."""
         if name not in self.repositories:
             raise Refused("RepositoryNotFoundException")
-        return self.repositories[name]
-
-    # ---- repositories
+        return (self.repositories if there is None else there)[name]
 
     def on_CreateRepository(self, repositoryName, catalogData=None, tags=()):
         if repositoryName in self.repositories:
             raise Refused("RepositoryAlreadyExistsException")
         arn = f"arn:aws:ecr-public::{ACCOUNT}:repository/{repositoryName}"
-        self.repositories[repositoryName] = {
-            "repositoryArn": arn,
-            "registryId": ACCOUNT,
-            "repositoryName": repositoryName,
-            "repositoryUri": f"public.ecr.aws/{ALIAS}/{repositoryName}",
-            "createdAt": time.time(),
-        }
-        self.catalog[repositoryName], self.tags[arn], self.images[repositoryName] = catalogData or {}, list(tags), {}
-        return {"repository": self.repositories[repositoryName], "catalogData": self.catalog[repositoryName]}
+        uri = f"public.ecr.aws/{ALIAS}/{repositoryName}"
+        names = {"repositoryArn": arn, "repositoryName": repositoryName, "repositoryUri": uri}
+        repository = names | {"registryId": ACCOUNT, "createdAt": time.time()}
+        self.repositories[repositoryName], self.catalog[repositoryName] = repository, catalogData or {}
+        self.tags[arn], self.images[repositoryName] = list(tags), {}
+        return {"repository": repository, "catalogData": self.catalog[repositoryName]}
 
     def on_DescribeRepositories(self, repositoryNames=None, **_):
         return {"repositories": [self.found(name) for name in repositoryNames or list(self.repositories)]}
@@ -52,8 +50,7 @@ class EcrPublic(Api):
         return {"repository": repository}
 
     def on_GetRepositoryCatalogData(self, repositoryName, **_):
-        self.found(repositoryName)
-        return {"catalogData": self.catalog[repositoryName]}
+        return {"catalogData": self.found(repositoryName, self.catalog)}
 
     def on_PutRepositoryCatalogData(self, repositoryName, catalogData, **_):
         self.found(repositoryName)
@@ -68,58 +65,46 @@ class EcrPublic(Api):
         self.tags[resourceArn] = [tag for tag in self.tags[resourceArn] if tag["Key"] not in new] + tags
         return {}
 
-    # ---- images: {digest: {"tags": [...], "pushed": seconds, "size": bytes}}
-
-    def on_PutImage(self, repositoryName, imageManifest, imageTag=None, imageManifestMediaType=None, **_):
-        self.found(repositoryName)
+    def on_PutImage(self, repositoryName, imageManifest, imageTag=None, **_):
+        images = self.found(repositoryName, self.images)
         digest = "sha256:" + hashlib.sha256(imageManifest.encode()).hexdigest()
-        images = self.images[repositoryName]
         if digest in images and (imageTag is None or imageTag in images[digest]["tags"]):
             raise Refused("ImageAlreadyExistsException")
         for image in images.values():  # a tag moves: nothing here is immutable
             image["tags"] = [tag for tag in image["tags"] if tag != imageTag]
         image = images.setdefault(digest, {"tags": [], "pushed": time.time(), "size": len(imageManifest)})
-        image["tags"] += [imageTag] if imageTag else []
-        named = {"imageDigest": digest, **({"imageTag": imageTag} if imageTag else {})}
-        return {"image": {"registryId": ACCOUNT, "repositoryName": repositoryName, "imageId": named}}
+        named = {"imageTag": imageTag} if imageTag else {}
+        image["tags"] += named.values()
+        image_id = {"imageDigest": digest} | named
+        return {"image": {"registryId": ACCOUNT, "repositoryName": repositoryName, "imageId": image_id}}
 
     def on_DescribeImages(self, repositoryName, imageIds=None, maxResults=100, nextToken="0", **_):
-        self.found(repositoryName)
-        images = self.images[repositoryName]
+        images = self.found(repositoryName, self.images)
         chosen = list(images) if imageIds is None else [self.digest(images, image) for image in imageIds]
-        first = int(nextToken)
-        details = [
-            {
-                "registryId": ACCOUNT,
-                "repositoryName": repositoryName,
-                "imageDigest": digest,
-                **({"imageTags": images[digest]["tags"]} if images[digest]["tags"] else {}),
-                "imageSizeInBytes": images[digest]["size"],
-                "imagePushedAt": images[digest]["pushed"],
-            }
-            for digest in chosen[first : first + maxResults]
-        ]
-        more = {"nextToken": str(first + maxResults)} if first + maxResults < len(chosen) else {}
-        return {"imageDetails": details, **more}
+        first, end = int(nextToken), int(nextToken) + maxResults
+        details = []
+        for digest in chosen[first:end]:
+            image, names = images[digest], {"registryId": ACCOUNT, "repositoryName": repositoryName}
+            tags = {"imageTags": image["tags"]} if image["tags"] else {}
+            size, pushed = {"imageSizeInBytes": image["size"]}, {"imagePushedAt": image["pushed"]}
+            details.append(names | {"imageDigest": digest} | tags | size | pushed)
+        return {"imageDetails": details} | ({"nextToken": str(end)} if end < len(chosen) else {})
 
     def on_BatchDeleteImage(self, repositoryName, imageIds, **_):
-        """By tag: the tag goes, and the image with its last one. By digest: the image goes with all its tags."""
-        self.found(repositoryName)
-        images, failures = self.images[repositoryName], []
+        """By tag, deletes the tag, and the image with its last one; by digest, the image with all its tags."""
+        images, deleted, failures = self.found(repositoryName, self.images), [], []
         for image in imageIds:
             try:
                 digest = self.digest(images, image)
             except Refused:
                 failures.append({"imageId": image, "failureCode": "ImageNotFound", "failureReason": "there is none"})
                 continue
+            deleted.append(image)
             if "imageDigest" not in image:
                 images[digest]["tags"].remove(image["imageTag"])
             if "imageDigest" in image or not images[digest]["tags"]:
                 del images[digest]
-        return {
-            "imageIds": [image for image in imageIds if image not in [f["imageId"] for f in failures]],
-            "failures": failures,
-        }
+        return {"imageIds": deleted, "failures": failures}
 
     @staticmethod
     def digest(images, image):
@@ -127,8 +112,6 @@ class EcrPublic(Api):
             if digest == image.get("imageDigest") or image.get("imageTag") in kept["tags"]:
                 return digest
         raise Refused("ImageNotFoundException")
-
-    # ---- login
 
     def on_GetAuthorizationToken(self):
         token = base64.b64encode(b"AWS:a password").decode()

@@ -22,10 +22,9 @@ def documents():
         for name in ("verbs.tf", "commands"):
             (root / name).symlink_to(ROOT / "terraform" / name)
         (root.parent / "scripts").symlink_to(ROOT / "scripts")
-        command = ["terraform", f"-chdir={root}", "console"]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        text = "jsonencode(local.contents)\n"
-        done = subprocess.run(command, input=text, env=clean, check=True, capture_output=True, text=True)
+        options = {"input": "jsonencode(local.contents)\n", "env": clean, "capture_output": True, "text": True}
+        done = subprocess.run(["terraform", f"-chdir={root}", "console"], check=True, **options)
     return json.loads(json.loads(done.stdout))
 
 
@@ -48,9 +47,8 @@ class Infra:
 
     def run(self, *command, text="", status=0):
         """Runs a program there and returns (stdout, stderr); fails when it ends with another status."""
-        done = subprocess.run(
-            command, cwd=self.directory, env=self.environment, input=text, capture_output=True, text=True
-        )
+        options = {"cwd": self.directory, "env": self.environment, "capture_output": True, "text": True}
+        done = subprocess.run(command, input=text, **options)
         assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout, done.stderr
 
@@ -68,13 +66,11 @@ class Infra:
 
     @contextlib.contextmanager
     def one_provider(self):
-        """Inside, all of Terraform's commands share one process of the provider: it takes seconds to start, and
+        """Lets all of Terraform's commands share one process of the provider: it takes seconds to start, and
         `terraform test` starts several for each run. It may not be configured there: all of its calls are mocked."""
         (program,) = (self.directory / "terraform/.terraform/providers").glob("*/*/*/*/*/terraform-provider-*")
-        command, quiet = [program, "-debug"], subprocess.DEVNULL
-        with subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=quiet, text=True
-        ) as provider:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        with subprocess.Popen([program, "-debug"], env=self.environment, **streams) as provider:
             while not (found := re.search("TF_REATTACH_PROVIDERS='(.*)'", line := provider.stdout.readline())):
                 assert line, "the provider does not start"
             usual = self.environment

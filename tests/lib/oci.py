@@ -41,29 +41,33 @@ def serve(directory):
     (directory / "config.yml").write_text(CONFIG.format(directory=directory))
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([program, "serve", directory / "config.yml"], stdout=log, stderr=subprocess.STDOUT)
-    limit = time.monotonic() + 30
-    while "listening on " not in (said := (directory / "log").read_text()):
-        if process.poll() is not None or time.monotonic() > limit:
-            sys.exit(f"docker-registry does not start:\n{said}")
-        time.sleep(0.01)  # a poll with a limit
+    said = read_until(directory / "log", "listening on ", process)
     address = said.partition("listening on ")[2].split('"')[0].split()[0]
     (directory / "pid").write_text(str(process.pid))
     (directory / "address").write_text(address)
     return process, address
 
 
-def requests(directory, repository):
-    """What a registry was asked about a repository, as "METHOD rest-of-path" in their order, out of its access log.
+def read_until(path, text, process=None):
+    """The content of a log as soon as it has that text. Ends this program if the text does not come in 30 s, or the
+    process that writes the log has ended."""
+    limit = time.monotonic() + 30
+    while text not in (log := path.read_text()):
+        if time.monotonic() > limit or (process and process.poll() is not None):
+            sys.exit(f"docker-registry does not log {text!r}:\n{log}")
+        time.sleep(0.01)  # a poll with a limit
+    return log
 
-    The log is behind the answers by a moment, so a request of our own is sent after all others and waited for.
+
+def requests(directory, repository):
+    """The requests about a repository, as "METHOD rest-of-path" in order, from the access log of the registry.
+
+    The log is a moment behind the answers, so a request of our own is sent last and waited for.
     """
     host, _, name = repository.partition("/")
     mark = f"/v2/?mark={time.monotonic_ns()}"
     ask(host, "GET", mark, 200)
-    limit = time.monotonic() + 30
-    while f'"GET {mark} ' not in (log := (Path(directory) / "log").read_text()):
-        assert time.monotonic() < limit, f"the registry does not log:\n{log}"
-        time.sleep(0.01)  # a poll with a limit
+    log = read_until(Path(directory) / "log", f'"GET {mark} ')
     asked = [line.split('"')[1].split(" ")[:2] for line in log.splitlines() if line.startswith("127.0.0.1 - ")]
     about = f"/v2/{name}/"
     return [f"{method} {path.removeprefix(about)}" for method, path in asked if path.startswith(about)]
@@ -119,17 +123,26 @@ def ask(host, method, path, expected, body=b"", headers=None):
     return answer
 
 
-def digest(reference):
-    """The digest that a tag names in the registry; fails when there is none."""
+def read(method, reference):
+    """The answer to a request for the manifest that a tag names; fails when there is none."""
     repository, _, tag = reference.rpartition(":")
     host, _, name = repository.partition("/")
-    accept = {"Accept": f"{OCI}.manifest.v1+json"}
-    return ask(host, "HEAD", f"/v2/{name}/manifests/{tag}", 200, headers=accept).headers["Docker-Content-Digest"]
+    return ask(host, method, f"/v2/{name}/manifests/{tag}", 200, headers={"Accept": TYPES[0]})
+
+
+def digest(reference):
+    """The digest that a tag names in the registry."""
+    return read("HEAD", reference).headers["Docker-Content-Digest"]
+
+
+def manifest(reference):
+    """The bytes of the manifest that a tag names."""
+    return read("GET", reference).content
 
 
 def push(reference, labels, media_types=TYPES, layers=(b"a layer",)):
-    """Uploads an image of these layers, tar files, with these labels, so that its digest depends on them, and returns
-    the digest. The layers may come from a generator: one at a time is in memory."""
+    """Uploads an image with these labels and layers (tar files), and returns its digest, which depends on both.
+    The layers may come from a generator: one at a time is in memory."""
     repository, _, tag = reference.rpartition(":")
     manifest_type, config_type, layer_type = media_types
     described = []
@@ -139,20 +152,8 @@ def push(reference, labels, media_types=TYPES, layers=(b"a layer",)):
     rootfs = {"type": "layers", "diff_ids": [layer["digest"] for layer in described]}
     config = encode({"architecture": "amd64", "os": "linux", "config": {"Labels": labels}, "rootfs": rootfs})
     upload(repository, config)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": manifest_type,
-        "config": descriptor(config_type, config),
-        "layers": described,
-    }
-    return put(repository, tag, encode(manifest), manifest_type)
-
-
-def manifest(reference):
-    """The bytes of the manifest that a tag names."""
-    repository, _, tag = reference.rpartition(":")
-    host, _, name = repository.partition("/")
-    return ask(host, "GET", f"/v2/{name}/manifests/{tag}", 200, headers={"Accept": TYPES[0]}).content
+    parts = {"config": descriptor(config_type, config), "layers": described}
+    return put(repository, tag, encode({"schemaVersion": 2, "mediaType": manifest_type} | parts), manifest_type)
 
 
 def mount(reference, target, tag):
@@ -171,14 +172,14 @@ if __name__ == "__main__":
         case ["serve", directory]:
             serve(directory)
         case ["push", *words]:
-            images = []
+            images = []  # of (reference, labels)
             for word in words:
                 if "=" in word:
-                    images[-1][1].append(word.split("=", 1))
+                    images[-1][1].update([word.split("=", 1)])
                 else:
-                    images.append((word, []))
-            for reference, labels in images:
-                print(push(reference, dict(labels)))
+                    images.append((word, {}))
+            for image in images:
+                print(push(*image))
         case ["digest", reference]:
             print(digest(reference))
         case ["requests", directory, repository]:

@@ -1,32 +1,17 @@
 """What a Terraform plan (`terraform show -json`) opens to traffic."""
 
 # Of these, only security groups and their rules decide what gets in.
+GROUPS = {"aws_default_security_group", "aws_security_group"}
 KNOWN = {
-    "aws_default_security_group",
-    "aws_ecrpublic_repository",
-    "aws_iam_instance_profile",
-    "aws_iam_openid_connect_provider",
-    "aws_iam_role",
-    "aws_iam_role_policy",
-    "aws_iam_role_policy_attachment",
-    "aws_instance",
-    "aws_internet_gateway",
-    "aws_route_table",
-    "aws_route_table_association",
-    "aws_s3_bucket",
-    "aws_s3_bucket_lifecycle_configuration",
-    "aws_s3_bucket_public_access_block",
-    "aws_s3_bucket_server_side_encryption_configuration",
-    "aws_s3_bucket_versioning",
-    "aws_s3_object",
-    "aws_security_group",
-    "aws_ssm_association",
-    "aws_ssm_document",
-    "aws_subnet",
-    "aws_vpc",
-    "aws_vpc_security_group_egress_rule",
-    "aws_vpc_security_group_ingress_rule",
-}
+    "aws_ecrpublic_repository", "aws_iam_instance_profile", "aws_iam_openid_connect_provider", "aws_iam_role",
+    "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_instance", "aws_internet_gateway", "aws_route_table",
+    "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_public_access_block", "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning", "aws_s3_object", "aws_security_group_rule", "aws_ssm_association", "aws_ssm_document",
+    "aws_subnet", "aws_vpc", "aws_vpc_security_group_egress_rule",
+}  # fmt: skip
+INLINE = ("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "security_groups")  # sources, each a list
+OWN = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
 
 
 def resources(module):
@@ -36,31 +21,28 @@ def resources(module):
         yield from resources(child)
 
 
-def rule(protocol, first, last, *sources):
-    return f"{protocol} {first}-{last} from {' '.join(sorted(map(str, sources))) or 'somewhere'}"
+def rule(values, protocol="protocol"):
+    """A rule as text: its protocol, ports and sources."""
+    sources = [source for name in INLINE for source in values.get(name) or []]
+    sources += [values[name] for name in OWN if values.get(name)] + ["self"] * bool(values.get("self"))
+    ports = f"{values.get('from_port')}-{values.get('to_port')}"
+    return f"{values[protocol]} {ports} from {' '.join(sorted(sources)) or 'somewhere'}"
 
 
 def openings(plan):
-    """All that lets traffic in, wherever it is written, as "tcp 80-80 from 0.0.0.0/0".
+    """All rules that let traffic in, in whatever form they are written, as "tcp 80-80 from 0.0.0.0/0".
 
     A kind of resource that isn't known here is reported as well: it may open something.
     """
     found = []
     for resource in resources(plan["planned_values"]["root_module"]):
         kind, values = resource["type"], resource["values"]
-        inline = ("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "security_groups")
-        if kind in ("aws_security_group", "aws_default_security_group"):
-            for opened in values.get("ingress") or []:
-                sources = [source for name in inline for source in opened.get(name) or []]
-                sources += ["self"] if opened.get("self") else []
-                found.append(rule(opened["protocol"], opened["from_port"], opened["to_port"], *sources))
+        if kind in GROUPS:
+            found += [rule(opened) for opened in values.get("ingress") or []]
         elif kind == "aws_security_group_rule" and values["type"] == "ingress":
-            sources = [source for name in inline[:3] for source in values.get(name) or []]
-            found.append(rule(values["protocol"], values["from_port"], values["to_port"], *sources))
+            found.append(rule(values))
         elif kind == "aws_vpc_security_group_ingress_rule":
-            names = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
-            sources = [values[name] for name in names if values.get(name)]
-            found.append(rule(values["ip_protocol"], values.get("from_port"), values.get("to_port"), *sources))
-        elif kind not in KNOWN and kind != "aws_security_group_rule":
+            found.append(rule(values, "ip_protocol"))
+        elif kind not in KNOWN:
             found.append(f"unknown: {kind}")
     return sorted(found)
