@@ -7,13 +7,22 @@ import oci
 import pytest
 from delivery import references, registry
 from delivery.cli import CommandError
+from delivery.references import BadReference
+from delivery.registry import PAUSES, THROTTLED, Denied, Image, NotFound, Registry, Unexpected, Unreachable
 
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = registry.digest_of(MANIFEST)
-TYPE = "application/vnd.oci.image.manifest.v1+json"
-FOUND = (200, {"Content-Type": TYPE, "Docker-Content-Digest": DIGEST}, MANIFEST)
 OTHER = "sha256:" + "0" * 64
-BEARER = 'Bearer realm="http://{}/token?a=b",service="the registry",scope="repository:shop/web:pull"'
+TYPE = "application/vnd.oci.image.manifest.v1+json"
+TYPED = {"Content-Type": TYPE}
+FOUND = (200, {**TYPED, "Docker-Content-Digest": DIGEST}, MANIFEST)
+PUT = (201, {"Docker-Content-Digest": DIGEST}, b"")
+WRITTEN = registry.Manifest(DIGEST, TYPE, MANIFEST)
+
+
+def error(status, code, message):
+    """An answer in the form of the specification's errors."""
+    return (status, {}, json.dumps({"errors": [{"code": code, "message": message}]}).encode())
 
 
 @pytest.fixture
@@ -23,16 +32,25 @@ def pauses():
 
 @pytest.fixture
 def shop(scripted, pauses):
-    """A client of the scripted registry that waits for nothing; what it would have waited is in pauses."""
-    return registry.Registry(f"{scripted.address}/shop/web", sleep=pauses.append)
+    """A client of the scripted registry; it does not wait, but adds to pauses."""
+    return Registry(f"{scripted.address}/shop/web", sleep=pauses.append)
+
+
+@pytest.fixture
+def with_password(scripted, pauses):
+    """The same client with a credential; `credentials` has each time that it was asked for."""
+    asked = []
+    client = Registry(f"{scripted.address}/shop/web", lambda: asked.append(1) or ("AWS", "p:w"), pauses.append)
+    client.credentials = asked
+    return client
 
 
 @pytest.fixture
 def real(real_registry):
-    """A repository of its own in the real registry: (client, reference, registry's directory)."""
+    """(client, reference, registry's directory) of a new repository in the real registry."""
     address, directory = real_registry
     reference = f"{address}/shop/{uuid.uuid4().hex}"
-    return registry.Registry(reference), reference, directory
+    return Registry(reference), reference, directory
 
 
 # References
@@ -47,104 +65,76 @@ def real(real_registry):
         ("registry:5000/a/b_c/d.e--f__g", "registry:5000", "a/b_c/d.e--f__g"),
     ],
 )
-def test_repository(text, host, name):
+def test_takes_a_repository_apart(text, host, name):
     assert references.repository(text) == (host, name)
     assert str(references.repository(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "book-shop",
-        "library/book-shop",
-        "localhost:5000",
-        "localhost:5000/",
-        "localhost:5000/Book",
-        "localhost:5000/a//b",
-        "localhost:5000/a/",
-        "localhost:5000/a___b",
-        "localhost:5000/-a",
-        "localhost:5000/a:1.0.0",
-        f"localhost:5000/a@{DIGEST}",
-        "localhost:x/a",
-        "localhost:123456/a",
-        "http://localhost:5000/a",
-        "user@example.com/a",
-        "example.com/a\n",
-        "example.com/a?b",
-        "-example.com/a",
-        "exa mple.com/a",
-    ],
-)
-def test_what_is_no_repository(text):
-    with pytest.raises(references.BadReference):
-        references.repository(text)
-    with pytest.raises(references.BadReference):
-        references.image(f"{text}@{DIGEST}")
-
-
-def test_image():
+def test_takes_an_image_apart():
     assert references.image(f"localhost:5000/a@{DIGEST}") == (("localhost:5000", "a"), DIGEST)
-    for rest in ("", ":1", f":1@{DIGEST}", f"@{DIGEST.upper()}", f"@{DIGEST}0", f"@{DIGEST}\n"):
-        with pytest.raises(references.BadReference):
-            references.image(f"localhost:5000/a{rest}")
+
+
+BAD_REPOSITORIES = [
+    "", "book-shop", "library/book-shop", "localhost:5000", "localhost:5000/", "localhost:5000/Book",
+    "localhost:5000/a//b", "localhost:5000/a/", "localhost:5000/a___b", "localhost:5000/-a", "localhost:5000/a:1.0.0",
+    f"localhost:5000/a@{DIGEST}", "localhost:x/a", "localhost:123456/a", "http://localhost:5000/a",
+    "user@example.com/a", "example.com/a\n", "example.com/a?b", "-example.com/a", "exa mple.com/a",
+]  # fmt: skip
+BAD_ENDS = ["", ":1", f":1@{DIGEST}", f"@{DIGEST.upper()}", f"@{DIGEST}0", f"@{DIGEST}\n"]
+
+
+@pytest.mark.parametrize("text", BAD_REPOSITORIES)
+def test_refuses_a_bad_repository(text):
+    with pytest.raises(BadReference):
+        references.repository(text)
+
+
+@pytest.mark.parametrize(
+    "text", [*[f"{name}@{DIGEST}" for name in BAD_REPOSITORIES], *[f"localhost:5000/a{end}" for end in BAD_ENDS]]
+)
+def test_refuses_a_bad_image(text):
+    with pytest.raises(BadReference):
+        references.image(text)
 
 
 @pytest.mark.parametrize("tag", ["", ".a", "-a", "a/b", "a b", "a:b", "a" * 129, "a\n", "ä"])
-def test_a_bad_tag_asks_the_registry_nothing(shop, scripted, tag):
-    manifest = registry.Manifest(DIGEST, TYPE, MANIFEST)
-    for ask in (shop.digest, shop.manifest, shop.labels, lambda tag: shop.tag(manifest, tag)):
-        with pytest.raises(references.BadReference):
+def test_refuses_a_bad_tag_before_any_request(shop, scripted, tag):
+    for ask in (shop.digest, shop.manifest, shop.labels, lambda tag: shop.tag(WRITTEN, tag)):
+        with pytest.raises(BadReference):
             ask(tag)
     assert scripted.asked() == []
 
 
-@pytest.mark.parametrize(
-    ("host", "scheme"),
-    [
-        ("localhost", "http"),
-        ("localhost:5000", "http"),
-        ("127.0.0.1:5000", "http"),
-        ("127.9.9.9", "http"),
-        ("public.ecr.aws", "https"),
-        ("127.0.0.1.example.com", "https"),
-        ("localhost.example.com:5000", "https"),
-        ("registry:5000", "https"),
-        ("10.0.0.1:5000", "https"),
-    ],
-)
-def test_plain_http_on_loopback_only(host, scheme):
-    assert registry.Registry(f"{host}/a").scheme == scheme
+LOOPBACK = ["localhost", "localhost:5000", "127.0.0.1:5000", "127.9.9.9"]
+REMOTE = ["public.ecr.aws", "127.0.0.1.example.com", "localhost.example.com:5000", "registry:5000", "10.0.0.1:5000"]
+
+
+@pytest.mark.parametrize("host", [*LOOPBACK, *REMOTE])
+def test_speaks_plain_http_to_loopback_only(host):
+    assert Registry(f"{host}/a").scheme == ("http" if host in LOOPBACK else "https")
 
 
 # A real registry
 
 
-def test_real_a_tag_that_is_missing_and_a_repository_that_is_missing(real):
+def test_real_a_missing_tag_in_a_missing_and_a_present_repository(real):
     client, reference, _ = real
     assert client.digest("none") is None
     oci.push(f"{reference}:1.0.0", {})
     assert client.digest("none") is None
-    with pytest.raises(registry.NotFound):
-        client.manifest("none")
-    with pytest.raises(registry.NotFound):
-        client.labels(OTHER)
+    for ask, name in ((client.manifest, "none"), (client.labels, OTHER)):
+        with pytest.raises(NotFound):
+            ask(name)
 
 
-def test_real_one_more_tag_reads_and_writes_one_manifest_and_no_layer(real):
+def test_real_a_further_tag_reads_and_writes_one_manifest_and_no_layer(real):
     client, reference, directory = real
     digest = oci.push(f"{reference}:snapshot", {"a": "b"})
     before = len(oci.requests(directory, reference))
     assert client.digest("snapshot") == digest
     client.tag(client.manifest(digest), "1.0.0")
-    asked = oci.requests(directory, reference)[before:]
-    assert asked == [
-        "HEAD manifests/snapshot",
-        f"GET manifests/{digest}",
-        "PUT manifests/1.0.0",
-        "HEAD manifests/1.0.0",
-    ]
+    reads, writes = ["HEAD manifests/snapshot", f"GET manifests/{digest}"], ["PUT manifests/1.0.0"]
+    assert oci.requests(directory, reference)[before:] == [*reads, *writes, "HEAD manifests/1.0.0"]
     assert client.digest("1.0.0") == client.digest("snapshot") == digest
     assert client.image(digest) == f"{reference}@{digest}"
 
@@ -157,7 +147,8 @@ SCHEMA2 = (
 )
 
 
-def index(entries, media_type):
+def index(media_type, *entries):
+    """An index of images, each (digest, os, architecture)."""
     manifests = [
         {"mediaType": TYPE, "digest": digest, "size": 1, "platform": {"os": os, "architecture": architecture}}
         for digest, os, architecture in entries
@@ -165,83 +156,84 @@ def index(entries, media_type):
     return oci.encode({"schemaVersion": 2, "mediaType": media_type, "manifests": manifests})
 
 
-def test_real_labels_of_each_kind_of_image(real):
+def test_real_labels_of_an_image(real):
     client, reference, _ = real
-    amd64 = oci.push(f"{reference}:oci", {"a": "amd64"})
-    arm64 = oci.push(f"{reference}:arm", {"a": "arm64"})
+    digest = oci.push(f"{reference}:oci", {"a": "amd64"})
     docker = oci.push(f"{reference}:docker", {"a": "docker"}, SCHEMA2)
     oci.push(f"{reference}:none", None)
-    assert client.labels("oci") == client.labels(amd64) == {"a": "amd64"}
+    assert client.labels("oci") == client.labels(digest) == {"a": "amd64"}
     assert client.labels(docker) == {"a": "docker"}
     assert client.labels("none") == {}
-    both = [(arm64, "linux", "arm64"), (amd64, "linux", "amd64"), (arm64, "unknown", "unknown")]
-    for media_type in registry.INDEXES:
-        digest = oci.put(reference, "index", index(both, media_type), media_type)
-        assert client.digest("index") == digest
-        assert client.labels("index") == {"a": "amd64"}
-        oci.put(reference, "one", index([both[0], both[2]], media_type), media_type)
-        assert client.labels("one") == {"a": "arm64"}
-        oci.put(reference, "two", index([both[0], (amd64, "linux", "s390x")], media_type), media_type)
-        with pytest.raises(registry.Unexpected, match="none for linux/amd64"):
-            client.labels("two")
-    for tag in ("docker", "index"):  # each kind can be tagged once more, with its own media type
-        client.tag(client.manifest(tag), f"{tag}-again")
-        assert client.digest(f"{tag}-again") == client.digest(tag)
+    client.tag(client.manifest("docker"), "docker-again")
+    assert client.digest("docker-again") == docker
+
+
+@pytest.mark.parametrize("media_type", registry.INDEXES)
+def test_real_labels_of_an_index_are_those_of_amd64_or_of_the_only_image(real, media_type):
+    client, reference, _ = real
+    amd64, arm64 = oci.push(f"{reference}:amd", {"a": "amd64"}), oci.push(f"{reference}:arm", {"a": "arm64"})
+    arm, attestation = (arm64, "linux", "arm64"), (arm64, "unknown", "unknown")
+    both = index(media_type, arm, (amd64, "linux", "amd64"), attestation)
+    digest = oci.put(reference, "index", both, media_type)
+    assert client.digest("index") == digest
+    assert client.labels("index") == {"a": "amd64"}
+    oci.put(reference, "one", index(media_type, arm, attestation), media_type)
+    assert client.labels("one") == {"a": "arm64"}
+    oci.put(reference, "two", index(media_type, arm, (amd64, "linux", "s390x")), media_type)
+    with pytest.raises(Unexpected, match="none for linux/amd64"):
+        client.labels("two")
+    client.tag(client.manifest("index"), "index-again")
+    assert client.digest("index-again") == digest
 
 
 # Listing and deleting
 
 
-def test_real_all_tags_and_images_however_many_pages(real):
+def test_real_lists_all_tags_and_images_of_several_pages(real):
     client, reference, _ = real
-    assert client.tags() == []
-    assert client.images() == []
+    assert client.tags() == client.images() == []
     one, two = oci.push(f"{reference}:a", {"a": "1"}), oci.push(f"{reference}:b", {"a": "2"})
-    manifest = client.manifest(one)
-    for number in range(120):
-        client.tag(manifest, f"t{number}")
-    assert sorted(client.tags()) == sorted(["a", "b", *[f"t{number}" for number in range(120)]])
+    manifest, names = client.manifest(one), [f"t{number}" for number in range(120)]
+    for name in names:
+        client.tag(manifest, name)
+    assert sorted(client.tags()) == sorted(["a", "b", *names])
     found = {image.digest: image for image in client.images()}
     assert found.keys() == {one, two}
-    assert found[two] == registry.Image(two, ("b",), None)
+    assert found[two] == Image(two, ("b",), None)
     assert len(found[one].tags) == 121
 
 
-def test_tags_are_asked_for_page_by_page_by_the_link_of_the_last(shop, scripted):
-    def link(url):
-        return {"Link": f'<{url}>; rel="next"'}
+def page(tags, url=None):
+    """A page of a list of tags, and the link to the next."""
+    return (200, {"Link": f'<{url}>; rel="next"'} if url else {}, json.dumps({"tags": tags}).encode())
 
-    scripted.answers = [
-        (200, link("/v2/shop/web/tags/list?last=b&n=2"), b'{"tags": ["a", "b"]}'),
-        (200, link(f"http://{scripted.address}/v2/shop/web/tags/list?last=d&n=2"), b'{"tags": ["c", "d"]}'),
-        (200, {}, b'{"tags": null}'),
-    ]
+
+def test_follows_the_links_between_pages_of_tags(shop, scripted):
+    path = "/v2/shop/web/tags/list"
+    absolute = f"http://{scripted.address}{path}?last=d&n=2"
+    scripted.answers = [page(["a", "b"], f"{path}?last=b&n=2"), page(["c", "d"], absolute), page(None)]
     assert shop.tags() == ["a", "b", "c", "d"]
     assert [path.partition("?")[2] for path in scripted.asked()] == ["n=100", "last=b&n=2", "last=d&n=2"]
-    scripted.answers = [(200, link("/v2/shop/web/tags/list?last=a"), b'{"tags": ["a"]}')] * 9
-    assert shop.tags() == ["a"]  # a registry that goes round in circles
+
+
+def test_ends_when_the_pages_of_tags_are_a_circle(shop, scripted):
+    scripted.answers = [page(["a"], "/v2/shop/web/tags/list?last=a")] * 9
+    assert shop.tags() == ["a"]
     assert len(scripted.answers) == 7
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tags": 1}', b'{"tags": [1]}', b'{"tags": ["a/b"]}'])
-def test_a_list_of_tags_that_is_none(shop, scripted, body):
-    scripted.answers = [(200, {}, body)]
-    with pytest.raises(registry.Unexpected, match="the list of tags is not as it should be"):
-        shop.tags()
-
-
-def test_real_deleting_an_image_takes_its_tags_and_no_others(real):
+def test_real_deletes_an_image_with_its_tags_and_no_others(real):
     client, reference, _ = real
     one, two = oci.push(f"{reference}:a", {"a": "1"}), oci.push(f"{reference}:b", {"a": "2"})
     client.tag(client.manifest(one), "a2")
     client.delete([image for image in client.images() if image.digest == one])
-    assert client.images() == [registry.Image(two, ("b",))]
-    with pytest.raises(registry.NotFound):
+    assert client.images() == [Image(two, ("b",))]
+    with pytest.raises(NotFound):
         client.manifest(one)
-    client.delete([registry.Image(one, ("a", "a2"))])  # again: what is gone is gone
+    client.delete([Image(one, ("a", "a2"))])  # again: what is gone is gone
 
 
-def test_real_nothing_is_deleted_when_an_image_was_promoted_meanwhile(real):
+def test_real_deletes_nothing_when_an_image_was_promoted_meanwhile(real):
     client, reference, _ = real
     one, two = oci.push(f"{reference}:a", {"a": "1"}), oci.push(f"{reference}:b", {"a": "2"})
     images = sorted(client.images())
@@ -253,23 +245,22 @@ def test_real_nothing_is_deleted_when_an_image_was_promoted_meanwhile(real):
     assert client.digest("b") == client.digest("1.0.0") == two
 
 
-def test_a_registry_that_deletes_nothing_is_told(shop, scripted, monkeypatch):
+def test_fails_when_the_registry_does_not_delete(shop, scripted, monkeypatch):
     handler = scripted.server.RequestHandlerClass
     monkeypatch.setattr(handler, "do_DELETE", handler.do_GET, raising=False)
-    refusal = b'{"errors": [{"code": "UNSUPPORTED", "message": "unsupported"}]}'
-    scripted.answers = [(404, {}, b""), (405, {}, refusal)]
+    scripted.answers = [(404, {}, b""), error(405, "UNSUPPORTED", "unsupported")]
     with pytest.raises(CommandError, match=r"deletes nothing(?s:.*)405 UNSUPPORTED") as raised:
-        shop.delete([registry.Image(DIGEST, ("a",))])
+        shop.delete([Image(DIGEST, ("a",))])
     assert raised.value.remedy == "set storage.delete.enabled there"
     assert scripted.asked()[-1] == f"DELETE /v2/shop/web/manifests/{DIGEST}"
 
 
-# What is asked, to the letter
+# Requests and answers
 
 
-def test_all_four_kinds_are_accepted_and_the_content_type_is_kept_to_the_letter(shop, scripted):
+def test_accepts_all_media_types_and_keeps_the_content_type_to_the_letter(shop, scripted):
     odd = TYPE + "; charset=utf-8"
-    scripted.answers = [(200, {"Content-Type": odd}, MANIFEST), (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
+    scripted.answers = [(200, {"Content-Type": odd}, MANIFEST), PUT, FOUND]
     shop.tag(shop.manifest("a"), "b")
     get, put, _ = scripted.requests
     assert set(get.headers["Accept"].split(", ")) == {*registry.INDEXES, *registry.IMAGES}
@@ -277,129 +268,140 @@ def test_all_four_kinds_are_accepted_and_the_content_type_is_kept_to_the_letter(
     assert (put.headers["Content-Type"], put.body) == (odd, MANIFEST)
 
 
-def test_a_registry_that_leaves_the_digest_out(shop, scripted):
-    bare = {"Content-Type": TYPE}
-    scripted.answers = [(200, bare, MANIFEST), (200, bare, MANIFEST)]
+def test_works_with_a_registry_that_leaves_the_digest_out(shop, scripted):
+    scripted.answers = [(200, TYPED, MANIFEST)] * 2 + [(201, {}, b""), (200, {"Docker-Content-Digest": DIGEST}, b"")]
     assert shop.digest("a") == DIGEST
-    scripted.answers = [(201, {}, b""), (200, {"Docker-Content-Digest": DIGEST}, b"")]
-    shop.tag(registry.Manifest(DIGEST, TYPE, MANIFEST), "b")
+    shop.tag(WRITTEN, "b")
     assert scripted.asked()[-2:] == ["PUT /v2/shop/web/manifests/b", "HEAD /v2/shop/web/manifests/b"]
-
-
-@pytest.mark.parametrize(
-    ("reference", "answer", "why"),
-    [
-        (OTHER, FOUND, f"have the digest {DIGEST}, not {OTHER}"),
-        ("a", (200, {"Content-Type": TYPE, "Docker-Content-Digest": OTHER}, MANIFEST), f"not {OTHER}"),
-        ("a", (200, {"Content-Type": TYPE, "Docker-Content-Digest": "md5:1"}, MANIFEST), "is no sha256 digest"),
-        ("a", (200, {"Content-Type": "text/html"}, MANIFEST), "it came as text/html"),
-        ("a", (200, {}, MANIFEST), "it came as nothing named"),
-        ("a", (200, {"Content-Type": TYPE, "Content-Length": str(5 << 20)}, b""), "larger than"),
-    ],
-)
-def test_a_manifest_that_is_not_what_it_should_be(shop, scripted, reference, answer, why):
-    scripted.answers = [answer]
-    with pytest.raises(registry.Unexpected, match=why):
-        shop.manifest(reference)
-
-
-@pytest.mark.parametrize("answer", [(201, {"Docker-Content-Digest": OTHER}, b""), (202, {}, b""), (400, {}, b"")])
-def test_a_tag_that_was_not_put_as_it_should_be(shop, scripted, answer):
-    scripted.answers = [answer]
-    with pytest.raises(registry.Unexpected):
-        shop.tag(registry.Manifest(DIGEST, TYPE, MANIFEST), "b")
-
-
-@pytest.mark.parametrize(("status", "now"), [(200, OTHER), (404, "gone")])
-def test_a_tag_that_another_process_wrote_at_the_same_time(shop, scripted, status, now):
-    read_back = (status, {"Content-Type": TYPE, "Docker-Content-Digest": OTHER}, b"")
-    scripted.answers = [(201, {"Docker-Content-Digest": DIGEST}, b""), read_back]
-    with pytest.raises(registry.Moved, match=f"{DIGEST} was written, and it is {now}"):
-        shop.tag(registry.Manifest(DIGEST, TYPE, MANIFEST), "b")
 
 
 CONFIG = b'{"config": {"Labels": {"a": "b"}}}'
 
 
+def manifest(content=MANIFEST, **headers):
+    """The answer with a manifest, and these headers in addition to its type."""
+    return (200, TYPED | {name.replace("_", "-"): value for name, value in headers.items()}, content)
+
+
+def image_of(config, digest=None):
+    """The answers with a manifest and its config."""
+    named = json.dumps({"config": {"digest": digest or registry.digest_of(config)}})
+    return [manifest(named.encode()), (200, {}, config)]
+
+
+CALLS = {
+    "manifest": lambda shop: shop.manifest("a"),
+    "manifest of OTHER": lambda shop: shop.manifest(OTHER),
+    "labels": lambda shop: shop.labels("a"),
+    "tag": lambda shop: shop.tag(WRITTEN, "b"),
+    "tags": lambda shop: shop.tags(),
+}
+
+
 @pytest.mark.parametrize(
-    ("manifest", "config"),
+    ("call", "answers", "why"),
     [
-        (b"not JSON", b""),
-        (b"[]", b""),
-        (b"{}", b""),
-        (b'{"config": {"digest": "sha256:../../x"}}', b""),
-        (json.dumps({"config": {"digest": OTHER}}).encode(), CONFIG),
-        (json.dumps({"config": {"digest": registry.digest_of(b"[1]")}}).encode(), b"[1]"),
-        (json.dumps({"config": {"digest": registry.digest_of(b"\xff")}}).encode(), b"\xff"),
+        ("manifest of OTHER", [FOUND], f"have the digest {DIGEST}, not {OTHER}"),
+        ("manifest", [manifest(Docker_Content_Digest=OTHER)], f"not {OTHER}"),
+        ("manifest", [manifest(Docker_Content_Digest="md5:1")], "is no sha256 digest"),
+        ("manifest", [(200, {"Content-Type": "text/html"}, MANIFEST)], "it came as text/html"),
+        ("manifest", [(200, {}, MANIFEST)], "it came as nothing named"),
+        ("manifest", [manifest(b"", Content_Length=str(5 << 20))], "larger than"),
+        *[("labels", [manifest(content)], "the image a is not as") for content in (b"not JSON", b"[]", b"{}")],
+        ("labels", image_of(CONFIG, "sha256:../../x"), "the image a is not as it should be"),
+        ("labels", image_of(CONFIG, OTHER), "the image a is not as it should be"),
+        ("labels", image_of(b"[1]"), "the image a is not as it should be"),
+        ("labels", image_of(b"\xff"), "the image a is not as it should be"),
+        ("tag", [(201, {"Docker-Content-Digest": OTHER}, b"")], f"it was given {DIGEST} and says {OTHER}"),
+        ("tag", [(202, {}, b"")], "PUT manifests/b was answered 202"),
+        ("tag", [(400, {}, b"")], "PUT manifests/b was answered 400"),
+        *[
+            ("tags", [(200, {}, content)], "the list of tags is not as it should be")
+            for content in (b"", b"[]", b"{}", b'{"tags": 1}', b'{"tags": [1]}', b'{"tags": ["a/b"]}')
+        ],
     ],
 )
-def test_labels_of_what_is_no_image(shop, scripted, manifest, config):
-    scripted.answers = [(200, {"Content-Type": TYPE}, manifest), (200, {}, config)]
-    with pytest.raises(registry.Unexpected, match="the image a is not as it should be"):
-        shop.labels("a")
+def test_refuses_an_answer_that_the_specification_does_not_allow(shop, scripted, call, answers, why):
+    scripted.answers = [*answers]
+    with pytest.raises(Unexpected, match=why):
+        CALLS[call](shop)
+
+
+@pytest.mark.parametrize(("status", "now"), [(200, OTHER), (404, "gone")])
+def test_fails_when_another_process_wrote_the_tag_at_the_same_time(shop, scripted, status, now):
+    scripted.answers = [PUT, (status, TYPED | {"Docker-Content-Digest": OTHER}, b"")]
+    with pytest.raises(registry.Moved, match=f"{DIGEST} was written, and it is {now}"):
+        shop.tag(WRITTEN, "b")
 
 
 def blob_at(url):
-    manifest = json.dumps({"config": {"digest": registry.digest_of(CONFIG)}}).encode()
-    return [(200, {"Content-Type": TYPE}, manifest), (307, {"Location": url}, b"")]
+    return [image_of(CONFIG)[0], (307, {"Location": url}, b"")]
 
 
-def test_a_blob_that_lies_elsewhere_is_fetched_without_the_token(scripted, other, pauses):
-    shop = registry.Registry(f"{scripted.address}/shop/web", lambda: ("user", "secret"), pauses.append)
+def test_fetches_a_blob_from_another_host_without_the_token(with_password, scripted, other):
     answers = blob_at(f"http://{other.address}/blob?signed=1")
-    scripted.answers = [(401, {"WWW-Authenticate": "Basic realm=x"}, b""), *answers]
+    scripted.answers = [asks_for("Basic realm=x"), *answers]
     other.answers = [(200, {}, CONFIG)]
-    assert shop.labels("a") == {"a": "b"}
+    assert with_password.labels("a") == {"a": "b"}
     assert other.asked() == ["GET /blob?signed=1"]
     assert "Authorization" not in other.requests[0].headers
     assert "Authorization" in scripted.requests[-1].headers
 
 
-def test_redirects_are_bounded_and_stay_in_http(shop, scripted):
+def test_follows_at_most_five_redirects(shop, scripted):
     here = f"http://{scripted.address}/round"
     scripted.answers = [*blob_at(here), *[(307, {"Location": here}, b"")] * 10]
-    with pytest.raises(registry.Unexpected, match="more than 5 redirects"):
+    with pytest.raises(Unexpected, match="more than 5 redirects"):
         shop.labels("a")
     assert scripted.asked()[2:] == ["GET /round"] * 5
-    scripted.answers.clear()
+
+
+def test_refuses_a_redirect_to_a_file(shop, scripted):
     scripted.answers = blob_at("file:///etc/passwd")
-    with pytest.raises(registry.Unexpected, match="redirects to file"):
+    with pytest.raises(Unexpected, match="redirects to file"):
         shop.labels("a")
 
 
 # Tokens
 
+BEARER = 'Bearer realm="http://{}/token?a=b",service="the registry",scope="repository:shop/web:{}"'
 
-def challenge(address):
-    return (401, {"WWW-Authenticate": BEARER.format(address)}, b"")
+
+def asks_for(challenge):
+    return (401, {"WWW-Authenticate": challenge}, b"")
+
+
+def challenge(address, actions="pull"):
+    return asks_for(BEARER.format(address, actions))
+
+
+def token(value, name="token"):
+    return (200, {}, json.dumps({name: value}).encode())
 
 
 @pytest.mark.parametrize("name", ["token", "access_token"])
-def test_an_anonymous_token_is_fetched_once(shop, scripted, other, name):
+def test_fetches_an_anonymous_token_once(shop, scripted, other, name):
     scripted.answers = [challenge(other.address), FOUND, FOUND]
-    other.answers = [(200, {}, json.dumps({name: "t0"}).encode())]
+    other.answers = [token("t0", name)]
     assert shop.digest("a") == shop.digest("b") == DIGEST
     assert other.asked() == ["GET /token?a=b&service=the+registry&scope=repository%3Ashop%2Fweb%3Apull"]
     assert "Authorization" not in other.requests[0].headers
     assert [request.headers.get("Authorization") for request in scripted.requests] == [None, "Bearer t0", "Bearer t0"]
 
 
-def test_a_credential_goes_to_the_token_service_and_only_when_asked_for(scripted, other, pauses):
-    calls = []
-    shop = registry.Registry(f"{scripted.address}/shop/web", lambda: calls.append(1) or ("AWS", "p:w"), pauses.append)
+def test_sends_a_credential_to_the_token_service_only_when_asked_for(with_password, scripted, other):
     scripted.answers = [FOUND, challenge(other.address), FOUND]
-    other.answers = [(200, {}, b'{"token": "t0"}')]
-    assert shop.digest("a") == DIGEST
-    assert calls == []
-    assert shop.digest("a") == DIGEST
+    other.answers = [token("t0")]
+    assert with_password.digest("a") == DIGEST
+    assert with_password.credentials == []
+    assert with_password.digest("a") == DIGEST
     assert other.requests[0].headers["Authorization"] == "Basic " + base64.b64encode(b"AWS:p:w").decode()
     assert scripted.requests[-1].headers["Authorization"] == "Bearer t0"
 
 
-def test_a_token_that_ran_out_or_is_for_reading_only_is_renewed_by_the_new_challenge(shop, scripted, other):
-    push = (401, {"WWW-Authenticate": BEARER.format(other.address).replace(":pull", ":pull,push")}, b"")
-    scripted.answers = [challenge(other.address), FOUND, push, (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
-    other.answers = [(200, {}, b'{"token": "r"}'), (200, {}, b'{"token": "w"}')]
+def test_renews_a_token_that_expired_or_may_only_read(shop, scripted, other):
+    scripted.answers = [challenge(other.address), FOUND, challenge(other.address, "pull,push"), PUT, FOUND]
+    other.answers = [token("r"), token("w")]
     shop.tag(shop.manifest("a"), "b")
     assert "pull%2Cpush" in other.requests[1].path
     put = scripted.requests[-2]
@@ -407,113 +409,110 @@ def test_a_token_that_ran_out_or_is_for_reading_only_is_renewed_by_the_new_chall
 
 
 @pytest.mark.parametrize(
-    ("answers", "tokens", "error", "why"),
+    ("answers", "tokens", "kind", "why"),
     [
-        ([(401, {}, b"")], [], registry.Denied, "not what it asks for"),
-        ([(401, {"WWW-Authenticate": "Basic realm=x"}, b"")], [], registry.Denied, "it asks for 'Basic realm=x'"),
-        ([(401, {"WWW-Authenticate": "Bearer service=x"}, b"")], [], registry.Denied, "it asks for"),
-        ([(403, {}, b'{"errors": [{"code": "DENIED", "message": "no"}]}')], [], registry.Denied, "DENIED: no"),
-        (["challenge"], [(403, {}, b"")], registry.Denied, "gave no token: 403"),
-        (["challenge"], [(200, {}, b"<html>")], registry.Unexpected, "answered without one"),
-        (["challenge"], [(200, {}, b"{}")], registry.Unexpected, "answered without one"),
-        (["challenge"], [(200, {}, b"[]")], registry.Unexpected, "answered without one"),
-        (["challenge", "challenge"], [(200, {}, b'{"token": "t"}')], registry.Denied, "answered 401"),
+        ([(401, {}, b"")], [], Denied, "not what it asks for"),
+        ([asks_for("Basic realm=x")], [], Denied, "it asks for 'Basic realm=x'"),
+        ([asks_for("Bearer service=x")], [], Denied, "it asks for"),
+        ([error(403, "DENIED", "no")], [], Denied, "DENIED: no"),
+        (["challenge"], [(403, {}, b"")], Denied, "gave no token: 403"),
+        (["challenge"], [(200, {}, b"<html>")], Unexpected, "answered without one"),
+        (["challenge"], [(200, {}, b"{}")], Unexpected, "answered without one"),
+        (["challenge"], [(200, {}, b"[]")], Unexpected, "answered without one"),
+        (["challenge", "challenge"], [token("t")], Denied, "answered 401"),
     ],
 )
-def test_access_denied(shop, scripted, other, answers, tokens, error, why):
+def test_fails_when_access_is_denied(shop, scripted, other, answers, tokens, kind, why):
     scripted.answers = [challenge(other.address) if answer == "challenge" else answer for answer in answers]
     other.answers = tokens
-    with pytest.raises(error, match=why):
+    with pytest.raises(kind, match=why):
         shop.manifest("a")
 
 
-def test_no_credential_goes_to_a_token_service_over_plain_http(scripted, pauses):
-    shop = registry.Registry(f"{scripted.address}/shop/web", lambda: ("user", "secret"), pauses.append)
+def test_sends_no_credential_to_a_token_service_over_plain_http(with_password, scripted):
     scripted.answers = [challenge("tokens.example.com")]
-    with pytest.raises(registry.Unexpected, match="is not https"):
-        shop.digest("a")
+    with pytest.raises(Unexpected, match="is not https"):
+        with_password.digest("a")
 
 
 # Trouble on the way
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_passing_trouble_is_tried_again(shop, scripted, pauses, status):
+@pytest.mark.parametrize(("status", "waits"), [(429, THROTTLED), (500, PAUSES), (502, PAUSES), (503, PAUSES)])
+def test_tries_again_after_a_passing_error(shop, scripted, pauses, status, waits):
     scripted.answers = [(status, {}, b""), (status, {}, b""), FOUND]
     assert shop.manifest("a").body == MANIFEST
-    assert pauses == list((registry.THROTTLED if status == 429 else registry.PAUSES)[:2])
+    assert pauses == list(waits[:2])
 
 
-def test_retry_after_is_kept_within_bounds(shop, scripted, pauses):
+def test_waits_as_retry_after_says_within_bounds(shop, scripted, pauses):
     later = ["7", "86400", "Wed, 21 Oct 2026 07:28:00 GMT"]
     scripted.answers = [*[(429, {"Retry-After": after}, b"") for after in later], FOUND]
     assert shop.digest("a") == DIGEST
-    assert pauses == [7, registry.LONGEST_PAUSE, registry.THROTTLED[2]]
+    assert pauses == [7, registry.LONGEST_PAUSE, THROTTLED[2]]
 
 
-def test_too_many_requests_that_stay_are_told_as_such(shop, scripted):
-    scripted.answers = [(429, {}, b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "Rate exceeded"}]}')] * 9
-    with pytest.raises(registry.Unreachable, match=r"takes no more requests(?s:.*)429 TOOMANYREQUESTS: Rate exceeded"):
-        shop.manifest("a")
+BUSY = error(429, "TOOMANYREQUESTS", "Rate exceeded")
+BROKEN = error(500, "UNKNOWN", "disk full")
 
 
-def test_trouble_that_stays_ends_with_the_registrys_own_words(shop, scripted, pauses):
-    scripted.answers = [(500, {}, b'{"errors": [{"code": "UNKNOWN", "message": "disk full"}]}')] * 9
-    with pytest.raises(registry.Unexpected, match="GET manifests/a was answered 500 UNKNOWN: disk full"):
-        shop.manifest("a")
-    assert len(scripted.requests) == len(registry.PAUSES) + 1
-    assert pauses == list(registry.PAUSES)
+@pytest.mark.parametrize(
+    ("call", "answer", "kind", "why", "waits"),
+    [
+        ("manifest", BUSY, Unreachable, "takes no more requests(?s:.*)429 TOOMANYREQUESTS: Rate exceeded", THROTTLED),
+        ("manifest", BROKEN, Unexpected, "GET manifests/a was answered 500 UNKNOWN: disk full", PAUSES),
+        ("digest", "RESET", Unreachable, "4 tries of HEAD failed, the last by ConnectionResetError", PAUSES),
+        ("manifest", "CUT", Unreachable, "4 tries of GET failed, the last by IncompleteRead", PAUSES),
+    ],
+)
+def test_gives_up_on_trouble_that_stays(shop, scripted, pauses, call, answer, kind, why, waits):
+    if isinstance(answer, str):
+        answer = (200, TYPED, getattr(scripted, answer))
+    scripted.answers = [answer] * 9
+    with pytest.raises(kind, match=why):
+        getattr(shop, call)("a")
+    assert len(scripted.requests) == len(waits) + 1
+    assert pauses == list(waits)
 
 
-def test_a_connection_that_breaks_is_made_again_and_a_put_repeated(shop, scripted, pauses):
+def test_connects_again_and_repeats_a_put_after_a_broken_connection(shop, scripted, pauses):
     reset = (0, {}, scripted.RESET)
-    scripted.answers = [FOUND, reset, reset, (201, {"Docker-Content-Digest": DIGEST}, b""), FOUND]
+    scripted.answers = [FOUND, reset, reset, PUT, FOUND]
     shop.tag(shop.manifest("a"), "b")
     assert [request.body for request in scripted.requests] == [b"", MANIFEST, MANIFEST, MANIFEST, b""]
     assert len(pauses) == 2
 
 
-def test_a_connection_that_breaks_each_time_is_given_up(shop, scripted, pauses):
-    scripted.answers = [(0, {}, scripted.RESET)] * 9
-    with pytest.raises(registry.Unreachable, match="4 tries of HEAD failed, the last by ConnectionResetError"):
-        shop.digest("a")
-    assert pauses == list(registry.PAUSES)
-
-
-def test_a_body_that_is_cut_short_is_read_again(shop, scripted):
-    cut = (200, {"Content-Type": TYPE}, scripted.CUT)
-    scripted.answers = [cut, FOUND]
+def test_reads_a_body_again_that_was_cut_short(shop, scripted):
+    scripted.answers = [(200, TYPED, scripted.CUT), FOUND]
     assert shop.manifest("a").body == MANIFEST
-    scripted.answers = [cut] * 9
-    with pytest.raises(registry.Unreachable, match="4 tries of GET failed, the last by IncompleteRead"):
-        shop.manifest("a")
 
 
-def test_a_silent_registry_is_given_up(scripted, monkeypatch, pauses):
+def test_gives_up_on_a_silent_registry(monkeypatch, pauses):
     monkeypatch.setattr(registry, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, answers nothing
-        shop = registry.Registry(f"127.0.0.1:{silent.getsockname()[1]}/shop", sleep=pauses.append)
-        with pytest.raises(registry.Unreachable, match="the last by TimeoutError"):
+        shop = Registry(f"127.0.0.1:{silent.getsockname()[1]}/shop", sleep=pauses.append)
+        with pytest.raises(Unreachable, match="the last by TimeoutError"):
             shop.digest("a")
-    assert len(pauses) == len(registry.PAUSES)
+    assert len(pauses) == len(PAUSES)
 
 
-def test_no_registry_is_told_at_once_with_the_remedy(pauses):
+def test_fails_at_once_when_no_registry_listens(pauses):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-    with pytest.raises(registry.Unreachable) as raised:
-        registry.Registry(f"{address}/shop", sleep=pauses.append).digest("a")
+    with pytest.raises(Unreachable) as raised:
+        Registry(f"{address}/shop", sleep=pauses.append).digest("a")
     assert (raised.value.what, raised.value.remedy) == (f"no registry answers at {address}", "make demo")
     assert "refused" in str(raised.value.why)
     assert pauses == []
 
 
-def test_a_name_that_does_not_exist(pauses):
-    with pytest.raises(registry.Unreachable, match=r"no registry answers at registry\.invalid"):
-        registry.Registry("registry.invalid/shop", sleep=pauses.append).digest("a")
+def test_fails_when_the_name_does_not_exist(pauses):
+    with pytest.raises(Unreachable, match=r"no registry answers at registry\.invalid"):
+        Registry("registry.invalid/shop", sleep=pauses.append).digest("a")
 
 
-def test_one_connection_serves_all_requests(shop, scripted):
+def test_uses_one_connection_for_all_requests(shop, scripted):
     made = []
     verify = scripted.server.verify_request
     scripted.server.verify_request = lambda *peer: made.append(peer) or verify(*peer)
@@ -523,7 +522,7 @@ def test_one_connection_serves_all_requests(shop, scripted):
     assert len(made) == 1
 
 
-def test_each_error_is_a_problem_and_a_bad_reference_a_wrong_call():
-    errors = (references.BadReference, registry.Unreachable, registry.Denied, registry.NotFound, registry.Unexpected)
-    assert all(issubclass(error, CommandError) for error in errors)
-    assert [error.status for error in errors] == [2, 1, 1, 1, 1]
+def test_a_bad_reference_is_a_usage_error_and_other_errors_are_failures():
+    kinds = (BadReference, Unreachable, Denied, NotFound, Unexpected)
+    assert all(issubclass(kind, CommandError) for kind in kinds)
+    assert [kind.status for kind in kinds] == [2, 1, 1, 1, 1]
