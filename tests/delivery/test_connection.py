@@ -14,36 +14,33 @@ from delivery.cli import UsageError
 NAME = "public.ecr.aws"  # what the certificate is for
 FOUND = (200, {"Docker-Content-Digest": "sha256:" + "a" * 64}, b"")
 VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+UNREACHABLE = "http://127.0.0.1:1"
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
 
 
 class Proxy:
-    """Answers CONNECT with `status`, and then passes everything on to the target, whatever was asked for."""
+    """Answers CONNECT with `status`, and then passes everything on to the target; `heads` has each request."""
 
     def __init__(self, target):
         self.target, self.status, self.heads = target, "200 OK", []
         self.server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
-        threading.Thread(target=self.serve, daemon=True).start()
+        start(self.serve)
 
     def serve(self):
         with contextlib.suppress(OSError):  # closed
             while True:
-                client, _ = self.server.accept()
-                threading.Thread(target=self.tunnel, args=(client,), daemon=True).start()
+                start(self.tunnel, self.server.accept()[0])
 
     def tunnel(self, client):
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += client.recv(1)
-        self.heads.append(head.decode())
+        self.heads.append(b"".join(iter(client.makefile("rb").readline, b"\r\n")).decode())
         client.sendall(f"HTTP/1.1 {self.status}\r\n\r\n".encode())
         if not self.status.startswith("200"):
             client.close()
             return
         upstream = socket.create_connection(self.target)
-        for source, sink in ((client, upstream), (upstream, client)):
-            threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
+        start(self.copy, client, upstream)
+        start(self.copy, upstream, client)
 
     @staticmethod
     def copy(source, sink):
@@ -51,6 +48,10 @@ class Proxy:
             while data := source.recv(65536):
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
+
+
+def start(function, *arguments):
+    threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ def ask(host=NAME):
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
-def test_a_registry_is_reached_through_the_proxy_by_a_tunnel(tls, proxy, trusted, monkeypatch, variable, scheme):
+def test_reaches_a_registry_by_a_tunnel_through_the_proxy(tls, proxy, trusted, monkeypatch, variable, scheme):
     monkeypatch.setenv(variable, scheme + proxy.address)
     tls.answers = [FOUND]
     assert ask() == FOUND[1]["Docker-Content-Digest"]
@@ -96,14 +97,14 @@ def test_a_registry_is_reached_through_the_proxy_by_a_tunnel(tls, proxy, trusted
     assert tls.asked() == ["HEAD /v2/shop/manifests/1.0.0"]
 
 
-def test_small_letters_come_first(tls, proxy, trusted, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+def test_prefers_the_variable_in_small_letters(tls, proxy, trusted, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", UNREACHABLE)
     monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
     tls.answers = [FOUND]
     assert ask()
 
 
-def test_another_port_and_a_password_reach_the_proxy_and_the_password_is_never_shown(tls, proxy, trusted, monkeypatch):
+def test_sends_the_port_and_the_password_to_the_proxy_and_never_prints_the_password(tls, proxy, trusted, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://ann:p%40ss@{proxy.address}")
     tls.answers = [FOUND]
     assert ask(f"{NAME}:8443")
@@ -116,8 +117,8 @@ def test_another_port_and_a_password_reach_the_proxy_and_the_password_is_never_s
     assert "p%40ss" not in str(raised.value)
 
 
-def test_a_proxy_that_is_not_there_is_named(trusted, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+def test_names_a_proxy_that_does_not_answer(trusted, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", UNREACHABLE)
     with pytest.raises(registry.Unreachable, match=r"refused \(through the proxy 127\.0\.0\.1:1\)"):
         ask()
 
@@ -142,7 +143,7 @@ def test_a_proxy_that_is_not_there_is_named(trusted, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
-def test_hosts_that_are_reached_without_the_proxy(monkeypatch, variable, host, excluded, direct):
+def test_reaches_excluded_hosts_without_the_proxy(monkeypatch, variable, host, excluded, direct):
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv(variable, excluded)
@@ -150,39 +151,33 @@ def test_hosts_that_are_reached_without_the_proxy(monkeypatch, variable, host, e
         assert (connection.proxy_of(scheme, host) is None) == direct
 
 
-def test_loopback_is_never_reached_through_a_proxy(scripted, monkeypatch):
+def test_never_reaches_loopback_through_a_proxy(scripted, monkeypatch):
     for name in VARIABLES[:4]:
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name, UNREACHABLE)
     scripted.answers = [FOUND]
     assert ask(scripted.address)
 
 
 @pytest.mark.parametrize("address", ["https://proxy.example", "socks5://proxy.example", "http://", "http://a:port"])
-def test_a_proxy_that_can_not_be_used_is_a_usage_error(monkeypatch, address):
+def test_refuses_an_invalid_proxy(monkeypatch, address):
     monkeypatch.setenv("HTTPS_PROXY", address)
     with pytest.raises(UsageError, match="invalid HTTPS_PROXY"):
         ask()
 
 
 @pytest.mark.parametrize("place", ["SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "docker", "system", None])
-def test_a_company_authority_is_trusted_where_docker_and_git_look(
+def test_trusts_a_company_authority_only_where_docker_and_git_look(
     tls, proxy, certificate, tmp_path, monkeypatch, place
 ):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.address}")
-    directory = tmp_path / "certs.d" / NAME
-    if place == "docker":
-        directory.mkdir(parents=True)
-        shutil.copy(certificate[0], directory / "company.crt")
-    elif place == "system":
-        monkeypatch.setattr(connection, "BUNDLES", (str(tmp_path / "none"), certificate[0]))
-    elif place == "SSL_CERT_DIR":
-        command = ["openssl", "x509", "-hash", "-noout", "-in", certificate[0]]
-        name = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-        directory.mkdir(parents=True)
-        shutil.copy(certificate[0], directory / f"{name}.0")
-        monkeypatch.setenv(place, str(directory))
-    elif place:
-        monkeypatch.setenv(place, certificate[0])
+    directory = tmp_path / ("certs.d" if place == "docker" else "authorities") / NAME
+    directory.mkdir(parents=True)
+    shutil.copy(certificate[0], directory / "company.crt")
+    subprocess.run(["openssl", "rehash", directory], check=True)
+    if place == "system":
+        monkeypatch.setattr(connection, "BUNDLES", ("/nowhere", certificate[0]))
+    elif place not in ("docker", None):
+        monkeypatch.setenv(place, str(directory) if place == "SSL_CERT_DIR" else certificate[0])
     tls.answers = [FOUND]
     if place:
         assert ask()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import threading
 
 import github_fake
 import pytest
@@ -16,21 +15,18 @@ COMMIT, OTHER = "a" * 40, "b" * 40
 def hub(tmp_path, monkeypatch):
     """The fake that gh talks to; its state can be read and written."""
     assert shutil.which("gh"), "gh is missing: make setup installs it"
-    server = github_fake.server(tmp_path / "github")
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    settings = {
+    server = github_fake.server(tmp_path / "github").start()
+    for name, value in {
         "GITHUB_REPOSITORY": github_fake.REPOSITORY,
         "GH_HOST": "github.localhost",
         "GH_TOKEN": "a-token",
         "GH_CONFIG_DIR": str(tmp_path / "config"),
-        "HTTP_PROXY": f"http://127.0.0.1:{server.server_port}",
+        "HTTP_PROXY": f"http://{server.address}",
         "NO_PROXY": "nowhere.invalid",
-    }
-    for name, value in settings.items():
+    }.items():
         monkeypatch.setenv(name, value)
     yield Hub(tmp_path / "github")
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 class Hub:
@@ -47,43 +43,44 @@ class Hub:
     def fails(self, method, path, status):
         (self.directory / "faults").write_text(f"{method} /repos/{github_fake.REPOSITORY}/{path} {status}\n")
 
-    def changed(self):
+    def changes(self):
+        """The requests that were to change something."""
         asked = (self.directory / "requests").read_text().splitlines()
         return [line.replace(f"/repos/{github_fake.REPOSITORY}/", "") for line in asked if not line.startswith("GET")]
 
 
 def apply(changes):
-    for change in changes:
+    for change in list(changes):
         github.ask(change.method, change.path, change.body)
 
 
-def test_a_tag_is_the_commit_behind_it(hub):
+def test_finds_the_commit_behind_a_tag(hub):
     hub.set(tags={"v1.0.0": COMMIT, "v2.0.0": "1" * 40}, objects={"1" * 40: OTHER})
     assert [github.tagged(tag) for tag in ("v1.0.0", "v2.0.0", "v3.0.0")] == [COMMIT, OTHER, None]
 
 
-def test_a_tag_is_made_once(hub):
+def test_makes_a_tag_once(hub):
     github.make_tag("v1.0.0", COMMIT)
     with pytest.raises(github.Refused, match="Reference already exists"):
         github.make_tag("v1.0.0", OTHER)
     assert hub.state["tags"] == {"v1.0.0": COMMIT}
 
 
-def test_a_release_is_made_once_and_its_notes_arrive_as_they_are(hub):
+def test_makes_a_release_once_with_its_notes_letter_for_letter(hub):
     notes = '- "quoted" `$(id)` <b> é ✓\n\n- second | third\\n'
     address = github.make_release("v1.0.0", notes)
     assert address == github.make_release("v1.0.0", "other notes")
     assert [release["body"] for release in hub.state["releases"]] == [notes]
-    assert hub.changed() == ["POST releases"]
+    assert hub.changes() == ["POST releases"]
 
 
-def test_the_last_release(hub):
+def test_finds_the_last_release(hub):
     assert github.last_release() is None
     hub.set(releases=[{"tag_name": "v1.0.0"}, {"tag_name": "v1.1.0"}])
     assert github.last_release() == "v1.1.0"
 
 
-def test_an_empty_answer_is_none(hub):
+def test_returns_none_for_an_empty_answer(hub):
     github.ask("POST", "actions/variables", {"name": "A", "value": "1"})
     assert github.ask("PATCH", "actions/variables/A", {"value": "2"}) is None
     assert hub.state["variables"] == {"A": "2"}
@@ -100,39 +97,35 @@ def test_an_empty_answer_is_none(hub):
         (503, CommandError, "failed", "the same again"),
     ],
 )
-def test_a_refusal_says_what_was_asked_and_githubs_own_words(hub, status, kind, what, remedy):
+def test_an_error_reports_the_request_and_the_answer_of_github(hub, status, kind, what, remedy):
     hub.fails("POST", "git/refs", status)
-    with pytest.raises(kind, match=what) as raised:
+    with pytest.raises(kind, match=rf"{what}(?s:.*)POST git/refs(?s:.*)a fault of the test") as raised:
         github.make_tag("v1.0.0", COMMIT)
     assert type(raised.value) is kind
-    assert "POST git/refs" in raised.value.why
-    assert "a fault of the test" in raised.value.why
     assert remedy in raised.value.remedy
 
 
-def test_the_reasons_of_a_validation_are_told(hub):
+def test_reports_why_github_finds_a_request_invalid(hub):
     hub.set(releases=[{"tag_name": "v1.0.0"}])
     with pytest.raises(github.Refused, match="already_exists"):
         github.ask("POST", "releases", {"tag_name": "v1.0.0"})
 
 
-def test_nobody_answers(hub, monkeypatch):
+def test_fails_when_github_does_not_answer(hub, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with pytest.raises(CommandError, match="GitHub doesn't answer") as raised:
+    with pytest.raises(CommandError, match=r"GitHub doesn't answer(?s:.*)connection refused"):
         github.tagged("v1.0.0")
-    assert "connection refused" in raised.value.why
 
 
-def test_an_answer_that_is_no_json(hub, monkeypatch, tmp_path):
-    fake = tmp_path / "gh"
-    fake.write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nA: b\\r\\n\\r\\n<html>'\n")
-    fake.chmod(0o755)
+def test_fails_when_the_answer_is_not_json(hub, monkeypatch, tmp_path):
+    (tmp_path / "gh").write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nA: b\\r\\n\\r\\n<html>'\n")
+    (tmp_path / "gh").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(CommandError, match="can't be read"):
         github.tagged("v1.0.0")
 
 
-def test_the_repository_is_the_one_of_the_clone_when_none_is_named(hub, monkeypatch, repository):
+def test_uses_the_repository_of_the_clone_when_none_is_named(hub, monkeypatch, repository):
     monkeypatch.delenv("GITHUB_REPOSITORY")
     with pytest.raises(CommandError, match="GITHUB_REPOSITORY=owner/name"):
         github.ask("GET", "")
@@ -140,37 +133,38 @@ def test_the_repository_is_the_one_of_the_clone_when_none_is_named(hub, monkeypa
     assert github.ask("GET", "")["full_name"] == github_fake.REPOSITORY
 
 
-def test_variables_change_only_where_they_differ(hub):
+def test_changes_only_variables_that_differ(hub):
+    wanted = {"SAME": "1", "OLD": "new", "NEW": "a b"}
     hub.set(variables={"SAME": "1", "OLD": "2", "MINE": "3"})
-    changes = list(github.variable_changes("actions", {"SAME": "1", "OLD": "new", "NEW": "a b"}))
+    changes = list(github.variable_changes("actions", wanted))
     assert [change.text for change in changes] == ["~ variable: OLD=new (was 2)", "+ variable: NEW=a b"]
-    assert hub.changed() == []
+    assert hub.changes() == []
     apply(changes)
-    assert hub.state["variables"] == {"SAME": "1", "OLD": "new", "MINE": "3", "NEW": "a b"}
-    assert list(github.variable_changes("actions", {"SAME": "1", "OLD": "new", "NEW": "a b"})) == []
+    assert hub.state["variables"] == {**wanted, "MINE": "3"}
+    assert list(github.variable_changes("actions", wanted)) == []
 
 
-def test_all_variables_are_read_however_many_there_are(hub):
-    for number in (0, 1, 30, 31, 60):
-        there = {f"V{each}": str(each) for each in range(number)}
-        hub.set(variables=there)
-        assert github.variables("actions") == there
+@pytest.mark.parametrize("count", [0, 1, 30, 31, 60])
+def test_reads_all_variables_of_several_pages(hub, count):
+    there = {f"V{number}": str(number) for number in range(count)}
+    hub.set(variables=there)
+    assert github.variables("actions") == there
 
 
-def test_an_environment_and_its_variables_are_made_together(hub):
+def test_makes_an_environment_together_with_its_variables(hub):
     def changes():
         yield from github.environment_changes("prod", ["main"])
         yield from github.variable_changes("environments/prod", {"URL": "http://x"})
 
-    apply(list(changes()))
+    apply(changes())
     prod = hub.state["environments"]["prod"]
     assert prod["variables"] == {"URL": "http://x"}
     assert [policy["name"] for policy in prod["policies"]] == ["main"]
     assert list(changes()) == []
 
 
-def test_a_branch_of_the_same_name_as_a_tag_is_another_one(hub):
-    apply(list(github.environment_changes("prod", ["main"])))
+def test_does_not_take_a_tag_for_a_branch_of_the_same_name(hub):
+    apply(github.environment_changes("prod", ["main"]))
     environments = hub.state["environments"]
     environments["prod"]["policies"] = [{"id": 9, "name": "main", "type": "tag"}]
     hub.set(environments=environments)
@@ -193,19 +187,17 @@ def test_a_branch_of_the_same_name_as_a_tag_is_another_one(hub):
         ("a", "b", False),
     ],
 )
-def test_holds(now, wanted, same):
+def test_compares_json(now, wanted, same):
     assert github.holds(now, wanted) is same
 
 
-def test_a_ruleset_is_compared_by_what_it_says(hub):
+def test_changes_only_a_ruleset_that_says_something_else(hub):
     wanted = [{"name": "main", "enforcement": "active", "rules": [{"type": "deletion"}, {"type": "update"}]}]
-    apply(list(github.ruleset_changes(wanted)))
+    apply(github.ruleset_changes(wanted))
     assert list(github.ruleset_changes(wanted)) == []
-    rulesets = hub.state["rulesets"]
-    rulesets[0]["rules"].reverse()
-    hub.set(rulesets=rulesets)
+    (ruleset,) = hub.state["rulesets"]
+    hub.set(rulesets=[ruleset | {"rules": ruleset["rules"][::-1]}])
     assert list(github.ruleset_changes(wanted)) == []
-    rulesets[0]["enforcement"] = "disabled"
-    hub.set(rulesets=rulesets)
+    hub.set(rulesets=[ruleset | {"enforcement": "disabled"}])
     (change,) = github.ruleset_changes(wanted)
-    assert (change.method, change.path) == ("PUT", f"rulesets/{rulesets[0]['id']}")
+    assert (change.method, change.path) == ("PUT", f"rulesets/{ruleset['id']}")
