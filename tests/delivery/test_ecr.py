@@ -175,17 +175,6 @@ def test_loads_boto3_only_for_aws():
 # Old reads, and too many
 
 
-def test_decides_by_the_api_and_not_by_an_old_read(shop, front):
-    front.cached = {}
-    assert shop.digest("1.1.0") is None  # and that is kept
-    digest = shop.push("1.1.0")
-    assert shop.digest("1.1.0") is None
-    assert shop.recorded_digest("1.1.0") == shop.awaited_digest("1.1.0") == digest
-    moved = shop.push("1.1.0", {"a": "b"})
-    assert shop.recorded_digest("1.1.0") == moved
-    assert shop.recorded_digest("1.2.0") is None
-
-
 @pytest.mark.parametrize(
     ("answers", "digest", "waited"), [([None, None, OTHER], OTHER, (1, 2)), ([None] * 4, None, ecr.EcrPublic.LAG)]
 )

@@ -43,16 +43,6 @@ class Hub:
     def fails(self, method, path, status):
         (self.directory / "faults").write_text(f"{method} /repos/{github_fake.REPOSITORY}/{path} {status}\n")
 
-    def changes(self):
-        """The requests that were to change something."""
-        asked = (self.directory / "requests").read_text().splitlines()
-        return [line.replace(f"/repos/{github_fake.REPOSITORY}/", "") for line in asked if not line.startswith("GET")]
-
-
-def apply(changes):
-    for change in list(changes):
-        github.ask(change.method, change.path, change.body)
-
 
 def test_finds_the_commit_behind_a_tag(hub):
     hub.set(tags={"v1.0.0": COMMIT, "v2.0.0": "1" * 40}, objects={"1" * 40: OTHER})
@@ -71,19 +61,6 @@ def test_makes_a_release_once_with_its_notes_letter_for_letter(hub):
     address = github.make_release("v1.0.0", notes)
     assert address == github.make_release("v1.0.0", "other notes")
     assert [release["body"] for release in hub.state["releases"]] == [notes]
-    assert hub.changes() == ["POST releases"]
-
-
-def test_finds_the_last_release(hub):
-    assert github.last_release() is None
-    hub.set(releases=[{"tag_name": "v1.0.0"}, {"tag_name": "v1.1.0"}])
-    assert github.last_release() == "v1.1.0"
-
-
-def test_returns_none_for_an_empty_answer(hub):
-    github.ask("POST", "actions/variables", {"name": "A", "value": "1"})
-    assert github.ask("PATCH", "actions/variables/A", {"value": "2"}) is None
-    assert hub.state["variables"] == {"A": "2"}
 
 
 @pytest.mark.parametrize(
@@ -111,12 +88,6 @@ def test_reports_why_github_finds_a_request_invalid(hub):
         github.ask("POST", "releases", {"tag_name": "v1.0.0"})
 
 
-def test_fails_when_github_does_not_answer(hub, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    with pytest.raises(CommandError, match=r"GitHub doesn't answer(?s:.*)connection refused"):
-        github.tagged("v1.0.0")
-
-
 def test_fails_when_the_answer_is_not_json(hub, monkeypatch, tmp_path):
     (tmp_path / "gh").write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nA: b\\r\\n\\r\\n<html>'\n")
     (tmp_path / "gh").chmod(0o755)
@@ -133,17 +104,6 @@ def test_uses_the_repository_of_the_clone_when_none_is_named(hub, monkeypatch, r
     assert github.ask("GET", "")["full_name"] == github_fake.REPOSITORY
 
 
-def test_changes_only_variables_that_differ(hub):
-    wanted = {"SAME": "1", "OLD": "new", "NEW": "a b"}
-    hub.set(variables={"SAME": "1", "OLD": "2", "MINE": "3"})
-    changes = list(github.variable_changes("actions", wanted))
-    assert [change.text for change in changes] == ["~ variable: OLD=new (was 2)", "+ variable: NEW=a b"]
-    assert hub.changes() == []
-    apply(changes)
-    assert hub.state["variables"] == {**wanted, "MINE": "3"}
-    assert list(github.variable_changes("actions", wanted)) == []
-
-
 @pytest.mark.parametrize("count", [0, 1, 30, 31, 60])
 def test_reads_all_variables_of_several_pages(hub, count):
     there = {f"V{number}": str(number) for number in range(count)}
@@ -151,23 +111,11 @@ def test_reads_all_variables_of_several_pages(hub, count):
     assert github.variables("actions") == there
 
 
-def test_makes_an_environment_together_with_its_variables(hub):
-    def changes():
-        yield from github.environment_changes("prod", ["main"])
-        yield from github.variable_changes("environments/prod", {"URL": "http://x"})
-
-    apply(changes())
-    prod = hub.state["environments"]["prod"]
-    assert prod["variables"] == {"URL": "http://x"}
-    assert [policy["name"] for policy in prod["policies"]] == ["main"]
-    assert list(changes()) == []
-
-
 def test_does_not_take_a_tag_for_a_branch_of_the_same_name(hub):
-    apply(github.environment_changes("prod", ["main"]))
-    environments = hub.state["environments"]
-    environments["prod"]["policies"] = [{"id": 9, "name": "main", "type": "tag"}]
-    hub.set(environments=environments)
+    policy = {"protected_branches": False, "custom_branch_policies": True}
+    tag = {"id": 9, "name": "main", "type": "tag"}
+    prod = {"variables": {}, "policies": [tag], "deployment_branch_policy": policy, "protection_rules": []}
+    hub.set(environments={"prod": prod})
     texts = [change.text for change in github.environment_changes("prod", ["main"])]
     assert texts == ["+ environment prod: from branch main", "- environment prod: from tag main"]
 
@@ -189,15 +137,3 @@ def test_does_not_take_a_tag_for_a_branch_of_the_same_name(hub):
 )
 def test_compares_json(now, wanted, same):
     assert github.holds(now, wanted) is same
-
-
-def test_changes_only_a_ruleset_that_says_something_else(hub):
-    wanted = [{"name": "main", "enforcement": "active", "rules": [{"type": "deletion"}, {"type": "update"}]}]
-    apply(github.ruleset_changes(wanted))
-    assert list(github.ruleset_changes(wanted)) == []
-    (ruleset,) = hub.state["rulesets"]
-    hub.set(rulesets=[ruleset | {"rules": ruleset["rules"][::-1]}])
-    assert list(github.ruleset_changes(wanted)) == []
-    hub.set(rulesets=[ruleset | {"enforcement": "disabled"}])
-    (change,) = github.ruleset_changes(wanted)
-    assert (change.method, change.path) == ("PUT", f"rulesets/{ruleset['id']}")

@@ -155,14 +155,10 @@ def test_needs_the_live_and_the_previous_images():
     assert needed(status(1, 1, (1, None))) == {digest(1): "prod serves it"}
 
 
-@pytest.mark.parametrize(
-    ("dev", "prod", "remedy"),
-    [(1, None, "make deploy-prod"), (None, 2, "make deploy-dev"), (None, None, "make deploy-dev")],
-)
-def test_fails_when_an_environment_has_no_live_image(dev, prod, remedy):
+def test_fails_when_no_environment_has_a_live_image():
     with pytest.raises(CommandError, match="what the host needs is not known: nothing is deleted") as raised:
-        needed(status(dev, prod, (3, 4)))
-    assert raised.value.remedy == remedy
+        needed(status(None, None, (3, 4)))
+    assert raised.value.remedy == "make deploy-dev"
 
 
 LISTS = ["[]", "{}", "[1]", '[{"environment": "dev"}, {"environment": "prod"}]', json.dumps([entry("dev", 1, None)])]
