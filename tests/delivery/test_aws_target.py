@@ -254,21 +254,27 @@ def test_asks_the_status_by_the_document_that_the_role_may_use(stubbed):
 
 
 CREDENTIALS = "aws sts get-caller-identity shows whose credentials these are"
+DENIED, UNKNOWN = "AccessDeniedException", "whether rollback reached the host is not known"
 
 
 @pytest.mark.parametrize(
-    ("call", "code", "remedy"),
+    ("call", "answers", "error", "what", "remedy", "pauses"),
     [
-        (["deploy", "prod", IMAGE], "AccessDeniedException", CREDENTIALS),
-        (["restore", "prod", DUMP], "AccessDeniedException", CREDENTIALS),
-        (["deploy", "dev", IMAGE], "InvalidDocument", "make infra"),
+        (["deploy", "prod", IMAGE], [(DENIED, 400)], aws.Refused, DENIED, CREDENTIALS, []),
+        (["restore", "prod", DUMP], [(DENIED, 400)], aws.Refused, DENIED, CREDENTIALS, []),
+        (["deploy", "dev", IMAGE], [("InvalidDocument", 400)], aws.Refused, "InvalidDocument", "make infra", []),
+        (["rollback", "dev"], [("Throttling", 400)] * 6, aws.Refused, "Throttling", CREDENTIALS, [0.5, 1, 2, 4, 8]),
+        (["rollback", "prod"], [("InternalServerError", 500)], CommandError, UNKNOWN, "make status", []),
     ],
 )
-def test_fails_when_aws_refuses_the_command(stubbed, call, code, remedy):
-    stubbed.ready().fails("send_command", code)
-    with pytest.raises(aws.Refused, match=code) as raised:
+def test_fails_when_aws_does_not_take_the_command(stubbed, call, answers, error, what, remedy, pauses):
+    stubbed.ready()
+    for code, status in answers:
+        stubbed.fails("send_command", code, status)
+    with pytest.raises(error, match=what) as raised:
         stubbed.host.run(*call)
     assert raised.value.remedy == remedy
+    assert stubbed.time.pauses == pauses
 
 
 # How it ends
@@ -397,21 +403,6 @@ def test_waits_while_aws_throttles_any_request(stubbed, code):
     stubbed.fails("get_command_invocation", code).is_now("Success", 0)
     stubbed.host.run(*DEPLOY)
     assert stubbed.time.pauses == [0.5, 0.5, 0.5, 1, target.POLLS[0], 0.5]
-
-
-def test_gives_up_when_aws_keeps_throttling(stubbed):
-    stubbed.ready().fails("send_command", "ThrottlingException", times=len(aws.PAUSES) + 1)
-    with pytest.raises(aws.Refused, match="ThrottlingException"):
-        stubbed.host.run(*DEPLOY)
-    assert stubbed.time.pauses == list(aws.PAUSES)
-
-
-def test_never_sends_a_command_twice(stubbed):
-    stubbed.ready().fails("send_command", "InternalServerError", 500)
-    with pytest.raises(CommandError, match="whether rollback reached the host is not known") as raised:
-        stubbed.host.run("rollback", "prod")
-    assert raised.value.remedy == "make status"
-    assert stubbed.time.pauses == []
 
 
 # Long output
