@@ -1,12 +1,14 @@
 """Proxies and certificate authorities on the way to a registry; the proxy and the registry are on loopback."""
 
 import contextlib
+import http.server
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
 
+import loopback
 import pytest
 from delivery import connection, registry
 from delivery.cli import UsageError
@@ -18,29 +20,15 @@ UNREACHABLE = "http://127.0.0.1:1"
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
 
 
-class Proxy:
-    """Answers CONNECT with `status`, and then passes everything on to the target; `heads` has each request."""
-
-    def __init__(self, target):
-        self.target, self.status, self.heads = target, "200 OK", []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
-        start(self.serve)
-
-    def serve(self):
-        with contextlib.suppress(OSError):  # closed
-            while True:
-                start(self.tunnel, self.server.accept()[0])
-
-    def tunnel(self, client):
-        self.heads.append(b"".join(iter(client.makefile("rb").readline, b"\r\n")).decode())
-        client.sendall(f"HTTP/1.1 {self.status}\r\n\r\n".encode())
-        if not self.status.startswith("200"):
-            client.close()
-            return
-        upstream = socket.create_connection(self.target)
-        start(self.copy, client, upstream)
-        start(self.copy, upstream, client)
+class Tunnel(http.server.BaseHTTPRequestHandler):
+    def do_CONNECT(self):
+        self.server.heads.append(f"{self.requestline}\n{self.headers}")
+        self.send_response_only(*self.server.status)
+        self.end_headers()
+        if self.server.status[0] == 200:
+            upstream = socket.create_connection(self.server.target)
+            threading.Thread(target=self.copy, args=(upstream, self.connection), daemon=True).start()
+            self.copy(self.connection, upstream)
 
     @staticmethod
     def copy(source, sink):
@@ -50,8 +38,14 @@ class Proxy:
             sink.shutdown(socket.SHUT_WR)
 
 
-def start(function, *arguments):
-    threading.Thread(target=function, args=arguments, daemon=True).start()
+class Proxy(loopback.Server):
+    """Answers CONNECT with `status`, and then connects to the target whatever the request was; `heads` has each."""
+
+    handler = Tunnel
+
+    def __init__(self, target):
+        super().__init__(None)
+        self.target, self.status, self.heads = target, (200, "OK"), []
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +66,9 @@ def tls(scripted, certificate):
 
 @pytest.fixture
 def proxy(tls):
-    made = Proxy(tls.server.server_address)
+    made = Proxy(tls.server.server_address).start()
     yield made
-    made.server.close()
+    made.close()
 
 
 @pytest.fixture
@@ -109,8 +103,8 @@ def test_sends_the_port_and_the_password_to_the_proxy_and_never_prints_the_passw
     tls.answers = [FOUND]
     assert ask(f"{NAME}:8443")
     assert proxy.heads[0].startswith(f"CONNECT {NAME}:8443 HTTP/1.")
-    assert "Proxy-Authorization: Basic YW5uOnBAc3M=\r\n" in proxy.heads[0]
-    proxy.status = "407 Proxy Authentication Required"
+    assert "Proxy-Authorization: Basic YW5uOnBAc3M=\n" in proxy.heads[0]
+    proxy.status = (407, "Proxy Authentication Required")
     with pytest.raises(registry.Unreachable) as raised:
         ask()
     assert f"407 Proxy Authentication Required (through the proxy {proxy.address})" in raised.value.why

@@ -35,10 +35,10 @@ class Server(http.server.ThreadingHTTPServer):
     With a certificate, the paths (certificate, key), it speaks TLS.
     """
 
-    daemon_threads = True
+    daemon_threads, handler = True, Handler
 
     def __init__(self, reply, certificate=None):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), self.handler)
         self.reply = reply
         self.address = f"127.0.0.1:{self.server_port}"
         if certificate:
