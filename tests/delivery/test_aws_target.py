@@ -22,6 +22,8 @@ DIGEST = "sha256:" + "a" * 64
 DUMP = "20261125T031500Z"
 IMAGE = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
 DEPLOY = ("deploy", "dev", IMAGE)
+ADDRESS = "203.0.113.7"
+HEARD = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.timezone.utc)
 STATES = ["pending", "running", "stopping", "stopped"]
 
 
@@ -60,24 +62,24 @@ class Stubbed:
         self.ec2.activate()
         self.ssm.activate()
 
-    def instances(self, *instances, answer=(), **parameters):
-        """EC2 knows these, each (id, state)."""
+    def instances(self, *pages):
+        """EC2 knows the instances of these pages, each (id, state)."""
         filters = {"tag:Name": ["book-shop"], "tag:Project": ["book-shop"], "instance-state-name": STATES}
-        expected = {"Filters": [{"Name": name, "Values": values} for name, values in filters.items()]} | parameters
-        found = [
-            {"InstanceId": i, "State": {"Name": state}, "PublicIpAddress": "203.0.113.7"} for i, state in instances
-        ]
-        reservations = {"Reservations": [{"Instances": [instance]} for instance in found]}
-        self.ec2.add_response("describe_instances", reservations | dict(answer), expected)
+        more = {"NextToken": "more"}
+        for number, page in enumerate(pages, 1):
+            expected = {"Filters": [{"Name": name, "Values": values} for name, values in filters.items()]}
+            known = [{"InstanceId": i, "State": {"Name": state}, "PublicIpAddress": ADDRESS} for i, state in page]
+            answer = {"Reservations": [{"Instances": [instance]} for instance in known]}
+            answer |= more if number < len(pages) else {}
+            self.ec2.add_response("describe_instances", answer, expected | (more if number > 1 else {}))
 
     def agent(self, *states):
-        heard = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.timezone.utc)
-        known = [{"InstanceId": ID, "PingStatus": state, "LastPingDateTime": heard} for state in states]
+        known = [{"InstanceId": ID, "PingStatus": state, "LastPingDateTime": HEARD} for state in states]
         expected = {"Filters": [{"Key": "InstanceIds", "Values": [ID]}]}
         self.ssm.add_response("describe_instance_information", {"InstanceInformationList": known}, expected)
 
     def ready(self):
-        self.instances((ID, "running"))
+        self.instances([(ID, "running")])
         self.agent("Online")
         self.host.check()
         return self
@@ -106,25 +108,19 @@ class Stubbed:
 
 
 @pytest.fixture
-def make_stubbed():
-    """Makes a Stubbed; at the end, every request that the test expected has been made."""
-    made = []
-    yield lambda: made.append(Stubbed()) or made[-1]
-    for stubbed in made:
-        stubbed.ec2.assert_no_pending_responses()
-        stubbed.ssm.assert_no_pending_responses()
-
-
-@pytest.fixture
-def stubbed(make_stubbed):
-    return make_stubbed()
+def stubbed():
+    """A Stubbed; at the end, every request that the test expected has been made."""
+    made = Stubbed()
+    yield made
+    made.ec2.assert_no_pending_responses()
+    made.ssm.assert_no_pending_responses()
 
 
 # Which instance
 
 
 def test_takes_the_running_instance_and_ignores_stopped_ones(stubbed):
-    stubbed.instances((OTHER, "stopped"), (ID, "running"))
+    stubbed.instances([(OTHER, "stopped"), (ID, "running")])
     stubbed.agent("Online")
     stubbed.host.check()
     assert stubbed.host.id == ID
@@ -144,19 +140,16 @@ SEVERAL, SILENT = "several hosts are called book-shop", "the host can't be reach
 @pytest.mark.parametrize(
     ("pages", "agent", "what", "why", "remedy"),
     [
-        ([()], None, NO_HOST, NO_INSTANCE, "make infra"),
-        ([(ID, "stopped")], None, NO_HOST, f"{ID} is stopped", START),
-        ([(ID, "running"), (OTHER, "running")], None, SEVERAL, f"{ID} is running, {OTHER} is running", LOOK),
-        ([(ID, "running")], [], f"{SILENT} yet", f"{ID} has not registered", "make status, in a few minutes"),
-        ([(ID, "running")], ["ConnectionLost"], SILENT, f"{ID} is ConnectionLost, last heard 2026-11-23 12:00", REBOOT),
-        ([(ID, "running")], ["Inactive"], SILENT, f"{ID} is Inactive", REBOOT),
+        ([[]], None, NO_HOST, NO_INSTANCE, "make infra"),
+        ([[(ID, "stopped")]], None, NO_HOST, f"{ID} is stopped", START),
+        ([[(ID, "running")], [(OTHER, "running")]], None, SEVERAL, f"{ID} is running, {OTHER} is running", LOOK),
+        ([[(ID, "running")]], [], f"{SILENT} yet", f"{ID} has not registered", "make status, in a few minutes"),
+        ([[(ID, "running")]], ["ConnectionLost"], SILENT, f"{ID} is ConnectionLost, last heard {HEARD}", REBOOT),
+        ([[(ID, "running")]], ["Inactive"], SILENT, f"{ID} is Inactive", REBOOT),
     ],
 )
 def test_fails_unless_one_instance_runs_and_its_agent_is_online(stubbed, pages, agent, what, why, remedy):
-    for number, instance in enumerate(pages, 1):
-        following = {"NextToken": "more"} if number < len(pages) else {}
-        asked = {"NextToken": "more"} if number > 1 else {}
-        stubbed.instances(*[instance] * bool(instance), answer=following, **asked)
+    stubbed.instances(*pages)
     if agent is not None:
         stubbed.agent(*agent)
     with pytest.raises(CommandError) as raised:
@@ -348,10 +341,10 @@ def test_fails_when_systems_manager_ended_the_command(stubbed, status, details, 
 
 
 @pytest.mark.parametrize(("setting", "limit", "looks", "reports"), [("70", 70, 27, 2), (None, 1200, 404, 39)])
-def test_gives_up_after_the_time_limit(make_stubbed, monkeypatch, capsys, setting, limit, looks, reports):
+def test_gives_up_after_the_time_limit(request, monkeypatch, capsys, setting, limit, looks, reports):
     if setting:
         monkeypatch.setenv("DELIVERY_TIME_LIMIT", setting)
-    stubbed = make_stubbed().deploying()
+    stubbed = request.getfixturevalue("stubbed").deploying()
     for _ in range(looks):
         stubbed.is_now("InProgress")
     with pytest.raises(CommandError, match=f"has not ended after {limit} s and may still be running") as raised:
@@ -396,7 +389,7 @@ def test_an_interrupt_reports_that_a_change_continues(stubbed, capsys, way, call
 )
 def test_waits_while_aws_throttles_any_request(stubbed, code):
     stubbed.ec2.add_client_error("describe_instances", code)
-    stubbed.instances((ID, "running"))
+    stubbed.instances([(ID, "running")])
     stubbed.fails("describe_instance_information", code).agent("Online")
     stubbed.host.check()
     stubbed.fails("send_command", code, times=2).sent("dev", "deploy", Environment="dev", Image=IMAGE)

@@ -169,7 +169,7 @@ def test_loads_boto3_only_for_aws():
 
 
 @pytest.mark.parametrize(
-    ("answers", "digest", "waited"), [([None, None, OTHER], OTHER, (1, 2)), ([None] * 4, None, ecr.EcrPublic.LAG)]
+    ("answers", "digest", "waited"), [([None, None, OTHER], OTHER, (1, 2)), ([None] * 4, None, (1, 2, 4))]
 )
 def test_waits_for_a_tag_that_should_be_there_for_a_limited_time(shop, pauses, capsys, answers, digest, waited):
     shop.recorded_digest = lambda tag: answers.pop(0)
