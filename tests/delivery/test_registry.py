@@ -127,12 +127,7 @@ def test_real_a_missing_tag_in_a_missing_and_a_present_repository(real):
             ask(name)
 
 
-DOCKER = "application/vnd.docker"
-SCHEMA2 = (
-    f"{DOCKER}.distribution.manifest.v2+json",
-    f"{DOCKER}.container.image.v1+json",
-    f"{DOCKER}.image.rootfs.diff.tar.gzip",
-)
+DOCKER = ("distribution.manifest.v2+json", "container.image.v1+json", "image.rootfs.diff.tar.gzip")
 
 
 def index(media_type, *entries):
@@ -147,7 +142,7 @@ def index(media_type, *entries):
 def test_real_labels_of_an_image(real):
     client, reference, _ = real
     digest = oci.push(f"{reference}:oci", {"a": "amd64"})
-    docker = oci.push(f"{reference}:docker", {"a": "docker"}, SCHEMA2)
+    docker = oci.push(f"{reference}:docker", {"a": "docker"}, [f"application/vnd.docker.{kind}" for kind in DOCKER])
     oci.push(f"{reference}:none", None)
     assert client.labels("oci") == client.labels(digest) == {"a": "amd64"}
     assert client.labels(docker) == {"a": "docker"}
@@ -218,7 +213,7 @@ def test_real_deletes_an_image_with_its_tags_and_no_others(real):
     assert client.images() == [Image(two, ("b",))]
     with pytest.raises(NotFound):
         client.manifest(one)
-    client.delete([Image(one, ("a", "a2"))])  # again: what is gone is gone
+    client.delete([Image(one, ("a", "a2"))])  # again: it is deleted already
 
 
 def test_real_deletes_nothing_when_an_image_was_promoted_meanwhile(real):

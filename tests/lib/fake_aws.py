@@ -46,7 +46,7 @@ class Aws:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_MAX_ATTEMPTS": "2",
-            "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",  # bucket.127.0.0.1 is no host name
+            "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",  # bucket.127.0.0.1 does not resolve
         }
         self.set_image("ami-785db401")  # one that moto knows
 

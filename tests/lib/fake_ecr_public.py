@@ -22,7 +22,7 @@ class EcrPublic(Api):
         self.repositories, self.catalog, self.tags, self.images = {}, {}, {}, {}
 
     def found(self, name, there=None):
-        """What is there under the name of a repository."""
+        """The entry of a repository in one of these dictionaries. Raises Refused if there is no such repository."""
         if name not in self.repositories:
             raise Refused("RepositoryNotFoundException")
         return (self.repositories if there is None else there)[name]
