@@ -79,7 +79,7 @@ class Aws:
         def store(response, identity, version):
             given = {field: value for field in fields if (value := response._get_param(field)) is not None}
             fixed = {"AssociationId": identity, "Overview": {"Status": "Success"}, "AssociationVersion": str(version)}
-            known[identity] = known.get(identity, {}) | given | fixed
+            known.setdefault(identity, {}).update(given | fixed)
             return ActionResult({"AssociationDescription": known[identity]})
 
         def create_association(response):

@@ -170,8 +170,8 @@ class GitHub:
             rules.append({"type": "wait_timer", "wait_timer": body["wait_timer"]})
         if body.get("reviewers"):
             reviewers = [{"type": one["type"], "reviewer": {"id": one["id"]}} for one in body["reviewers"]]
-            by_others = {"prevent_self_review": body.get("prevent_self_review", False)}
-            rules.append({"type": "required_reviewers", "reviewers": reviewers} | by_others)
+            by_others = body.get("prevent_self_review", False)
+            rules.append({"type": "required_reviewers", "prevent_self_review": by_others, "reviewers": reviewers})
         environment = self.state["environments"].setdefault(name, {"variables": {}, "policies": []})
         environment |= {"deployment_branch_policy": body.get("deployment_branch_policy"), "protection_rules": rules}
         return 200, {"name": name}
