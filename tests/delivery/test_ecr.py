@@ -143,11 +143,14 @@ def test_uses_the_given_repository_or_else_the_accounts(api, monkeypatch, variab
     assert calls(api) == ([] if variables.get("REPOSITORY") else ["DescribeRepositories"])
 
 
-@pytest.mark.parametrize("way", ["recorded_digest", "images", "delete"])
-def test_asks_nothing_about_a_repository_of_another_account(api, way):
-    arguments = {"recorded_digest": ["x"], "images": [], "delete": [[registry.Image(OTHER, ("1.0.0-SNAPSHOT",))]]}
+IMAGES = [registry.Image(OTHER, ("1.0.0-SNAPSHOT",))]
+
+
+@pytest.mark.parametrize(("call", "arguments"), [("recorded_digest", ["x"]), ("images", []), ("delete", [IMAGES])])
+def test_asks_nothing_about_a_repository_of_another_account(api, call, arguments):
+    shop = ecr.EcrPublic("public.ecr.aws/another/book-shop")
     with pytest.raises(CommandError, match="another/book-shop belongs to another account"):
-        getattr(ecr.EcrPublic("public.ecr.aws/another/book-shop"), way)(*arguments[way])
+        getattr(shop, call)(*arguments)
     assert calls(api) == ["DescribeRepositories"]
 
 

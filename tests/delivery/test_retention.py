@@ -167,7 +167,7 @@ LISTS = ["[]", "{}", "[1]", '[{"environment": "dev"}, {"environment": "prod"}]',
 @pytest.mark.parametrize(
     "answer",
     [
-        *["", "null", "[]", "{}", "not JSON", status()[:-5], *[f'{{"environments": {list}}}' for list in LISTS]],
+        *["", "null", "[]", "{}", "not JSON", status()[:-5], *[f'{{"environments": {entries}}}' for entries in LISTS]],
         *[status("sha256:short"), status(""), status(1, "latest"), status(1, 2, ("x", None))],
         status(1, 2, (None, digest(10).upper())),
     ],
