@@ -13,6 +13,7 @@ import time
 import types
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import pytest
 from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, state, switch
@@ -32,11 +33,30 @@ class Result(NamedTuple):
     out: str
     err: str
 
+    @property
+    def last(self):
+        """The last line of stderr."""
+        return self.err.splitlines()[-1]
 
-def run(operation):
-    """Runs what ends as a verb does, and returns its Result. A kill passes through."""
+    def must_succeed(self):
+        """Asserts that the verb succeeded."""
+        assert self.status == 0, self.err
+
+    def must_fail(self, *messages, status=1):
+        """Asserts that the verb failed and that stderr has each of these texts."""
+        assert self.status == status, self.err
+        for message in messages:
+            assert message in self.err
+
+
+def run(operation, *arguments):
+    """Runs a verb that is called with these arguments, in this process; returns its Result. A kill passes through."""
     out, err, status = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        mock.patch.object(sys, "argv", [str(argument) for argument in arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             operation()
         except SystemExit as end:
@@ -45,21 +65,8 @@ def run(operation):
 
 
 def run_verb(name, *arguments):
-    """Runs a verb of the host in this process."""
-    with called_as(VERBS / name, *arguments):
-        return run(lambda: runpy.run_path(sys.argv[0], run_name="__main__"))
-
-
-@contextlib.contextmanager
-def called_as(*arguments):
-    """Sets the arguments of this process; restores them and the directory, which a verb changes."""
-    before, directory = sys.argv, os.getcwd()
-    sys.argv = [str(argument) for argument in arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-        os.chdir(directory)
+    """Runs a verb of the host."""
+    return run(lambda: runpy.run_path(sys.argv[0], run_name="__main__"), VERBS / name, *arguments)
 
 
 @pytest.fixture
@@ -84,17 +91,9 @@ def world(monkeypatch):
     monkeypatch.setattr(sockets, "established", made.sockets.established)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
     monkeypatch.setenv("GITHUB_ACTOR", "unknown")
-    for name in (
-        "DELIVERY_ACTOR",
-        "DELIVERY_KEEP",
-        "DELIVERY_LOCK_WAIT",
-        "DELIVERY_LEASE_LIMIT",
-        "DELIVERY_CLUSTER_URL",
-        "DELIVERY_READY_LIMIT",
-        "DELIVERY_MIGRATION_LIMIT",
-        "DELIVERY_ANSWER_LIMIT",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("DELIVERY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(".")  # restores the directory, which a verb changes
     return made
 
 
@@ -110,16 +109,14 @@ def act_as(monkeypatch):
 
 
 class Place:
-    """An environment on a host or a cluster: what its users do and see."""
+    """An environment on a host or a cluster: what its users do and see.
+
+    A subclass has `environment`, as a new process composes it, `run` for a verb, and `locked`.
+    """
 
     def __init__(self, world, name):
         self.world, self.name = world, name
         self.kind = name
-
-    @property
-    def environment(self):
-        """The environment as a new process composes it."""
-        raise NotImplementedError
 
     def deploy(self, number, *faults, objects=()):
         """Deploys an image; with faults or objects it is pushed first."""
@@ -130,21 +127,15 @@ class Place:
     def deployed(self, *numbers):
         """Images have been deployed, one after the other."""
         for number in numbers:
-            result = self.deploy(number)
-            assert result.status == 0, result.err
+            self.deploy(number).must_succeed()
 
     def rollback(self, *number):
         return self.run("rollback", *map(image, number))
 
-    def run(self, verb, *arguments):
-        raise NotImplementedError
-
     def serves(self):
         """The number of the image that answers there, with its own revision."""
-        for reference in self.world.registry:
-            if http_client.answers(self.environment.url(), revision(number_of(reference))):
-                return number_of(reference)
-        return None
+        numbers, url = map(number_of, self.world.registry), self.environment.url()
+        return next((number for number in numbers if http_client.answers(url, revision(number))), None)
 
     def remembered(self):
         """The numbers of (current, previous)."""
@@ -162,10 +153,32 @@ class Place:
 
     def snapshot(self):
         """Everything that a deploy may change, but for what it may always leave: a pulled image and an empty lock."""
-        docker = {name: (found.image, found.running) for name, found in self.world.docker.containers.items()}
-        objects = {key: found["spec"] for key, found in self.world.kubernetes.objects.items() if "lease" not in key}
-        state = (self.environment.state.load(), self.environment.state.history())
-        return docker, self.world.switch.slot, objects, json.dumps(self.world.postgres.databases), state
+        jobs = {key: found["spec"] for key, found in self.world.kubernetes.objects.items() if key.startswith("job")}
+        return self.parts(), jobs, json.dumps(self.world.postgres.databases), self.environment.state.history()
+
+    def parts(self):
+        """The containers, the slot, the objects of the release and the state: what a failed deploy leaves."""
+        containers = {name: (found.image, found.running) for name, found in self.world.docker.containers.items()}
+        objects = self.world.kubernetes.objects.items()
+        release = {key: found["spec"] for key, found in objects if not key.startswith(("lease", "job"))}
+        return containers, self.world.switch.slot, release, self.environment.state.load()
+
+    def objects(self):
+        """The keys of the objects in Kubernetes, but for those of the lock and the state."""
+        return {key for key in self.world.kubernetes.objects if not key.startswith(("lease", "configmap"))}
+
+    @contextlib.contextmanager
+    def unchanged(self):
+        """Asserts that what happens meanwhile changes nothing."""
+        before = self.snapshot()
+        yield
+        assert self.snapshot() == before
+
+    def locked_for(self, seconds, holder, then):
+        """Another process holds the lock for that long; after that, a function is called."""
+        lock = contextlib.ExitStack()
+        lock.enter_context(self.locked(holder))
+        self.world.at(seconds, lambda: (lock.close(), then()))
 
 
 class HostPlace(Place):
@@ -202,15 +215,15 @@ class ClusterPlace(Place):
         return cluster_verbs.environment("the-cluster", REPOSITORY)
 
     def run(self, verb, *arguments):
+        arguments = arguments or DEFAULTS.get(verb, ())
+
         def operation():
             with cli.reported():
-                answer = cluster_verbs.call(
-                    verb, "prod", *(arguments or DEFAULTS.get(verb, ())), context="the-cluster", repository=REPOSITORY
+                print(
+                    cluster_verbs.call(verb, "prod", *arguments, context="the-cluster", repository=REPOSITORY), end=""
                 )
-                print(answer, end="")
 
-        with called_as(verb):
-            return run(operation)
+        return run(operation, verb)
 
     @contextlib.contextmanager
     def locked(self, holder):

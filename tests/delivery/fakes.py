@@ -14,7 +14,9 @@ import copy
 import dataclasses
 import itertools
 import json
+import math
 from pathlib import Path
+from typing import NamedTuple
 
 from delivery.clock import Clock
 from delivery.docker import Container, Image
@@ -52,13 +54,16 @@ def number_of(reference):
     return int(reference.rpartition(":")[2], 16) if reference else None
 
 
-@dataclasses.dataclass
-class BuiltImage:
+class BuiltImage(NamedTuple):
     """An image in the registry. `objects` are manifests that it has in addition to those of every release."""
 
-    number: int
-    faults: tuple = ()
-    objects: tuple = ()
+    faults: tuple
+    objects: tuple
+
+
+def failure(program, message):
+    """The error of a program that fails with this message."""
+    return ProgramFailed(program.split(), message, message)
 
 
 class World:
@@ -68,7 +73,7 @@ class World:
         self.now, self.free = float(START), 10**12
         self.address = "cluster.example.org"  # of the load balancer
         self.registry = {}
-        self.changes, self.kill_at = [], None
+        self.calls, self.changes, self.kill_at = [], [], None
         self.failures, self._hooks, self._events = {}, {}, []
         self.docker, self.kubernetes, self.containerd = FakeDocker(self), FakeKubernetes(self), FakeContainerd(self)
         self.postgres, self.switch, self.clock = FakePostgres(self), FakeSwitch(self), FakeClock(self)
@@ -76,7 +81,7 @@ class World:
 
     def push(self, number, *faults, objects=()):
         """Puts an image into the registry, or replaces it."""
-        self.registry[image(number)] = BuiltImage(number, faults, tuple(objects))
+        self.registry[image(number)] = BuiltImage(faults, tuple(objects))
 
     def has_fault(self, reference, fault):
         return fault in self.registry[reference].faults
@@ -99,8 +104,10 @@ class World:
     def call(self, name, changes=False):
         """Every call of a fake comes by here. Those that change something are the moments at which a test kills.
 
-        `failures` holds messages by call: that call fails with one, as often as it is in there.
+        `failures` has by call either a message, with which it always fails, or a list: one for each of the next
+        calls, None for a call that works.
         """
+        self.calls.append(name)
         if self.is_dead:
             raise Killed(name)
         if changes:
@@ -109,9 +116,11 @@ class World:
                 raise Killed(name)
         for function in self._hooks.pop(name, ()):
             function()
-        if messages := self.failures.get(name):
-            message = messages if isinstance(messages, str) else messages.pop(0)
-            raise ProgramFailed([name], message, message)
+        message = self.failures.get(name)
+        if isinstance(message, list):
+            message = message.pop(0) if message else None
+        if message:
+            raise failure(name, message)
 
     def save(self):
         """The state of all parts, for `restore`."""
@@ -190,14 +199,14 @@ class FakeDocker(Fake):
         self.world.call("docker.image")
         if reference not in self.pulled:
             return None
-        platform = "linux/arm64" if self.world.has_fault(reference, "foreign") else "linux/amd64"
-        number = self.world.registry[reference].number
-        return Image(platform, "" if self.world.has_fault(reference, "no-commit") else revision(number))
+        faults = self.world.registry[reference].faults
+        platform = "linux/arm64" if "foreign" in faults else "linux/amd64"
+        return Image(platform, "" if "no-commit" in faults else revision(number_of(reference)))
 
     def pull(self, reference):
         self.world.call("docker.pull", changes=True)
         if reference not in self.world.registry:
-            raise ProgramFailed(["docker", "pull"], "manifest unknown", "manifest unknown")
+            raise failure("docker pull", "manifest unknown")
         self.pulled.append(reference)
 
     def images(self, repository):
@@ -207,7 +216,7 @@ class FakeDocker(Fake):
     def remove_image(self, reference):
         self.world.call("docker.remove_image", changes=True)
         if any(found.image == reference for found in self.containers.values()):
-            raise ProgramFailed(["docker", "image"], "conflict: a container uses it", "conflict")
+            raise failure("docker image", "conflict: a container uses it")
         self.pulled.remove(reference)
 
     def container(self, name):
@@ -218,11 +227,11 @@ class FakeDocker(Fake):
     def start(self, name, image, port, settings):
         self.world.call("docker.start", changes=True)
         if name in self.containers:
-            raise ProgramFailed(["docker", "run"], f"the name {name} is in use", "conflict")
+            raise failure("docker run", f"the name {name} is in use")
         found = self.containers[name] = FakeContainer(image, self.world.now, next(self._processes), port)
         if port in self.held_ports or self.world.has_fault(image, "start"):
             found.running = False
-            raise ProgramFailed(["docker", "run"], "cannot start the container", "cannot start the container")
+            raise failure("docker run", "cannot start the container")
 
     def run(self, name, image, command, settings, limit, show=True):
         self.remove(name)
@@ -230,7 +239,7 @@ class FakeDocker(Fake):
         made = self.containers[name] = FakeContainer(image, self.world.now, next(self._processes))
         self.world.call("docker.run: meanwhile", changes=True)
         if self.containers.get(name) is not made:
-            raise ProgramFailed(["docker", "run"], "exit status 137")  # another process has removed it
+            raise failure("docker run", "exit status 137")  # another process has removed it
         try:
             return self._run(image, command, settings, limit)
         finally:
@@ -248,13 +257,13 @@ class FakeDocker(Fake):
     def logs(self, name, lines):
         self.world.call("docker.logs")
         if name not in self.containers:
-            raise ProgramFailed(["docker", "logs"], f"No such container: {name}", f"No such container: {name}")
+            raise failure("docker logs", f"No such container: {name}")
         return f"the last {lines} lines of {number_of(self.containers[name].image)}\n"
 
     def copy_from_image(self, image, path, destination):
         self.world.call("docker.copy_from_image")
         if self.world.has_fault(image, "no-manifests"):
-            raise ProgramFailed(["docker", "cp"], f"no such directory {path}", "no such directory")
+            raise failure("docker cp", f"no such directory {path}")
         Path(destination).mkdir()
 
     def remove_leftovers(self):
@@ -265,20 +274,20 @@ class FakeDocker(Fake):
         self.held_ports.clear()
 
     def _run(self, image, command, settings, limit):
-        found = self.world.registry[image]
+        faults = self.world.registry[image].faults
         if command[-1] == "--plan":
-            return f"Planned operations of {found.number}\n"
+            return f"Planned operations of {number_of(image)}\n"
         values = dict(line.split("=", 1) for line in settings.splitlines())
         database = self.world.postgres.databases.get(values["DATABASE_URL"].rpartition("/")[2])
-        if database is None or "migration" in found.faults:
-            raise ProgramFailed(command, "exit status 1")
+        if database is None or "migration" in faults:
+            raise failure("docker run", "exit status 1")
         if command[2] == "clearsessions":
             database["sessions"] = 0
             return ""
-        if "migration-hangs" in found.faults:
+        if "migration-hangs" in faults:
             self.world.pass_time(limit)
             raise TimedOut(command, f"it did not end within {limit} s")
-        database["schema"] = found.number
+        database["schema"] = number_of(image)
         return ""
 
     def _restarts(self, found):
@@ -317,32 +326,20 @@ class FakeWeb(Fake):
         if page == "readyz":
             database = self.world.postgres.databases.get("book_shop_prod" if port == 80 else "book_shop_dev")
             return b"" if database and "poisoned" not in database["data"] else None
-        found = revision(number_of(reference))
-        if self.world.has_fault(reference, "wrong-revision"):
-            found = "f" * 40
+        is_wrong = self.world.has_fault(reference, "wrong-revision")
+        found = "f" * 40 if is_wrong else revision(number_of(reference))
         return json.dumps({"version": "1.0.0", "revision": found}).encode()
-
-    def version(self, url):
-        return json.loads(self.get(f"{url}/version") or b"{}")
-
-    def answers(self, url, revision):
-        return bool(url) and self.version(url).get("revision") == revision
-
-    def is_ready(self, url):
-        return bool(url) and self.get(f"{url}/readyz") is not None
 
     def _container(self, port):
         """The image that answers at a port, if it is ready."""
-        docker = self.world.docker
         if port == 8080:
             port = {"a": 4001, "b": 4002}[self.world.switch.slot]
-        for found in docker.containers.values():
-            if found.port == port and found.running:
-                age = self.world.now - found.started
+        for found in self.world.docker.containers.values():
+            if found.port == port and found.running and not self.world.docker._restarts(found):
+                ready_after = {"never-ready": math.inf, "crash": math.inf, "slow": 1, "late": 20}
                 faults = self.world.registry[found.image].faults
-                unready = {"crash", "never-ready"} & set(faults) or ("slow" in faults and age < 1)
-                unready = unready or ("late" in faults and age < 20)
-                return None if unready or docker._restarts(found) else found.image
+                age = self.world.now - found.started
+                return found.image if all(age >= ready_after.get(fault, 0) for fault in faults) else None
         return None
 
 
@@ -408,7 +405,7 @@ class FakeKubernetes(Fake):
         (override,) = kustomization["images"]
         reference = f"{override['newName']}@{override['digest']}"
         if self.world.has_fault(reference, "broken-manifests"):
-            raise ProgramFailed(["kubectl", "kustomize"], "no such resource", "no such resource")
+            raise failure("kubectl kustomize", "no such resource")
         overlay = kustomization["resources"][0].rpartition("/")[2]
         items = release(reference, overlay) + list(self.world.registry[reference].objects)
         return json.dumps({"kind": "List", "items": items})
@@ -419,7 +416,7 @@ class FakeKubernetes(Fake):
             self._call("apply", changes=True)
             refused = found["kind"] == "Deployment" and self.world.has_fault(image_in(found), "refused")
             if refused or found["kind"] not in self.allowed:
-                raise ProgramFailed(["kubectl", "apply"], "admission webhook denied the request", "denied")
+                raise failure("kubectl apply", "admission webhook denied the request")
             names.add(self._store(found))
             if found["kind"] == "Deployment":
                 self._create_pods(found, image_in(found))
@@ -491,8 +488,7 @@ class FakeKubernetes(Fake):
         self._call("replace", changes=True)
         stored = self.objects.get(key_of(manifest))
         if stored is None or stored["metadata"]["resourceVersion"] != manifest["metadata"]["resourceVersion"]:
-            message = "Error from server (Conflict): the object has been modified"
-            raise ProgramFailed(["kubectl", "replace"], message, message)
+            raise failure("kubectl replace", "Error from server (Conflict): the object has been modified")
         self._store(manifest)
         return json.loads(json.dumps(self.objects[key_of(manifest)]))
 
@@ -505,17 +501,14 @@ class FakeKubernetes(Fake):
 
     def serving(self):
         """The image that answers at the address."""
-        denied = any(
-            found["kind"] == "NetworkPolicy" and found["spec"].get("denies") for found in self.objects.values()
-        )
+        denied = any(found["spec"].get("denies") for found in self.objects.values())
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
 
     def _call(self, name, changes=False):
         self.world.call(f"kubernetes.{name}", changes)
         if self.outage:
             self.outage -= 1
-            message = "the connection to the server was refused"
-            raise ProgramFailed(["kubectl", name], message, message)
+            raise failure(f"kubectl {name}", "the connection to the server was refused")
 
     def _items(self, manifests, selector):
         found = json.loads(manifests)
@@ -619,7 +612,7 @@ class FakePostgres(Fake):
     def size(self, name):
         self.world.call("postgres.size")
         if name not in self.databases:
-            raise ProgramFailed(["psql"], f"database {name} does not exist")
+            raise failure("psql", f"database {name} does not exist")
         return 1000
 
     def exists(self, name):
@@ -646,7 +639,7 @@ class FakePostgres(Fake):
     def check_dump(self, path):
         self.world.call("postgres.check_dump")
         if not Path(path).read_text().endswith("\nend\n"):
-            raise ProgramFailed(["pg_restore"], "could not read from input file: end of file")
+            raise failure("pg_restore", "could not read from input file: end of file")
 
     def load(self, path, name, role):
         self.world.call("postgres.load", changes=True)

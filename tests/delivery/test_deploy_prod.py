@@ -4,9 +4,10 @@ import tempfile
 
 import pytest
 from delivery import compositions
-from fakes import REPOSITORY, image, image_in, labelled
+from fakes import REPOSITORY, image, image_in, labelled, number_of
 
-POLICY = labelled("NetworkPolicy", "no-one", denies=True)
+POLICY = "networkpolicy.networking.k8s.io/no-one"
+BLOCKING_POLICY = labelled("NetworkPolicy", "no-one", denies=True)
 
 
 @pytest.fixture(params=["prod", "cluster"])
@@ -19,10 +20,6 @@ def prod(request, tmp_path, monkeypatch):
     assert list(temporary.iterdir()) == []
 
 
-def objects(place):
-    return {key for key in place.world.kubernetes.objects if not key.startswith(("lease", "configmap"))}
-
-
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -32,41 +29,33 @@ def objects(place):
 )
 def test_an_image_without_usable_manifests_is_refused_before_any_change(prod, fault, message):
     prod.deployed(1)
-    before = prod.snapshot()
-    result = prod.deploy(2, fault)
-    assert result.status == 1
-    assert message in result.err
-    assert prod.snapshot() == before
+    with prod.unchanged():
+        prod.deploy(2, fault).must_fail(message)
 
 
-def test_without_kubernetes_nothing_is_changed(host):
+def test_without_kubernetes_nothing_is_changed(host, world):
     host.prod.deployed(1)
-    before = host.prod.snapshot()
-    host.world.kubernetes.outage = 10**6
-    result = host.prod.deploy(2)
-    host.world.kubernetes.outage = 0
-    assert result.status == 1
-    assert "Kubernetes does not answer: nothing was changed" in result.err
-    assert "remedy: systemctl status k3s" in result.err
-    assert host.prod.snapshot() == before
+    with host.prod.unchanged():
+        world.kubernetes.outage = 10**6
+        result = host.prod.deploy(2)
+        world.kubernetes.outage = 0
+    result.must_fail("Kubernetes does not answer: nothing was changed", "remedy: systemctl status k3s")
 
 
-def test_a_failed_migration_shows_its_pod_and_is_removed(prod):
+def test_a_failed_migration_shows_its_pod_and_is_removed(prod, world):
     prod.deployed(1)
-    result = prod.deploy(2, "migration")
-    assert "CrashLoopBackOff" in result.err
-    assert "the last 20 lines of 2\n" in result.err
-    assert "job.batch/book-shop-migration" not in objects(prod)
-    assert {image_in(pod) for pod in prod.world.kubernetes.pods("app.kubernetes.io/component=web")} == {image(1)}
+    prod.deploy(2, "migration").must_fail("CrashLoopBackOff", "the last 20 lines of 2\n")
+    assert "job.batch/book-shop-migration" not in prod.objects()
+    assert {image_in(pod) for pod in world.kubernetes.pods("app.kubernetes.io/component=web")} == {image(1)}
 
 
-def test_a_migration_that_hangs_is_given_up_at_the_limit(prod, monkeypatch):
+def test_a_migration_that_hangs_is_ended_at_the_limit(prod, world, monkeypatch):
     prod.deployed(1)
     monkeypatch.setenv("DELIVERY_MIGRATION_LIMIT", "20")
-    before = prod.world.now
-    assert prod.deploy(2, "migration-hangs").status == 1
-    assert 20 <= prod.world.now - before < 40
-    assert "job.batch/book-shop-migration" not in objects(prod)
+    before = world.now
+    prod.deploy(2, "migration-hangs").must_fail()
+    assert 20 <= world.now - before < 40
+    assert "job.batch/book-shop-migration" not in prod.objects()
 
 
 @pytest.mark.parametrize("fault", ["crash", "never-ready", "wrong-revision"])
@@ -77,192 +66,172 @@ def test_the_last_lines_of_a_failed_release_are_shown(prod, fault):
     assert "==> revert the rollout" in result.err
 
 
-def test_a_revert_that_fails_is_reported_and_completed_by_the_next_deploy(prod):
+def test_a_revert_that_fails_is_reported_and_completed_by_the_next_deploy(prod, world):
     prod.deployed(1)
-
-    def break_api():
-        prod.world.failures["kubernetes.apply"] = "the API server is broken"
-
-    prod.world.before("kubernetes.wait_for_rollout", break_api)
-    result = prod.deploy(2, "never-ready")
-    assert result.status == 1
-    assert "the rollout could not be reverted, the next deploy does that" in result.err
-    assert "the rollout failed" in result.err
+    api_breaks = {"kubernetes.apply": "the API server is broken"}
+    world.before("kubernetes.wait_for_rollout", lambda: world.failures.update(api_breaks))
+    prod.deploy(2, "never-ready").must_fail(
+        "the rollout could not be reverted, the next deploy does that", "the rollout failed"
+    )
     assert prod.history()[-1] == ("unknown", "deploy", 2, "failed")
     assert prod.serves() == 1
-    prod.world.failures.clear()
+    world.failures.clear()
     prod.deployed(1)
     assert prod.environment.live() == image(1)
 
 
 @pytest.mark.parametrize("outage", [1, 3, 10])
 @pytest.mark.parametrize("call", ["wait_for_rollout", "pods"])
-def test_a_restart_of_kubernetes_is_waited_for(prod, outage, call):
+def test_a_deploy_waits_for_a_restart_of_kubernetes(prod, world, outage, call):
     prod.deployed(1)
-    prod.world.before(f"kubernetes.{call}", lambda: setattr(prod.world.kubernetes, "outage", outage))
-    result = prod.deploy(2)
-    assert result.status == 0, result.err
+    world.before(f"kubernetes.{call}", lambda: setattr(world.kubernetes, "outage", outage))
+    prod.deployed(2)
     assert prod.serves() == 2
 
 
-def test_a_restart_of_kubernetes_during_the_migration_is_waited_for(prod):
+def test_a_deploy_waits_for_a_restart_of_kubernetes_during_the_migration(prod, world):
     prod.deployed(1)
-    jobs = []
-    get = prod.world.kubernetes.get
+    restarts = []
 
-    def get_once(kind, name):
-        if kind == "job" and not jobs:
-            jobs.append(name)
-            prod.world.kubernetes.outage = 3
-        return get(kind, name)
+    def restart():
+        restarts.append(world.now)
+        world.kubernetes.outage = 3
 
-    prod.world.kubernetes.get = get_once
-    assert prod.deploy(2).status == 0
-    assert jobs
+    world.before("kubernetes.apply", lambda: world.before("kubernetes.get", restart))  # the first look at the job
+    prod.deployed(2)
+    assert restarts
 
 
-def test_images_that_prod_does_not_need_are_removed_from_the_store_of_kubernetes(host):
+def test_images_that_prod_does_not_need_are_removed_from_the_store_of_kubernetes(host, world):
     host.prod.deployed(1, 2, 3)
 
     def stored():
-        return sorted(int(digest[-5:], 16) for digest in host.world.containerd.store.values())
+        return sorted(map(number_of, world.containerd.store.values()))
 
     assert stored() == [2, 2, 2, 3, 3, 3]  # each has three names
-    assert host.world.docker.pulled == [image(2), image(3)]
+    assert world.docker.pulled == [image(2), image(3)]
     host.dev.deployed(7)
     assert stored() == [2, 2, 2, 3, 3, 3]
-    host.world.containerd.store["registry.example.org/pause@sha256:00001"] = "sha256:00001"
+    world.containerd.store["registry.example.org/pause@sha256:00001"] = "sha256:00001"
     host.prod.deployed(4)
     assert stored() == [1, 3, 3, 3, 4, 4, 4]
 
 
 # Objects that only a newer release has.
 
-EXTRA = {
-    "cluster": ["Service", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "NetworkPolicy"],
-    "prod": ["Service", "Deployment"],
-}
-EVERY_KIND = [pytest.param(target, kind, id=f"{target}-{kind}") for target, kinds in EXTRA.items() for kind in kinds]
+ON_A_CLUSTER = ["HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "NetworkPolicy"]
+EVERY_KIND = [(target, kind) for target in ("prod", "cluster") for kind in ("Service", "Deployment")]
+EVERY_KIND += [("cluster", kind) for kind in ON_A_CLUSTER]
 
 
 def extra(kind):
     """An object of a release; a Deployment runs something else than the shop."""
     template = {"metadata": {"labels": {}}, "spec": {"containers": [{"image": image(9)}]}}
-    return labelled(kind, "extra", template=template) if kind == "Deployment" else labelled(kind, "extra")
+    return labelled(kind, "extra", **({"template": template} if kind == "Deployment" else {}))
 
 
 @pytest.mark.parametrize(("prod", "kind"), EVERY_KIND, indirect=["prod"])
-def test_objects_that_only_another_release_has_are_deleted(prod, kind):
-    prod.world.push(9)
+def test_objects_that_only_another_release_has_are_deleted(prod, world, kind):
+    world.push(9)
     prod.deployed(1)
-    base = objects(prod)
-    assert prod.deploy(2, objects=[extra(kind)]).status == 0
-    assert len(objects(prod) - base) == 1
+    base = prod.objects()
+    prod.deploy(2, objects=[extra(kind)]).must_succeed()
+    assert len(prod.objects() - base) == 1
 
-    assert prod.rollback().status == 0  # a rollback deletes it
-    assert objects(prod) == base
+    prod.rollback().must_succeed()  # a rollback deletes it
+    assert prod.objects() == base
 
-    assert prod.deploy(3, "never-ready", objects=[extra(kind)]).status == 1  # a failed rollout as well
-    assert objects(prod) == base
+    prod.deploy(3, "never-ready", objects=[extra(kind)]).must_fail()  # a failed rollout as well
+    assert prod.objects() == base
 
-    prod.world.push(2, objects=[extra(kind)])
+    world.push(2, objects=[extra(kind)])
     prod.deployed(2, 4)  # and a deploy of a release that no longer has it
-    assert objects(prod) == base
+    assert prod.objects() == base
 
 
 def test_a_policy_that_blocks_the_shop_is_reverted(cluster):
     cluster.deployed(1)
-    result = cluster.deploy(2, objects=[POLICY])
-    assert result.status == 1
-    assert "the release does not answer" in result.err
+    cluster.deploy(2, objects=[BLOCKING_POLICY]).must_fail("the release does not answer")
     assert cluster.serves() == 1
 
 
-def test_a_rollback_deletes_the_fault_before_it_waits_for_the_rollout(cluster):
-    """A policy that begins to block once its release is live would make the rollback fail as well."""
+@pytest.fixture
+def blocked(cluster):
+    """A cluster whose live release 2 has a policy that has begun to block it; release 1 has none."""
     cluster.deployed(1)
-    policy = labelled("NetworkPolicy", "no-one")
-    assert cluster.deploy(2, objects=[policy]).status == 0
-    cluster.world.kubernetes.objects["networkpolicy.networking.k8s.io/no-one"]["spec"]["denies"] = True
+    cluster.deploy(2, objects=[labelled("NetworkPolicy", "no-one")]).must_succeed()
+    cluster.world.kubernetes.objects[POLICY]["spec"]["denies"] = True
     assert cluster.serves() is None
-    gone = []
-    name = "networkpolicy.networking.k8s.io/no-one"
-    cluster.world.before(
-        "kubernetes.wait_for_rollout", lambda: gone.append(name not in cluster.world.kubernetes.objects)
-    )
-    assert cluster.rollback().status == 0
-    assert gone == [True]
-    assert cluster.serves() == 1
+    return cluster
 
 
-def test_a_release_without_the_policy_that_blocks_the_live_one_becomes_live(cluster):
-    cluster.deployed(1)
-    assert cluster.deploy(2, objects=[labelled("NetworkPolicy", "no-one")]).status == 0
-    cluster.world.kubernetes.objects["networkpolicy.networking.k8s.io/no-one"]["spec"]["denies"] = True
-    assert cluster.serves() is None
-    assert cluster.deploy(3).status == 0
-    assert cluster.serves() == 3
+def test_a_rollback_deletes_the_fault_before_it_waits_for_the_rollout(blocked):
+    """The policy would make the rollback fail as well."""
+    seen = []
+    blocked.world.before("kubernetes.wait_for_rollout", lambda: seen.append(POLICY in blocked.objects()))
+    blocked.rollback().must_succeed()
+    assert (seen, blocked.serves()) == ([False], 1)
+
+
+def test_a_release_without_the_policy_that_blocks_the_live_one_becomes_live(blocked):
+    blocked.deployed(3)
+    assert blocked.serves() == 3
 
 
 def test_a_deploy_keeps_the_objects_of_the_live_release_until_the_switch(cluster):
     cluster.deployed(1)
-    assert cluster.deploy(2, objects=[extra("Service")]).status == 0
-    there = []
-    name = "service/extra"
-    cluster.world.before("kubernetes.wait_for_rollout", lambda: there.append(name in cluster.world.kubernetes.objects))
+    cluster.deploy(2, objects=[extra("Service")]).must_succeed()
+    seen = []
+    cluster.world.before("kubernetes.wait_for_rollout", lambda: seen.append("service/extra" in cluster.objects()))
     cluster.deployed(3)
-    assert there == [True]
+    assert seen == [True]
 
 
 def test_objects_that_belong_to_no_release_stay(cluster):
     cluster.world.kubernetes._store(labelled("Service", "monitoring", component="monitoring"))
     cluster.deployed(1, 2)
     cluster.deploy(3, "never-ready")
-    assert "service/monitoring" in objects(cluster)
+    assert "service/monitoring" in cluster.objects()
 
 
 def test_a_first_deploy_that_fails_deletes_all_that_it_made(cluster):
-    cluster.deploy(1, "never-ready", objects=[extra("Service"), POLICY])
-    assert {key for key in objects(cluster) if not key.startswith("job")} == set()
+    cluster.deploy(1, "never-ready", objects=[extra("Service"), BLOCKING_POLICY])
+    assert {key for key in cluster.objects() if not key.startswith("job")} == set()
 
 
 def test_on_a_host_a_kind_that_its_account_may_not_change_is_refused_and_reverted(host):
     host.prod.deployed(1)
-    before = objects(host.prod)
-    result = host.prod.deploy(2, objects=[POLICY])
-    assert result.status == 1
-    assert host.prod.serves() == 1
-    assert objects(host.prod) == before
+    before = host.prod.objects()
+    host.prod.deploy(2, objects=[BLOCKING_POLICY]).must_fail()
+    assert (host.prod.serves(), host.prod.objects()) == (1, before)
 
 
 # The address of a cluster.
 
 
-def cluster_url(url):
+def cluster_url(url=None):
     return compositions.cluster_environments("the-cluster", REPOSITORY, "ann", url)["prod"].url()
 
 
 def test_the_address_is_given_or_that_of_the_ingress(cluster):
-    assert cluster_url(None) == ""
+    assert cluster_url() == ""
     cluster.deployed(1)
-    assert cluster_url(None) == "http://cluster.example.org"
+    assert cluster_url() == "http://cluster.example.org"
     assert cluster_url("https://shop.example.org") == "https://shop.example.org"
 
 
-@pytest.mark.parametrize("point", [{"hostname": "a.example.org"}, {"ip": "192.0.2.1"}])
-def test_a_load_balancer_has_a_name_or_an_address(cluster, point):
+@pytest.mark.parametrize(("kind", "value"), [("hostname", "a.example.org"), ("ip", "192.0.2.1")])
+def test_a_load_balancer_has_a_name_or_an_address(cluster, kind, value):
     cluster.deployed(1)
     ingress = cluster.world.kubernetes.objects["ingress.networking.k8s.io/book-shop"]
-    ingress["status"]["loadBalancer"]["ingress"] = [point]
-    assert cluster_url(None) == f"http://{next(iter(point.values()))}"
+    ingress["status"]["loadBalancer"]["ingress"] = [{kind: value}]
+    assert cluster_url() == f"http://{value}"
 
 
-def test_a_cluster_without_an_address_is_reverted(cluster):
+def test_a_deploy_to_a_cluster_without_an_address_is_reverted(cluster):
     cluster.deployed(1)
     cluster.world.address = None
-    result = cluster.deploy(2)
-    assert result.status == 1
-    assert "the Ingress, which has no address, did not answer" in result.err
+    cluster.deploy(2).must_fail("the Ingress, which has no address, did not answer")
     assert cluster.environment.live() == image(1)
     cluster.world.address = "cluster.example.org"
     cluster.deployed(3)
@@ -272,21 +241,14 @@ def test_a_cluster_without_an_address_is_reverted(cluster):
 @pytest.mark.parametrize("missing", ["lease.coordination.k8s.io", "configmap"])
 def test_a_cluster_that_was_not_set_up(cluster, missing):
     del cluster.world.kubernetes.objects[f"{missing}/book-shop-deploys"]
-    result = cluster.deploy(1)
-    assert result.status == 1
-    assert "remedy: make cluster-setup" in result.err
-    assert objects(cluster) == set()
+    cluster.deploy(1).must_fail("remedy: make cluster-setup")
+    assert cluster.objects() == set()
 
 
 def test_a_cluster_keeps_the_last_500_entries(cluster):
     cluster.deployed(1)
-    config_map = cluster.world.kubernetes.objects["configmap/book-shop-deploys"]
-    config_map["data"]["deploys.jsonl"] = "".join(f'{{"environment": "prod", "line": {n}}}\n' for n in range(1, 601))
+    data = cluster.world.kubernetes.objects["configmap/book-shop-deploys"]["data"]
+    data["deploys.jsonl"] = "".join(f'{{"environment": "prod", "line": {n}}}\n' for n in range(1, 601))
     cluster.deployed(2)
-    lines = config_map_lines(cluster)
-    assert len(lines) == 500
-    assert '"line": 102' in lines[0]
-
-
-def config_map_lines(cluster):
-    return cluster.world.kubernetes.objects["configmap/book-shop-deploys"]["data"]["deploys.jsonl"].splitlines()
+    history = cluster.environment.state.history()
+    assert (len(history), history[0]["line"]) == (500, 102)

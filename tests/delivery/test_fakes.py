@@ -31,7 +31,6 @@ def methods(owner):
         (fakes.FakeDocker, Docker),
         (fakes.FakePostgres, Postgres),
         (fakes.FakeSwitch, Switch),
-        (fakes.FakeWeb, http_client),
     ],
 )
 def test_a_fake_has_the_methods_of_the_real_class(fake, real):
@@ -43,5 +42,9 @@ def test_fake_kubernetes_adds_only_what_tests_look_at():
     assert {name: found for name, found in methods(fakes.FakeKubernetes).items() if name != "serving"} == real
 
 
-def test_fake_sockets_answers_the_questions_of_a_deploy():
-    assert methods(fakes.FakeSockets) == {name: methods(sockets)[name] for name in ("established", "is_listening")}
+@pytest.mark.parametrize(
+    ("fake", "real", "names"),
+    [(fakes.FakeSockets, sockets, ["established", "is_listening"]), (fakes.FakeWeb, http_client, ["get"])],
+)
+def test_a_fake_has_the_functions_that_replace_those_of_the_real_module(fake, real, names):
+    assert methods(fake) == {name: methods(real)[name] for name in names}
