@@ -1,5 +1,6 @@
 """docker, kubectl and ctr: how their answers and errors are understood. Stubs stand for the programs."""
 
+import inspect
 import json
 import stat
 
@@ -14,7 +15,7 @@ REFERENCE = f"localhost:5000/book-shop@sha256:{1:064x}"
 
 @pytest.fixture
 def stub(tmp_path, monkeypatch):
-    """A function that puts a program on the PATH: a shell script."""
+    """A function that puts a program on the PATH: a shell script, which runs in the test's directory."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.chdir(tmp_path)
 
@@ -41,19 +42,22 @@ def test_images_without_a_tag_are_listed(stub):
     assert found == ["localhost:5000/book-shop@sha256:tagged", "localhost:5000/book-shop@sha256:untagged"]
 
 
-def inspected(value):
-    return f"cat <<'END'\n{json.dumps([value])}\nEND"
+def prints(value):
+    """A script that prints JSON."""
+    return f"cat <<'END'\n{json.dumps(value)}\nEND"
 
 
 @pytest.mark.parametrize("labels", [None, {}, {"org.opencontainers.image.revision": "abc"}])
-def test_an_image(stub, labels):
-    stub("docker", inspected({"Os": "linux", "Architecture": "arm64", "Config": {"Labels": labels}}))
+def test_an_image_has_a_platform_and_a_revision(stub, labels):
+    stub("docker", prints([{"Os": "linux", "Architecture": "arm64", "Config": {"Labels": labels}}]))
     assert Docker().image(REFERENCE) == Image("linux/arm64", "abc" if labels else "")
 
 
-def test_a_container(stub):
-    state = {"Running": True, "Pid": 42}
-    stub("docker", inspected({"Config": {"Image": REFERENCE}, "State": state, "RestartCount": 2}))
+CONTAINER = {"Config": {"Image": REFERENCE}, "State": {"Running": True, "Pid": 42}, "RestartCount": 2}
+
+
+def test_a_container_has_an_image_and_a_state(stub):
+    stub("docker", prints([CONTAINER]))
     assert Docker().container("book-shop-a") == Container(REFERENCE, True, 2, 42)
 
 
@@ -78,11 +82,8 @@ def test_an_engine_that_does_not_answer_is_an_error(stub, kind):
     assert error.value.remedy == "systemctl status docker"
 
 
-NO_SUCH_CONTAINER = '[ "$1" != container ] || { echo "No such container" >&2; exit 1; }'
-
-
 def test_settings_reach_a_container_by_a_pipe_and_not_by_its_arguments(stub, tmp_path):
-    stub("docker", f'{NO_SUCH_CONTAINER}\necho "$*" >arguments; cat /dev/stdin >settings')
+    stub("docker", 'echo "$*" >arguments; cat /dev/stdin >settings')
     Docker("--read-only").start("book-shop-a", REFERENCE, 4001, "SECRET_KEY=the-key\n")
     assert (tmp_path / "settings").read_text() == "SECRET_KEY=the-key\n"
     arguments = (tmp_path / "arguments").read_text()
@@ -92,27 +93,25 @@ def test_settings_reach_a_container_by_a_pipe_and_not_by_its_arguments(stub, tmp
     assert arguments.endswith(f"{REFERENCE}\n")
 
 
-@pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"])
-def test_a_container_whose_command_fails_or_hangs_is_removed(stub, tmp_path, script):
-    stub(
-        "docker",
-        f"""case "$1" in
-  container) [ -e there ] || {{ echo "No such container" >&2; exit 1; }}
-    echo '[{{"Config": {{"Image": "x"}}, "State": {{"Running": true, "Pid": 1}}, "RestartCount": 0}}]' ;;
-  rm) rm there; echo "$3" >>removed ;;
-  run) touch there; {script} ;;
-esac""",
-    )
+ENGINE = """case "$1" in
+  container) [ -e exists ] || {{ echo "No such container" >&2; exit 1; }}; {inspect} ;;
+  rm) rm exists; echo "$3" >>removed ;;
+  run) touch exists; {run} ;;
+esac"""
+
+
+@pytest.mark.parametrize(("run", "raised"), [("exit 1", ProgramFailed), ("exec sleep 60", TimedOut)])
+def test_a_container_whose_command_fails_or_hangs_is_removed(stub, tmp_path, run, raised):
+    stub("docker", ENGINE.format(inspect=f"echo '{json.dumps([CONTAINER])}'", run=run))
     with pytest.raises(ProgramFailed) as error:
         Docker().run("book-shop-migration", REFERENCE, ("migrate",), "", limit=0.5, show=False)
-    assert isinstance(error.value, TimedOut) == ("sleep" in script)
+    assert error.type is raised
     assert (tmp_path / "removed").read_text() == "book-shop-migration\n"
 
 
 def test_an_image_that_lacks_a_directory_leaves_no_container(stub, tmp_path):
     stub(
-        "docker",
-        'case "$1" in create) echo id ;; cp) echo "no such path" >&2; exit 1 ;; rm) echo "$2" >removed ;; esac',
+        "docker", 'case $1 in create) echo id ;; cp) echo "no such path" >&2; exit 1 ;; rm) echo "$2" >removed ;; esac'
     )
     with pytest.raises(ProgramFailed, match="no such path"):
         Docker().copy_from_image(REFERENCE, "/app/k8s", tmp_path / "k8s")
@@ -134,9 +133,8 @@ esac
 
 @pytest.mark.parametrize("program", ["ctr", "k3s"])
 def test_the_images_of_containerd_with_all_their_names(stub, tmp_path, program):
+    stub("ctr", "exit 1")
     stub(program, STORE)
-    if program == "k3s":
-        stub("ctr", "exit 1")
     assert Containerd().images() == {"x/a@sha256:1": "sha256:1", "sha256:9": "sha256:1"}
     Containerd().remove(["x/a@sha256:1", "sha256:9"])
     assert (tmp_path / "removed").read_text().endswith("images rm x/a@sha256:1 sha256:9\n")
@@ -150,43 +148,44 @@ def test_an_object_that_does_not_exist_is_none(stub):
     assert Kubernetes().get("deployment", "book-shop") is None
 
 
-def test_a_cluster_that_does_not_answer_is_an_error_with_its_remedy(stub):
+@pytest.mark.parametrize(
+    ("method", "arguments"), [("get", ("deployment", "x")), ("pods", ("a=b",)), ("delete", ("x",))]
+)
+def test_a_cluster_that_does_not_answer_is_an_error_with_its_remedy(stub, method, arguments):
     stub("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
     kubernetes = Kubernetes("--context", "x", remedy="systemctl status k3s")
+    with pytest.raises(ProgramFailed, match="connection to the server was refused") as error:
+        getattr(kubernetes, method)(*arguments)
+    assert error.value.remedy == "systemctl status k3s"
     assert not kubernetes.is_reachable()
-    for question in (
-        lambda: kubernetes.get("deployment", "x"),
-        lambda: kubernetes.pods("a=b"),
-        lambda: kubernetes.delete("x"),
-    ):
-        with pytest.raises(ProgramFailed, match="connection to the server was refused") as error:
-            question()
-        assert error.value.remedy == "systemctl status k3s"
     assert kubernetes.logs("web-1", 20) == ""
 
 
-def test_every_command_is_for_the_chosen_cluster_and_the_namespace(stub, tmp_path):
-    stub("kubectl", 'echo "$*" >>commands; echo "{\\"items\\": [], \\"kind\\": \\"List\\"}"')
-    kubernetes = Kubernetes("--kubeconfig", "/x/y")
-    kubernetes.is_reachable(), kubernetes.pods("a=b"), kubernetes.apply("{}"), kubernetes.select("{}", "a=b")
-    kubernetes.delete("job/x"), kubernetes.wait_for_rollout("x", 5), kubernetes.is_rolled_out("x")
-    kubernetes.replace({}), kubernetes.names(("services",), "a=b"), kubernetes.names_in("{}", "a=b")
-    commands = (tmp_path / "commands").read_text().splitlines()
-    assert len(commands) == 10
-    assert all(command.startswith("--kubeconfig /x/y --namespace book-shop ") for command in commands)
+METHODS = "is_reachable pods apply select delete wait_for_rollout is_rolled_out replace names names_in get difference"
 
 
-def test_no_difference_and_a_difference_and_an_error(stub):
-    for script, expected in (("true", ""), ("echo +image; exit 1", "+image\n")):
-        stub("kubectl", script)
-        assert Kubernetes().difference("{}", "a=b") == expected
+@pytest.mark.parametrize("method", METHODS.split())
+def test_a_command_is_for_the_chosen_cluster_and_the_namespace(stub, tmp_path, method):
+    stub("kubectl", 'echo "$*" >>commands\n' + prints({"kind": "List", "items": []}))
+    function = getattr(Kubernetes("--kubeconfig", "/x/y"), method)
+    function(*["x" for p in inspect.signature(function).parameters.values() if p.default is p.empty])
+    (command,) = (tmp_path / "commands").read_text().splitlines()
+    assert command.startswith("--kubeconfig /x/y --namespace book-shop ")
+
+
+@pytest.mark.parametrize(("script", "expected"), [("true", ""), ("echo +image; exit 1", "+image\n")])
+def test_a_difference_is_no_error(stub, script, expected):
+    stub("kubectl", script)
+    assert Kubernetes().difference("{}", "a=b") == expected
+
+
+def test_a_difference_that_cannot_be_computed_is_an_error(stub):
     stub("kubectl", "echo forbidden >&2; exit 2")
     with pytest.raises(ProgramFailed, match="forbidden"):
         Kubernetes().difference("{}", "a=b")
 
 
-def test_one_manifest_or_several_are_selected(stub):
-    job = {"kind": "Job"}
-    for answer in (job, {"kind": "List", "items": [job]}):
-        stub("kubectl", f"echo '{json.dumps(answer)}'")
-        assert Kubernetes().select("{}", "a=b") == [job]
+@pytest.mark.parametrize("answer", [{"kind": "Job"}, {"kind": "List", "items": [{"kind": "Job"}]}])
+def test_one_manifest_or_several_are_selected(stub, answer):
+    stub("kubectl", prints(answer))
+    assert Kubernetes().select("{}", "a=b") == [{"kind": "Job"}]

@@ -37,11 +37,9 @@ class Network:
         self.processes = []
         subprocess.run([*self.netns, "add", self.name], check=True)
         self.inside = [*self.netns, "exec", self.name]
-        nft = directory / "nft"
-        nft.write_text(f'#!/bin/sh\nexec {" ".join(self.inside)} {shutil.which("nft")} "$@"\n')
-        nft.chmod(0o755)
+        make_program(directory / "nft", f'exec {" ".join(self.inside)} {shutil.which("nft")} "$@"')
         subprocess.run([*self.inside, "ip", "link", "set", "lo", "up"], check=True)
-        subprocess.run([nft, "-f", "-"], input=DOCKER, text=True, check=True)
+        subprocess.run([directory / "nft", "-f", "-"], input=DOCKER, text=True, check=True)
         for port, slot in ("8001", "a"), ("8002", "b"):
             assert self.start("serve", port, slot).stdout.readline() == "ready\n"
 
@@ -70,53 +68,63 @@ class Network:
         subprocess.run([*self.netns, "delete", self.name], check=True)
 
 
-@pytest.fixture
-def network(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/sbin")
-    (tmp_path / "bin").mkdir()
-    made = Network(tmp_path / "bin")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def state(tmp_path):
-    directory = tmp_path / "var/lib/book-shop/dev"
-    directory.mkdir(parents=True)
-    return directory
-
-
-@pytest.fixture
-def switch(network, state, tmp_path):
-    return Switch(tmp_path)
+def make_program(path, script):
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def nft(*arguments):
     subprocess.run(["nft", *arguments], check=True)
 
 
-def recorded(state):
-    return (state / "live-slot").read_text()
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}:/usr/sbin")
+    made = Network(tmp_path / "bin")
+    yield made
+    made.close()
 
 
-def test_a_new_host_begins_with_slot_a(switch, network, state):
+@pytest.fixture
+def record(tmp_path):
+    """The file that records the live slot."""
+    directory = tmp_path / "var/lib/book-shop/dev"
+    directory.mkdir(parents=True)
+    return directory / "live-slot"
+
+
+@pytest.fixture
+def switch(network, record, tmp_path):
+    return Switch(tmp_path)
+
+
+@pytest.fixture
+def live(switch, network, record):
+    """A function that returns the live slot, by all who know of it, and asserts that they agree."""
+
+    def agreed():
+        (slot,) = {switch.live(), record.read_text().strip(), network.connection()()}
+        return slot
+
+    return agreed
+
+
+def test_a_new_host_begins_with_slot_a(switch, live):
     assert switch.live() == "a"
     switch.restore()
-    assert (switch.live(), recorded(state), network.connection()()) == ("a", "a\n", "a")
+    assert live() == "a"
 
 
-def test_new_connections_reach_the_new_slot_and_established_ones_stay(switch, network, state):
+def test_new_connections_reach_the_new_slot_and_established_ones_stay(switch, network, live):
     switch.to("a")
     first = network.connection()
     assert first() == "a"
     switch.to("b")
     second = network.connection()
-    assert (first(), second()) == ("a", "b")
-    assert (switch.live(), recorded(state)) == ("b", "b\n")
+    assert (first(), second(), live()) == ("a", "b", "b")
     switch.to("a")
-    assert (first(), second(), network.connection()()) == ("a", "b", "a")
-    assert (switch.live(), recorded(state)) == ("a", "a\n")
+    assert (first(), second(), live()) == ("a", "b", "a")
 
 
 def test_no_connection_fails_while_the_slots_change_places(switch, network):
@@ -149,89 +157,76 @@ def test_a_restore_at_the_same_time_does_not_undo_a_switch(switch, tmp_path):
         restoring.result()
 
 
-def test_a_reboot_restores_the_recorded_slot(switch, network, state):
-    (state / "live-slot").write_text("b\n")
-    assert switch.live() == "b"
-    switch.restore()
-    assert network.connection()() == "b"
-
-
-@pytest.mark.parametrize("damage", [("delete", "table"), ("flush", "table")])
-def test_a_table_that_was_deleted_or_flushed_is_repaired(switch, network, damage):
-    for repair in switch.restore, lambda: switch.to("b"):
-        switch.to("b")
-        nft(*damage, *TABLE)
-        assert switch.live() == "b"
-        repair()
-        assert network.connection()() == "b"
-
-
-def test_a_map_without_entries_is_repaired(switch, network):
+@pytest.mark.parametrize("repair", [Switch.restore, lambda switch: switch.to("b")], ids=["restore", "to"])
+@pytest.mark.parametrize(
+    "damage",
+    [("delete", "table", *TABLE), ("flush", "table", *TABLE), ("flush", "map", *TABLE, "live")],
+    ids=["reboot", "flushed-table", "flushed-map"],
+)
+def test_a_table_that_the_kernel_has_lost_is_made_again_for_the_recorded_slot(switch, live, damage, repair):
     switch.to("b")
-    nft("flush", "map", *TABLE, "live")
+    nft(*damage)
     assert switch.live() == "b"
-    switch.restore()
-    assert network.connection()() == "b"
+    repair(switch)
+    assert live() == "b"
 
 
-def test_the_kernel_is_right_when_a_kill_left_another_slot_recorded(switch, network, state):
+def test_the_kernel_is_right_when_a_kill_left_another_slot_recorded(switch, record, live):
     switch.to("b")
-    (state / "live-slot").write_text("a\n")
+    record.write_text("a\n")
     assert switch.live() == "b"
     switch.restore()
-    assert (recorded(state), network.connection()()) == ("b\n", "b")
+    assert live() == "b"
 
 
-def test_the_flag_of_an_older_host_is_taken_over_once(switch, network, state):
-    flag = state / "slot-b-is-live"
+def test_the_flag_of_an_older_host_is_taken_over_once(switch, record, live):
+    flag = record.with_name("slot-b-is-live")
     flag.touch()
     assert switch.live() == "b"
     switch.restore()
-    assert (recorded(state), network.connection()()) == ("b\n", "b")
-    assert flag.exists()  # NGINX's old workers look at it until they are gone
+    assert live() == "b"
+    assert flag.exists()  # NGINX's old workers look at it until they have ended
     switch.to("a")
     nft("delete", "table", *TABLE)
     assert (switch.live(), flag.exists()) == ("a", False)
 
 
-def test_a_table_that_the_kernel_refuses_changes_nothing(switch, network, state, tmp_path, monkeypatch):
+def test_a_table_that_the_kernel_refuses_changes_nothing(switch, live, tmp_path, monkeypatch):
     switch.to("a")
-    (tmp_path / "refuses").mkdir()
-    refuses = tmp_path / "refuses" / "nft"
-    refuses.write_text("#!/bin/sh\necho 'Operation not permitted' >&2\nexit 1\n")
-    refuses.chmod(0o755)
-    with monkeypatch.context() as context:
-        context.setenv("PATH", f"{refuses.parent}:{os.environ['PATH']}")
-        with pytest.raises(CommandError, match="Operation not permitted"):
-            switch.to("b")
-    assert (switch.live(), recorded(state), network.connection()()) == ("a", "a\n", "a")
+    make_program(tmp_path / "refusing/nft", "echo 'Operation not permitted' >&2; exit 1")
+    with monkeypatch.context() as context, pytest.raises(CommandError, match="Operation not permitted"):
+        context.setenv("PATH", f"{tmp_path / 'refusing'}:{os.environ['PATH']}")
+        switch.to("b")
+    assert live() == "a"
 
 
-def test_without_nft_each_operation_names_the_command_that_installs_it(switch, monkeypatch, tmp_path):
-    for operation in switch.live, switch.restore, lambda: switch.to("b"):
-        with monkeypatch.context() as context, pytest.raises(CommandError, match="can't run nft") as raised:
-            context.setenv("PATH", str(tmp_path))
-            operation()
-        assert raised.value.remedy == "/opt/book-shop/bin/bootstrap"
-
-
-def test_a_slot_that_cannot_be_recorded_is_not_switched_to(switch, network, state):
+def test_a_slot_that_cannot_be_recorded_is_not_switched_to(switch, live, record):
     switch.to("a")
-    (state / "live-slot.new").mkdir()
+    record.with_suffix(".new").mkdir()
     with pytest.raises(CommandError, match="Is a directory"):
         switch.to("b")
-    assert (switch.live(), recorded(state), network.connection()()) == ("a", "a\n", "a")
+    assert live() == "a"
 
 
-def test_a_recorded_slot_that_is_none_is_refused(switch, state):
-    (state / "live-slot").write_text("c\n")
-    for operation in switch.live, switch.restore:
-        with pytest.raises(CommandError, match="invalid slot 'c'"):
-            operation()
+@pytest.mark.parametrize(
+    "operation", [Switch.live, Switch.restore, lambda switch: switch.to("b")], ids=["live", "restore", "to"]
+)
+def test_without_nft_an_operation_names_the_command_that_installs_it(record, tmp_path, monkeypatch, operation):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="can't run nft") as raised:
+        operation(Switch(tmp_path))
+    assert raised.value.remedy == "/opt/book-shop/bin/bootstrap"
+
+
+@pytest.mark.parametrize("operation", [Switch.live, Switch.restore])
+def test_a_recorded_slot_that_does_not_exist_is_refused(switch, record, operation):
+    record.write_text("c\n")
+    with pytest.raises(CommandError, match="invalid slot 'c'"):
+        operation(switch)
 
 
 @pytest.fixture
-def command(network, state, tmp_path):
+def command(network, record, tmp_path):
     """Runs the host's command `switch` as it is installed; returns its exit status, stdout and stderr."""
     installed = tmp_path / "opt/book-shop/bin"
     installed.mkdir(parents=True)
@@ -245,16 +240,16 @@ def command(network, state, tmp_path):
     return run
 
 
-def test_the_command_moves_the_switch_and_prints_the_live_slot(command, network):
+def test_the_command_moves_the_switch_and_prints_the_live_slot(command, live):
     assert command() == (0, "a\n", "")
     assert command("b") == (0, "", "")
-    assert (command(), network.connection()()) == ((0, "b\n", ""), "b")
+    assert (command(), live()) == ((0, "b\n", ""), "b")
     nft("delete", "table", *TABLE)
     assert command("restore") == (0, "", "")
-    assert (command(), network.connection()()) == ((0, "b\n", ""), "b")
+    assert (command(), live()) == ((0, "b\n", ""), "b")
 
 
-@pytest.mark.parametrize("arguments", [("c",), ("A",), ("",), ("a", "b"), ("--force",), ("a;id",)])
+@pytest.mark.parametrize("arguments", [["c"], ["A"], [""], ["a", "b"], ["--force"], ["a;id"]])
 def test_the_command_refuses_wrong_usage(command, switch, arguments):
     switch.to("b")
     status, output, error = command(*arguments)
@@ -262,8 +257,8 @@ def test_the_command_refuses_wrong_usage(command, switch, arguments):
     assert switch.live() == "b"
 
 
-def test_the_command_reports_a_failure(command, state):
-    (state / "live-slot").write_text("c\n")
+def test_the_command_reports_a_failure(command, record):
+    record.write_text("c\n")
     status, output, error = command("restore")
     assert (status, output) == (1, "")
     assert error.startswith("switch: invalid slot 'c'")
