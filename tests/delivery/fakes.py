@@ -10,6 +10,7 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
 """
 
+import contextlib
 import copy
 import dataclasses
 import itertools
@@ -33,6 +34,7 @@ API = {  # how kubectl prints a kind
 NAMES = {plural: name for kind, name in API.items() for plural in (kind.lower(), kind.lower() + "s")}
 NAMES |= {"ingresses": API["Ingress"], "networkpolicies": API["NetworkPolicy"]}
 COMPONENT = "app.kubernetes.io/component"
+WEB = f"{COMPONENT}=web"
 
 
 class Killed(BaseException):
@@ -418,8 +420,8 @@ class FakeKubernetes(Fake):
             if refused or found["kind"] not in self.allowed:
                 raise failure("kubectl apply", "admission webhook denied the request")
             names.add(self._store(found))
-            if found["kind"] == "Deployment":
-                self._create_pods(found, image_in(found))
+            if found["kind"] == "Deployment" and matches(found["spec"]["template"], WEB):
+                self._create_pods(found)
         return names
 
     def select(self, manifests, selector):
@@ -436,10 +438,9 @@ class FakeKubernetes(Fake):
             self._call("delete", changes=True)
             self.objects.pop(f"{NAMES.get(kind, kind)}/{name}", None)
             if kind == "deployment.apps":
-                self._pods = [pod for pod in self._pods if pod["metadata"]["labels"][COMPONENT] != "web"]
                 self.rolled_out = None
-            if kind == "job":
-                self._pods = [pod for pod in self._pods if pod["metadata"]["labels"].get("job-name") != name]
+            selector = {"deployment.apps": WEB, "job": f"job-name={name}"}.get(kind, "none=none")
+            self._pods = [pod for pod in self._pods if not matches(pod, selector)]
 
     def difference(self, manifests, selector):
         self._call("difference")
@@ -451,38 +452,29 @@ class FakeKubernetes(Fake):
         return "".join(lines)
 
     def wait_for_rollout(self, deployment, limit):
-        try:
+        with contextlib.suppress(ProgramFailed):
             self._call("wait_for_rollout")
-        except ProgramFailed:
-            return False
-        found = self.objects.get(f"deployment.apps/{deployment}")
-        if found is None or {"never-ready", "crash"} & set(self.world.registry[image_in(found)].faults):
+            found = self.objects.get(f"deployment.apps/{deployment}")
+            if found and not self._is_unready(image_in(found)):
+                self.world.pass_time(10)
+                self.rolled_out = image_in(found)
+                self._end_web_pods(self.world.now + 6, {self.rolled_out})
+                return True
             self.world.pass_time(limit)
-            return False
-        self.world.pass_time(10)
-        self.rolled_out = image_in(found)
-        for pod in self._pods:
-            if pod["metadata"]["labels"][COMPONENT] == "web" and image_in(pod) != self.rolled_out:
-                pod["gone"] = pod["gone"] or self.world.now + 6
-        return True
+        return False
 
     def is_rolled_out(self, deployment):
-        try:
+        with contextlib.suppress(ProgramFailed):
             self._call("is_rolled_out")
-        except ProgramFailed:
-            return False
-        found = self.objects.get(f"deployment.apps/{deployment}")
-        return bool(found) and image_in(found) == self.rolled_out
+            found = self.objects.get(f"deployment.apps/{deployment}")
+            return bool(found) and image_in(found) == self.rolled_out
+        return False
 
     def logs(self, pod, lines):
         self._call("logs")
-        found = next((found for found in self._pods if found["metadata"]["name"] == pod), None)
-        if found is None:
-            return ""
-        image = number_of(image_in(found))
-        if "--plan" in found["spec"]["containers"][0].get("command", ()):
-            return f"Planned operations of {image}\n"
-        return f"the last {lines} lines of {image}\n"
+        (found,) = (found for found in self._pods if found["metadata"]["name"] == pod)
+        is_plan = "--plan" in found["spec"]["containers"][0].get("command", ())
+        return f"{'Planned operations' if is_plan else f'the last {lines} lines'} of {number_of(image_in(found))}\n"
 
     def replace(self, manifest):
         self._call("replace", changes=True)
@@ -524,35 +516,41 @@ class FakeKubernetes(Fake):
         self.objects[key] = stored
         return key
 
-    def _create_pods(self, found, image):
+    def _create_pods(self, deployment):
+        image = image_in(deployment)
         digest = image.partition("@")[2]
         self.world.containerd.store |= dict.fromkeys((image, digest, f"sha256:id-of-{digest[7:]}"), digest)
-        kept = [pod for pod in self._pods if pod["gone"] is None and image_in(pod) == image]
-        if not [pod for pod in kept if pod["metadata"]["labels"][COMPONENT] == "web"]:
-            self._pods += [self._pod("web", found["spec"]["template"], image) for _ in range(2)]
-        for pod in self._pods:  # of a rollout that is given up
-            if pod["metadata"]["labels"][COMPONENT] == "web" and image_in(pod) not in (image, self.rolled_out):
-                pod["gone"] = self.world.now
+        if not [pod for pod in self._pods if matches(pod, WEB) and image_in(pod) == image and pod["gone"] is None]:
+            self._pods += [self._pod(deployment["spec"]["template"]) for _ in range(2)]
+        self._end_web_pods(self.world.now, {image, self.rolled_out})  # those of a rollout that was reverted
 
-    def _pod(self, component, template, image, **labels):
-        waiting = {"never-ready", "crash", "migration"} & set(self.world.registry[image].faults)
+    def _end_web_pods(self, when, kept):
+        """Ends those that run other images than these."""
+        for pod in self._pods:
+            if matches(pod, WEB) and image_in(pod) not in kept:
+                pod["gone"] = min(pod["gone"] or when, when)
+
+    def _is_unready(self, image):
+        return bool({"never-ready", "crash"} & set(self.world.registry[image].faults))
+
+    def _pod(self, template, **labels):
+        labels |= template["metadata"]["labels"]
+        image = template["spec"]["containers"][0]["image"]
+        is_waiting = self._is_unready(image) or self.world.has_fault(image, "migration")
+        state = {"waiting": {"reason": "CrashLoopBackOff"}} if is_waiting else {}
         return {
-            "metadata": {"name": f"{component}-{next(self._names)}", "labels": {COMPONENT: component} | labels},
+            "metadata": {"name": f"{labels[COMPONENT]}-{next(self._names)}", "labels": labels},
             "spec": template["spec"],
-            "status": {
-                "phase": "Running",
-                "containerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}} if waiting else {}}],
-            },
+            "status": {"phase": "Running", "containerStatuses": [{"state": state}]},
             "gone": None,
         }
 
     def _run_job(self, job):
         """A job succeeds or fails at the second look at it."""
-        name, template = job["metadata"]["name"], job["spec"]["template"]
-        image = image_in(job)
-        if not [pod for pod in self._pods if pod["metadata"]["labels"].get("job-name") == name]:
-            component = template["metadata"]["labels"][COMPONENT]
-            self._pods.append(self._pod(component, template, image, **{"job-name": name}))
+        image, template = image_in(job), job["spec"]["template"]
+        label = {"job-name": job["metadata"]["name"]}
+        if not [pod for pod in self._pods if label.items() <= pod["metadata"]["labels"].items()]:
+            self._pods.append(self._pod(template, **label))
         elif self.world.has_fault(image, "migration"):
             job["status"] = {"failed": 1}
         elif not self.world.has_fault(image, "migration-hangs"):

@@ -7,44 +7,38 @@ import pytest
 from delivery.state import FileState
 from fakes import REPOSITORY, image, revision
 
-DEV_FAULTS = {  # of an image, with what is reported; {} is the slot
-    "migration": "the migration failed",
-    "migration-hangs": "the migration failed",
-    "start": "cannot start the container",
-    "crash": "slot {} crashes at start",
-    "never-ready": "slot {} was not ready within 45 s",
-    "wrong-revision": ":8080 did not answer with revision a0",
-    "crash-later": "slot {} crashed after it was ready",
+LINES = "the last 20 lines of 2\n"  # of a container or a pod
+DEV_FAULTS = {  # of image 2, with what is reported; {} is the slot
+    "migration": ["the migration failed"],
+    "migration-hangs": ["the migration failed"],
+    "start": ["cannot start the container"],
+    "crash": ["slot {} crashes at start", LINES],
+    "never-ready": ["slot {} was not ready within 45 s", LINES],
+    "wrong-revision": [":8080 did not answer with revision a0"],
+    "crash-later": ["slot {} crashed after it was ready", LINES],
 }
 PROD_FAULTS = {
-    "migration": "the migration failed",
-    "migration-hangs": "the migration failed",
-    "refused": "admission webhook denied the request",
-    "crash": "the rollout failed",
-    "never-ready": "the rollout failed",
-    "wrong-revision": "the release does not answer",
+    "migration": ["the migration failed", "CrashLoopBackOff", LINES],
+    "migration-hangs": ["the migration failed", LINES],
+    "refused": ["admission webhook denied the request", "==> revert the rollout"],
+    "crash": ["the rollout failed", LINES, LINES, "==> revert the rollout"],
+    "never-ready": ["the rollout failed", LINES, LINES, "==> revert the rollout"],
+    "wrong-revision": ["the release does not answer", LINES, LINES, "==> revert the rollout"],
 }
 EVERY_FAULT = [
-    pytest.param(place, fault, message, id=f"{place}-{fault}")
+    pytest.param(place, fault, messages, id=f"{place}-{fault}")
     for place, faults in (("dev", DEV_FAULTS), ("prod", PROD_FAULTS), ("cluster", PROD_FAULTS))
-    for fault, message in faults.items()
+    for fault, messages in faults.items()
 ]
 
 
-def test_the_first_deploy(place):
-    result = place.deploy(1)
-    assert (result.status, result.out, result.last) == (0, "", f"==> {place.name} serves {image(1)}")
-    assert place.serves() == 1
-    assert place.remembered() == (1, None)
-    assert place.holder() is None
-    assert place.world.postgres.databases[f"book_shop_{place.name}"]["schema"] == 1
-
-
-def test_the_next_deploys_remember_what_a_rollback_returns_to(place):
-    place.deployed(1, 2)
-    assert (place.serves(), place.remembered()) == (2, (2, 1))
-    place.deployed(3)
-    assert (place.serves(), place.remembered()) == (3, (3, 2))
+def test_a_deploy_is_served_and_remembers_what_a_rollback_returns_to(place):
+    for number, previous in (1, None), (2, 1), (3, 2):
+        result = place.deploy(number)
+        assert (result.status, result.out, result.last) == (0, "", f"==> {place.name} serves {image(number)}")
+        assert (place.serves(), place.remembered()) == (number, (number, previous))
+        assert place.world.postgres.databases[f"book_shop_{place.name}"]["schema"] == number
+        assert place.holder() is None
 
 
 def test_the_history_has_an_entry_for_each_deploy(place, act_as):
@@ -77,13 +71,14 @@ def test_the_live_image_that_no_longer_answers_is_deployed_again(place):
 
 
 @pytest.mark.parametrize(("live", "idle_slot"), [(None, "b"), (1, "a")])
-@pytest.mark.parametrize(("place", "fault", "message"), EVERY_FAULT, indirect=["place"])
-def test_a_faulty_image_leaves_the_live_one(place, fault, message, live, idle_slot):
+@pytest.mark.parametrize(("place", "fault", "messages"), EVERY_FAULT, indirect=["place"])
+def test_a_faulty_image_leaves_the_live_one(place, fault, messages, live, idle_slot):
     if live:
         place.deployed(live)
     before = place.parts()
-    still_live = f"Still live: {image(live) if live else 'nothing'}"
-    place.deploy(2, fault).must_fail(message.format(idle_slot), still_live)
+    result = place.deploy(2, fault)
+    result.must_fail(f"Still live: {image(live) if live else 'nothing'}", *(m.format(idle_slot) for m in messages))
+    assert result.err.count(LINES) == messages.count(LINES)
     assert place.parts() == before
     assert place.serves() == live
     assert place.history()[-1] == ("unknown", "deploy", 2, "failed")

@@ -27,59 +27,74 @@ def stub(tmp_path, monkeypatch):
     return make
 
 
-# Docker.
+def prints(value):
+    """A script that prints JSON."""
+    return f"cat <<'END'\n{json.dumps(value)}\nEND"
+
+
+# What the programs print.
 
 IMAGES = r"""
 # As version 29.1.3: images without a tag are listed with --all only.
 case " $* " in *" --all "*) echo localhost:5000/book-shop@sha256:untagged ;; esac
 for digest in sha256:tagged sha256:tagged "<none>"; do echo "localhost:5000/book-shop@$digest"; done
 """
-
-
-def test_images_without_a_tag_are_listed(stub):
-    stub("docker", IMAGES)
-    found = Docker().images("localhost:5000/book-shop")
-    assert found == ["localhost:5000/book-shop@sha256:tagged", "localhost:5000/book-shop@sha256:untagged"]
-
-
-def prints(value):
-    """A script that prints JSON."""
-    return f"cat <<'END'\n{json.dumps(value)}\nEND"
-
-
-@pytest.mark.parametrize("labels", [None, {}, {"org.opencontainers.image.revision": "abc"}])
-def test_an_image_has_a_platform_and_a_revision(stub, labels):
-    stub("docker", prints([{"Os": "linux", "Architecture": "arm64", "Config": {"Labels": labels}}]))
-    assert Docker().image(REFERENCE) == Image("linux/arm64", "abc" if labels else "")
-
-
+ALL_IMAGES = ["localhost:5000/book-shop@sha256:tagged", "localhost:5000/book-shop@sha256:untagged"]
+ARM = {"Os": "linux", "Architecture": "arm64"}
+REVISION = {"org.opencontainers.image.revision": "abc"}
 CONTAINER = {"Config": {"Image": REFERENCE}, "State": {"Running": True, "Pid": 42}, "RestartCount": 2}
+JOB = {"kind": "Job"}
+ANSWERS = {
+    "images without a tag": (IMAGES, lambda: Docker().images("localhost:5000/book-shop"), ALL_IMAGES),
+    "no labels": (prints([ARM | {"Config": {"Labels": None}}]), lambda: Docker().image("x"), Image("linux/arm64", "")),
+    "no revision": (prints([ARM | {"Config": {"Labels": {}}}]), lambda: Docker().image("x"), Image("linux/arm64", "")),
+    "a revision": (
+        prints([ARM | {"Config": {"Labels": REVISION}}]), lambda: Docker().image("x"), Image("linux/arm64", "abc")
+    ),
+    "a container": (prints([CONTAINER]), lambda: Docker().container("x"), Container(REFERENCE, True, 2, 42)),
+    "no image": ("echo 'Error: No such image: x' >&2; exit 1", lambda: Docker().image("x"), None),
+    "no image, newer": (
+        "echo 'Error response from daemon: no such image: x' >&2; exit 1", lambda: Docker().image("x"), None
+    ),
+    "no container": ("echo 'Error: No such container: x' >&2; exit 1", lambda: Docker().container("x"), None),
+    "no object": ("true", lambda: Kubernetes().get("deployment", "book-shop"), None),
+    "no difference": ("true", lambda: Kubernetes().difference("{}", "a=b"), ""),
+    "a difference": ("echo +image; exit 1", lambda: Kubernetes().difference("{}", "a=b"), "+image\n"),
+    "one manifest": (prints(JOB), lambda: Kubernetes().select("{}", "a=b"), [JOB]),
+    "no answer": ("exit 1", lambda: Kubernetes().is_reachable(), False),
+    "no logs": ("exit 1", lambda: Kubernetes().logs("web-1", 20), ""),
+    "several manifests": (prints({"kind": "List", "items": [JOB]}), lambda: Kubernetes().select("{}", "a=b"), [JOB]),
+}  # fmt: skip
 
 
-def test_a_container_has_an_image_and_a_state(stub):
-    stub("docker", prints([CONTAINER]))
-    assert Docker().container("book-shop-a") == Container(REFERENCE, True, 2, 42)
+@pytest.mark.parametrize(("script", "call", "expected"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_is_understood(stub, script, call, expected):
+    stub("docker", script)
+    stub("kubectl", script)
+    assert call() == expected
 
 
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("image", "Error: No such image: x"),
-        ("image", "Error response from daemon: no such image: x"),
-        ("container", "Error: No such container: x"),
-    ],
-)
-def test_what_the_engine_does_not_have_is_none(stub, kind, message):
-    stub("docker", f"echo '{message}' >&2; exit 1")
-    assert getattr(Docker(), kind)("x") is None
+KUBERNETES = Kubernetes("--context", "x", remedy="systemctl status k3s")
+QUESTIONS = {
+    "image": (lambda: Docker().image("x"), "systemctl status docker"),
+    "container": (lambda: Docker().container("x"), "systemctl status docker"),
+    "get": (lambda: KUBERNETES.get("deployment", "x"), "systemctl status k3s"),
+    "pods": (lambda: KUBERNETES.pods("a=b"), "systemctl status k3s"),
+    "delete": (lambda: KUBERNETES.delete("x"), "systemctl status k3s"),
+    "difference": (lambda: KUBERNETES.difference("{}", "a=b"), "systemctl status k3s"),
+}
 
 
-@pytest.mark.parametrize("kind", ["image", "container"])
-def test_an_engine_that_does_not_answer_is_an_error(stub, kind):
-    stub("docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
-    with pytest.raises(ProgramFailed, match="Cannot connect to the Docker daemon") as error:
-        getattr(Docker(), kind)("x")
-    assert error.value.remedy == "systemctl status docker"
+@pytest.mark.parametrize(("call", "remedy"), QUESTIONS.values(), ids=QUESTIONS)
+def test_a_system_that_does_not_answer_is_an_error_with_its_remedy(stub, call, remedy):
+    for program in ("docker", "kubectl"):
+        stub(program, "echo 'cannot connect' >&2; exit 2")
+    with pytest.raises(ProgramFailed, match="cannot connect") as error:
+        call()
+    assert error.value.remedy == remedy
+
+
+# What the programs are asked.
 
 
 def test_settings_reach_a_container_by_a_pipe_and_not_by_its_arguments(stub, tmp_path):
@@ -140,27 +155,6 @@ def test_the_images_of_containerd_with_all_their_names(stub, tmp_path, program):
     assert (tmp_path / "removed").read_text().endswith("images rm x/a@sha256:1 sha256:9\n")
 
 
-# Kubernetes.
-
-
-def test_an_object_that_does_not_exist_is_none(stub):
-    stub("kubectl", "true")
-    assert Kubernetes().get("deployment", "book-shop") is None
-
-
-@pytest.mark.parametrize(
-    ("method", "arguments"), [("get", ("deployment", "x")), ("pods", ("a=b",)), ("delete", ("x",))]
-)
-def test_a_cluster_that_does_not_answer_is_an_error_with_its_remedy(stub, method, arguments):
-    stub("kubectl", "echo 'The connection to the server was refused' >&2; exit 1")
-    kubernetes = Kubernetes("--context", "x", remedy="systemctl status k3s")
-    with pytest.raises(ProgramFailed, match="connection to the server was refused") as error:
-        getattr(kubernetes, method)(*arguments)
-    assert error.value.remedy == "systemctl status k3s"
-    assert not kubernetes.is_reachable()
-    assert kubernetes.logs("web-1", 20) == ""
-
-
 METHODS = "is_reachable pods apply select delete wait_for_rollout is_rolled_out replace names names_in get difference"
 
 
@@ -171,21 +165,3 @@ def test_a_command_is_for_the_chosen_cluster_and_the_namespace(stub, tmp_path, m
     function(*["x" for p in inspect.signature(function).parameters.values() if p.default is p.empty])
     (command,) = (tmp_path / "commands").read_text().splitlines()
     assert command.startswith("--kubeconfig /x/y --namespace book-shop ")
-
-
-@pytest.mark.parametrize(("script", "expected"), [("true", ""), ("echo +image; exit 1", "+image\n")])
-def test_a_difference_is_no_error(stub, script, expected):
-    stub("kubectl", script)
-    assert Kubernetes().difference("{}", "a=b") == expected
-
-
-def test_a_difference_that_cannot_be_computed_is_an_error(stub):
-    stub("kubectl", "echo forbidden >&2; exit 2")
-    with pytest.raises(ProgramFailed, match="forbidden"):
-        Kubernetes().difference("{}", "a=b")
-
-
-@pytest.mark.parametrize("answer", [{"kind": "Job"}, {"kind": "List", "items": [{"kind": "Job"}]}])
-def test_one_manifest_or_several_are_selected(stub, answer):
-    stub("kubectl", prints(answer))
-    assert Kubernetes().select("{}", "a=b") == [{"kind": "Job"}]

@@ -17,13 +17,24 @@ BOTH = ["sh", "-c", "echo out; echo err >&2"]
         (BOTH, {}, "out\n"),
         (BOTH, {"merge": True}, "out\nerr\n"),
         (["cat"], {"input": "héllo"}, "héllo"),
-        (["cat"], {}, ""),  # it does not read the terminal
         (["printf", r"\377"], {}, "\N{REPLACEMENT CHARACTER}"),
         (["sh", "-c", "echo diff; exit 1"], {"passed": (0, 1)}, "diff\n"),
     ],
 )
 def test_the_output_of_a_program_is_returned(command, options, output):
     assert process.run(command, **options) == output
+
+
+def test_a_program_does_not_read_the_terminal():
+    terminal, user = os.pipe()
+    os.write(user, b"typed")
+    os.close(user)
+    before = os.dup(0)
+    os.dup2(terminal, 0)
+    try:
+        assert process.run(["cat"]) == ""
+    finally:
+        os.dup2(before, 0)
 
 
 @pytest.mark.parametrize(
