@@ -152,7 +152,7 @@ class Place:
         return self.environment.lock.holder()
 
     def snapshot(self):
-        """Everything that a deploy may change, but for what it may always leave: a pulled image and an empty lock."""
+        """Everything that a deploy may change, except what it may always leave: a pulled image and an empty lock."""
         jobs = {key: found["spec"] for key, found in self.world.kubernetes.objects.items() if key.startswith("job")}
         return self.parts(), jobs, json.dumps(self.world.postgres.databases), self.environment.state.history()
 
@@ -164,7 +164,7 @@ class Place:
         return containers, self.world.switch.slot, release, self.environment.state.load()
 
     def objects(self):
-        """The keys of the objects in Kubernetes, but for those of the lock and the state."""
+        """The keys of the objects in Kubernetes, except those of the lock and the state."""
         return {key for key in self.world.kubernetes.objects if not key.startswith(("lease", "configmap"))}
 
     @contextlib.contextmanager
@@ -254,8 +254,7 @@ class Host:
         world.kubernetes.allowed = {"Deployment", "Service", "Job"}  # scripts/host/k8s/namespace.yaml
         self.dev, self.prod = HostPlace(world, "dev", self.paths), HostPlace(world, "prod", self.paths)
 
-    def run(self, verb, *arguments):
-        return run_verb(verb, *arguments)
+    run = staticmethod(run_verb)
 
     def files(self):
         """All files of the host with their contents."""

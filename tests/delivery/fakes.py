@@ -322,7 +322,7 @@ class FakeWeb(Fake):
         self.world.call("web.get")
         address, _, page = url.rpartition("/")
         port = int(address.rpartition(":")[2]) if address.count(":") > 1 else 80
-        reference = self.world.kubernetes.serving() if port == 80 else self._container(port)
+        reference = self.world.kubernetes._serving() if port == 80 else self._container(port)
         if reference is None:
             return None
         if page == "readyz":
@@ -364,7 +364,7 @@ class FakeKubernetes(Fake):
     """A namespace. `objects` is the API server's store, `outage` how many calls it will not answer, `allowed` the
     kinds that the account of the deploys may change.
 
-    A NetworkPolicy with spec {"denies": true} keeps everybody from the pods.
+    A NetworkPolicy with spec {"denies": true} blocks all traffic to the pods.
     """
 
     def __init__(self, world):
@@ -378,18 +378,17 @@ class FakeKubernetes(Fake):
         self._call("check")
 
     def is_reachable(self):
-        try:
+        with contextlib.suppress(ProgramFailed):
             self.check()
-        except ProgramFailed:
-            return False
-        return True
+            return True
+        return False
 
     def get(self, kind, name):
         self._call("get")
         found = self.objects.get(f"{NAMES[kind]}/{name}")
         if kind == "job" and found:
             self._run_job(found)
-        return found and json.loads(json.dumps(found))
+        return found and copy.deepcopy(found)
 
     def names(self, kinds, selector):
         self._call("names")
@@ -398,7 +397,7 @@ class FakeKubernetes(Fake):
 
     def pods(self, selector):
         self._call("pods")
-        self._pods = [pod for pod in self._pods if pod["gone"] is None or pod["gone"] > self.world.now]
+        self._pods = [pod for pod in self._pods if pod["end"] is None or pod["end"] > self.world.now]
         return [pod for pod in self._pods if matches(pod, selector)]
 
     def build(self, directory):
@@ -472,9 +471,12 @@ class FakeKubernetes(Fake):
 
     def logs(self, pod, lines):
         self._call("logs")
-        (found,) = (found for found in self._pods if found["metadata"]["name"] == pod)
-        is_plan = "--plan" in found["spec"]["containers"][0].get("command", ())
-        return f"{'Planned operations' if is_plan else f'the last {lines} lines'} of {number_of(image_in(found))}\n"
+        for found in self._pods:
+            if found["metadata"]["name"] == pod:
+                is_plan = "--plan" in found["spec"]["containers"][0].get("command", ())
+                what = "Planned operations" if is_plan else f"the last {lines} lines"
+                return f"{what} of {number_of(image_in(found))}\n"
+        return ""
 
     def replace(self, manifest):
         self._call("replace", changes=True)
@@ -482,16 +484,16 @@ class FakeKubernetes(Fake):
         if stored is None or stored["metadata"]["resourceVersion"] != manifest["metadata"]["resourceVersion"]:
             raise failure("kubectl replace", "Error from server (Conflict): the object has been modified")
         self._store(manifest)
-        return json.loads(json.dumps(self.objects[key_of(manifest)]))
+        return copy.deepcopy(self.objects[key_of(manifest)])
 
     def kubectl(self, *arguments, input=None, passed=(0,)):
-        """Only the logs of the live release are asked for this way."""
+        """Prints the logs of the live release."""
         self._call("kubectl")
         command, _, selector, tail = arguments
-        assert (command, selector) == ("logs", f"{COMPONENT}=web")
+        assert (command, selector) == ("logs", WEB)
         return f"the last {tail.partition('=')[2]} lines of {number_of(self.rolled_out)}\n"
 
-    def serving(self):
+    def _serving(self):
         """The image that answers at the address."""
         denied = any(found["spec"].get("denies") for found in self.objects.values())
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
@@ -509,7 +511,7 @@ class FakeKubernetes(Fake):
 
     def _store(self, found):
         key = key_of(found)
-        stored = json.loads(json.dumps(found))
+        stored = copy.deepcopy(found)
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
         if found["kind"] == "Ingress" and self.world.address:
             stored["status"] = {"loadBalancer": {"ingress": [{"hostname": self.world.address}]}}
@@ -520,7 +522,7 @@ class FakeKubernetes(Fake):
         image = image_in(deployment)
         digest = image.partition("@")[2]
         self.world.containerd.store |= dict.fromkeys((image, digest, f"sha256:id-of-{digest[7:]}"), digest)
-        if not [pod for pod in self._pods if matches(pod, WEB) and image_in(pod) == image and pod["gone"] is None]:
+        if not [pod for pod in self._pods if matches(pod, WEB) and image_in(pod) == image and pod["end"] is None]:
             self._pods += [self._pod(deployment["spec"]["template"]) for _ in range(2)]
         self._end_web_pods(self.world.now, {image, self.rolled_out})  # those of a rollout that was reverted
 
@@ -528,7 +530,7 @@ class FakeKubernetes(Fake):
         """Ends those that run other images than these."""
         for pod in self._pods:
             if matches(pod, WEB) and image_in(pod) not in kept:
-                pod["gone"] = min(pod["gone"] or when, when)
+                pod["end"] = min(pod["end"] or when, when)
 
     def _is_unready(self, image):
         return bool({"never-ready", "crash"} & set(self.world.registry[image].faults))
@@ -542,7 +544,7 @@ class FakeKubernetes(Fake):
             "metadata": {"name": f"{labels[COMPONENT]}-{next(self._names)}", "labels": labels},
             "spec": template["spec"],
             "status": {"phase": "Running", "containerStatuses": [{"state": state}]},
-            "gone": None,
+            "end": None,
         }
 
     def _run_job(self, job):

@@ -94,7 +94,7 @@ def test_a_system_that_does_not_answer_is_an_error_with_its_remedy(stub, call, r
     assert error.value.remedy == remedy
 
 
-# What the programs are asked.
+# How the programs are called.
 
 
 def test_settings_reach_a_container_by_a_pipe_and_not_by_its_arguments(stub, tmp_path):

@@ -29,17 +29,13 @@ def methods(owner):
         (fakes.FakeClock, Clock),
         (fakes.FakeContainerd, Containerd),
         (fakes.FakeDocker, Docker),
+        (fakes.FakeKubernetes, Kubernetes),
         (fakes.FakePostgres, Postgres),
         (fakes.FakeSwitch, Switch),
     ],
 )
 def test_a_fake_has_the_methods_of_the_real_class(fake, real):
     assert methods(fake) == methods(real)
-
-
-def test_fake_kubernetes_adds_only_what_tests_look_at():
-    real = methods(Kubernetes)
-    assert {name: found for name, found in methods(fakes.FakeKubernetes).items() if name != "serving"} == real
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Network:
         return self.processes[-1]
 
     def connection(self):
-        """A function that asks through one connection, which its first call opens, which slot answers."""
+        """A function that returns the slot at the other end of one connection, which its first call opens."""
         client = self.start("ask", "4000")
 
         def ask():
