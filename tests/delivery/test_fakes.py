@@ -14,33 +14,25 @@ from delivery.switch import Switch
 
 
 def methods(owner):
-    """{name: signature without self} of the public functions of a class or module."""
-    found = {}
-    for name, function in inspect.getmembers(owner, inspect.isfunction):
-        if not name.startswith("_"):
-            arguments = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
-            found[name] = [(argument.name, argument.default) for argument in arguments]
-    return found
+    """{name: [(argument, default)...] without self} of the public functions of a class or module."""
+    return {
+        name: [(p.name, p.default) for p in inspect.signature(function).parameters.values() if p.name != "self"]
+        for name, function in inspect.getmembers(owner, inspect.isfunction)
+        if not name.startswith("_")
+    }
 
 
-@pytest.mark.parametrize(
-    ("fake", "real"),
-    [
-        (fakes.FakeClock, Clock),
-        (fakes.FakeContainerd, Containerd),
-        (fakes.FakeDocker, Docker),
-        (fakes.FakeKubernetes, Kubernetes),
-        (fakes.FakePostgres, Postgres),
-        (fakes.FakeSwitch, Switch),
-    ],
-)
-def test_a_fake_has_the_methods_of_the_real_class(fake, real):
-    assert methods(fake) == methods(real)
+@pytest.mark.parametrize("real", [Clock, Containerd, Docker, Kubernetes, Postgres, Switch])
+def test_a_fake_has_the_methods_of_the_real_class(real):
+    assert methods(getattr(fakes, f"Fake{real.__name__}")) == methods(real)
 
 
 @pytest.mark.parametrize(
     ("fake", "real", "names"),
-    [(fakes.FakeSockets, sockets, ["established", "is_listening"]), (fakes.FakeWeb, http_client, ["get"])],
+    [
+        (fakes.FakeWeb, http_client, {"get"}),
+        (fakes.FakeSockets, sockets, {"established", "is_listening"}),
+    ],
 )
-def test_a_fake_has_the_functions_that_replace_those_of_the_real_module(fake, real, names):
+def test_a_fake_has_the_functions_of_the_real_module(fake, real, names):
     assert methods(fake) == {name: methods(real)[name] for name in names}
