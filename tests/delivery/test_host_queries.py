@@ -16,7 +16,7 @@ def test_the_plan_of_the_first_deploy(place):
     assert place.snapshot() == before
 
 
-def test_the_plan_of_a_deploy(place):
+def test_the_plan_of_a_later_deploy(place):
     place.deployed(1)
     place.world.push(2)
     before = place.snapshot()
@@ -31,7 +31,7 @@ def test_the_plan_of_a_deploy(place):
     assert place.holder() is None
 
 
-def test_a_plan_that_cannot_be_made_is_an_error(place):
+def test_a_plan_of_an_image_that_cannot_be_pulled_fails(place):
     place.deployed(1)
     before = place.snapshot()
     result = place.run("plan", image(2))
@@ -40,7 +40,7 @@ def test_a_plan_that_cannot_be_made_is_an_error(place):
     assert place.snapshot() == before
 
 
-def test_migrations_that_cannot_be_planned_are_an_error_with_the_last_lines_of_the_pod(cluster):
+def test_a_plan_of_migrations_that_fails_shows_the_last_lines_of_its_pod(cluster):
     cluster.world.push(1, "migration")
     result = cluster.run("plan", image(1))
     assert result.status == 1
@@ -49,7 +49,7 @@ def test_migrations_that_cannot_be_planned_are_an_error_with_the_last_lines_of_t
     assert not [key for key in cluster.world.kubernetes.objects if key.startswith("job")]
 
 
-def test_a_plan_without_kubernetes_is_an_error(host):
+def test_a_plan_needs_kubernetes(host):
     host.world.push(1)
     host.world.kubernetes.outage = 10**6
     result = host.prod.run("plan", image(1))
@@ -57,7 +57,7 @@ def test_a_plan_without_kubernetes_is_an_error(host):
     assert "Kubernetes does not answer" in result.err
 
 
-def test_an_image_of_another_repository_cannot_be_planned(place):
+def test_a_plan_refuses_an_image_of_another_repository(place):
     assert place.run("plan", image(1).replace("book-shop", "other")).status == 2
 
 
@@ -67,10 +67,9 @@ CALLS = {  # in the middle of a plan or a deploy
 }
 
 
-@pytest.mark.parametrize("outer", ["plan", "deploy"])
-def test_a_plan_and_a_deploy_at_the_same_time(place, monkeypatch, outer):
-    """Each is run in the middle of the other one, as a process of its own."""
-    inner = "deploy" if outer == "plan" else "plan"
+@pytest.mark.parametrize(("outer", "inner"), [("plan", "deploy"), ("deploy", "plan")])
+def test_a_plan_and_a_deploy_run_at_the_same_time(place, monkeypatch, outer, inner):
+    """One is run in the middle of the other, as a process of its own."""
     processes = iter(range(1000, 2000))
     for call in CALLS[place.name]:
         place.deployed(1)
@@ -89,12 +88,8 @@ def test_a_plan_and_a_deploy_at_the_same_time(place, monkeypatch, outer):
         assert place.world.postgres.databases[f"book_shop_{place.name}"]["schema"] == 2
 
 
-def test_history_of_a_place_without_one(place):
-    result = place.run("history")
-    assert (result.status, result.out.strip(), result.err) == (0, "", "")
-
-
-def test_history_is_of_one_environment_and_the_oldest_entry_comes_first(place, act_as):
+def test_the_history_starts_with_the_oldest_entry(place, act_as):
+    assert place.run("history") == (0, "", "")
     place.deployed(1, 2, 3)
     act_as("ann")
     place.deploy(4, "migration")
@@ -113,7 +108,7 @@ def test_history_is_of_one_environment_and_the_oldest_entry_comes_first(place, a
     assert place.snapshot() == before
 
 
-def test_the_environments_have_each_their_own_history(host):
+def test_each_environment_has_its_own_history(host):
     host.dev.deployed(1)
     host.prod.deployed(2)
     for place, number in ((host.dev, 1), (host.prod, 2)):
@@ -121,15 +116,15 @@ def test_the_environments_have_each_their_own_history(host):
         assert number_of(json.loads(line)["digest"]) == number
 
 
-def test_logs_are_those_of_the_live_image(place):
+def test_the_logs_are_those_of_the_live_image(place):
     result = place.run("logs")
     assert result.status == 1
     assert f"{place.name} has no live image\n  remedy: make deploy-{place.name}" in result.err
     place.deployed(1)
     assert place.run("logs").out == "the last 100 lines of 1\n"
     place.deployed(2)
-    assert place.run("logs", "5").out == "the last 5 lines of 2\n"
-    assert place.run("logs", "99999").out == "the last 99999 lines of 2\n"
+    for lines in ("5", "99999"):
+        assert place.run("logs", lines).out == f"the last {lines} lines of 2\n"
 
 
 def status(host):
@@ -140,55 +135,46 @@ def status(host):
     return {entry.pop("environment"): entry for entry in found["environments"]}
 
 
-NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying", "last", "last_backup")) | {
-    "healthy": False,
-    "backup_overdue": False,
-}
+NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying", "last", "last_backup"))
+NOTHING |= {"healthy": False, "backup_overdue": False}
 
 
-def test_status_of_a_fresh_host(host):
+def test_the_status_of_a_host(host):
     before = host.files()
     assert status(host) == {"dev": NOTHING, "prod": NOTHING}
     assert host.files() == before
-
-
-def test_status_of_a_host(host):
     host.dev.deployed(1, 2)
     host.prod.deployed(1)
-    host.run("backup", "dev")
+    (dump,) = host.run("backup", "dev").out.split()
     before = host.files()
     found = status(host)
     assert host.files() == before
-    last = {name: entry.pop("last") for name, entry in found.items()}
-    assert (last["dev"]["verb"], number_of(last["dev"]["digest"]), last["dev"]["result"]) == ("deploy", 2, "ok")
-    common = {"version": "1.0.0", "healthy": True, "deploying": None, "backup_overdue": False}
+    last = found["dev"]["last"]
+    assert (last["verb"], number_of(last["digest"]), last["result"]) == ("deploy", 2, "ok")
+    first, second = ({"revision": revision(number), "digest": image(number).partition("@")[2]} for number in (1, 2))
+    live = NOTHING | {"version": "1.0.0", "healthy": True}
+    backup = dump.rpartition("/")[2].removesuffix(".dump")
     assert found == {
-        "dev": common | {
-            "revision": revision(2), "digest": image(2).partition("@")[2], "previous": image(1).partition("@")[2],
-            "last_backup": found["dev"]["last_backup"],
-        },
-        "prod": common | {
-            "revision": revision(1), "digest": image(1).partition("@")[2], "previous": None, "last_backup": None,
-        },
-    }  # fmt: skip
-    assert found["dev"]["last_backup"].startswith("20261125T03")
+        "dev": live | second | {"previous": first["digest"], "last": last, "last_backup": backup},
+        "prod": live | first | {"last": found["prod"]["last"]},
+    }
 
 
-def test_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):
+def test_the_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):
     host.dev.deployed(1)
     act_as("ann")
     host.dev.deploy(2, "crash")
     # The text in a lock file that no process holds means nothing.
     (host.paths.locks / "book-shop-prod").write_text("deploy prod x, by bob\n")
     assert status(host)["prod"]["deploying"] is None
-    with host.prod.locked("deploy prod x, by bob, process 1, since then"):
+    holder = "deploy prod x, by bob, process 1, since then"
+    with host.prod.locked(holder):
         found = status(host)
-    assert found["prod"]["deploying"] == "deploy prod x, by bob, process 1, since then"
-    assert found["dev"]["deploying"] is None
+    assert [found[name]["deploying"] for name in ("dev", "prod")] == [None, holder]
     assert (found["dev"]["last"]["actor"], found["dev"]["last"]["result"]) == ("ann", "failed")
 
 
-def test_status_during_a_deploy_names_it(place):
+def test_a_deploy_holds_the_lock_with_its_actor_and_process(place):
     place.world.push(1)
     holders = []
     place.world.before("docker.pull", lambda: holders.append(place.holder()))
@@ -197,7 +183,7 @@ def test_status_during_a_deploy_names_it(place):
     assert place.holder() is None
 
 
-def test_status_without_kubernetes_reports_dev(host):
+def test_the_status_of_dev_needs_no_kubernetes(host):
     host.dev.deployed(1)
     host.world.kubernetes.outage = 10**6
     result = host.run("status")
