@@ -1,5 +1,6 @@
 """What the tests of the laptop-side modules share: a real registry, a scripted one, and a git repository."""
 
+import collections
 import contextlib
 import http.server
 import os
@@ -8,7 +9,6 @@ import struct
 import subprocess
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 import oci
 import pytest
@@ -28,35 +28,19 @@ def real_registry(tmp_path_factory):
 def certificate(tmp_path_factory):
     """(certificate, key) for public.ecr.aws, trusted where SSL_CERT_FILE names it."""
     files = [str(tmp_path_factory.mktemp("tls") / name) for name in ("certificate", "key")]
-    names = "subjectAltName=DNS:public.ecr.aws"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    command += ["-subj", "/CN=public.ecr.aws", "-addext", names, "-out", files[0], "-keyout", files[1]]
-    subprocess.run(command, check=True, capture_output=True)
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=public.ecr.aws"
+    command += " -addext subjectAltName=DNS:public.ecr.aws"
+    subprocess.run([*command.split(), "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
     return files
 
 
-class Request(NamedTuple):
-    method: str
-    path: str
-    headers: dict
-    body: bytes
+Request = collections.namedtuple("Request", "method path headers body")
 
 
 class Scripted:
-    """A server on a loopback port that gives the answers it was given, in their order, and remembers the requests.
+    """A server on a loopback port that gives its `answers` one after the other and keeps the `requests`.
 
-    An answer is (status, headers, body). Body RESET breaks the connection off; CUT announces more than it sends.
+    An answer is (status, headers, body). The body RESET resets the connection; CUT announces more than it sends.
     """
 
     RESET, CUT = object(), object()
@@ -91,18 +75,8 @@ class Scripted:
 
             do_GET = do_HEAD = do_PUT = answer
 
-            def handle_one_request(self):
-                try:
-                    super().handle_one_request()
-                except (OSError, ValueError):  # a connection that a test broke off
-                    self.close_connection = True
-
-            def finish(self):
-                with contextlib.suppress(OSError, ValueError):
-                    super().finish()
-
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a connection that a test reset
         self.address = f"127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -116,17 +90,11 @@ class Scripted:
 
 @pytest.fixture
 def scripted():
-    server = Scripted()
-    yield server
-    server.close()
+    with contextlib.closing(Scripted()) as server:
+        yield server
 
 
-@pytest.fixture
-def other():
-    """A second server, for what isn't the registry itself."""
-    server = Scripted()
-    yield server
-    server.close()
+other = scripted  # a second server, which is not the registry itself
 
 
 class Repository:
@@ -134,8 +102,9 @@ class Repository:
 
     clock = 1700000000
 
-    def git(self, *arguments):
-        return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    def git(self, *arguments, **variables):
+        settings = {"env": os.environ | variables, "check": True, "capture_output": True, "text": True}
+        return subprocess.run(["git", *arguments], **settings).stdout.strip()
 
     def commit(self, files, message="c"):
         """Writes the files (None removes one), commits all and returns the hash. Each commit is a minute newer."""
@@ -146,9 +115,9 @@ class Repository:
                 Path(name).parent.mkdir(parents=True, exist_ok=True)
                 Path(name).write_text(content)
         Repository.clock += 60
-        os.environ["GIT_AUTHOR_DATE"] = os.environ["GIT_COMMITTER_DATE"] = f"@{Repository.clock} +0000"
+        date = f"@{Repository.clock} +0000"
         self.git("add", "--all")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
+        self.git("commit", "-q", "--allow-empty", "-m", message, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
         return self.git("rev-parse", "HEAD")
 
 
@@ -157,12 +126,11 @@ def repository(tmp_path, monkeypatch):
     """An empty Repository on branch main, in the current directory."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
-    names = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-    for who in ("AUTHOR", "COMMITTER"):
-        names |= {f"GIT_{who}_NAME": "t", f"GIT_{who}_EMAIL": "t@example.com", f"GIT_{who}_DATE": ""}
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.chdir(tmp_path)
     made = Repository()
     made.git("init", "-q", "-b", "main")
+    made.git("config", "user.name", "t")
+    made.git("config", "user.email", "t@example.com")
     return made
