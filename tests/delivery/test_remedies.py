@@ -16,9 +16,7 @@ TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
 TARGETS |= {f"setup-{purpose}" for purpose in re.search(r"^purposes := (.*)", MAKEFILE, re.MULTILINE)[1].split()}
 VARIABLES = set(re.findall(r"\$\(([A-Z]+)\)", MAKEFILE))
 MAKE = re.compile(r"\bmake((?: +[a-z][a-z0-9-]*| +[A-Z]+=\S+)+)")
-VALUES = dict.fromkeys(
-    ("environment", "environment.name", "name", "arguments[0]"), "dev"
-)  # of what a text is formatted with
+DEV = {"environment", "environment.name", "name", "arguments[0]"}  # stand for "dev" in a text, all others for X
 
 
 def texts(path):
@@ -28,10 +26,8 @@ def texts(path):
     inside |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            yield "".join(
-                part.value if isinstance(part, ast.Constant) else VALUES.get(ast.unparse(part.value), "X")
-                for part in node.values
-            )
+            values = [part.value for part in node.values]
+            yield "".join(x if isinstance(x, str) else "dev" if ast.unparse(x) in DEV else "X" for x in values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             yield node.value
 
@@ -54,9 +50,8 @@ def printed():
         yield from ((path.name, line) for line in lines if MAKE.search(line))
 
 
-def test_there_are_commands_to_check():
-    files = {name for name, _ in printed()}
-    assert {"registry.py", "promotion.py", "retention.py", "aws.py", "local.py"} <= files
+def test_commands_are_found_in_the_modules_that_print_them():
+    assert {"registry.py", "promotion.py", "retention.py", "aws.py", "local.py"} <= {name for name, _ in printed()}
 
 
 @pytest.mark.parametrize(("file", "text"), sorted(set(printed())))
@@ -86,17 +81,11 @@ def test_a_remedy_can_be_pasted():
 
 
 @pytest.mark.parametrize(
-    ("target", "name"),
-    [
-        ("deploy-prod", "IMAGE"),
-        ("push", "COMMIT"),
-        ("rollback-prod", "TO"),
-        ("prune-now", "KEEP"),
-        ("restore-prod", "BACKUP"),
-    ],
+    "call", ["deploy-prod IMAGE", "push COMMIT", "rollback-prod TO", "prune-now KEEP", "restore-prod BACKUP"]
 )
-def test_an_argument_of_make_is_taken_from_the_command_line_alone(target, name):
+def test_an_argument_of_make_is_taken_from_the_command_line_alone(call):
     """IMAGE, COMMIT and the like are common names: another program's must not choose what is deployed."""
+    target, name = call.split()
 
     def recipe(*arguments):
         command = ["make", "-n", "--no-print-directory", target, *arguments]
