@@ -1,4 +1,4 @@
-"""What a commit is called, and which commits have the same image."""
+"""What a commit is called, and which commits have the same image, in the cases that promote.bats does not show."""
 
 import subprocess
 import sys
@@ -65,13 +65,6 @@ def test_an_unusable_version_is_an_error_with_its_reason(repository, first, text
     assert "set version" in raised.value.remedy
 
 
-def test_the_source_is_the_two_trees(repository, first):
-    trees = [repository.git("rev-parse", f"{first}:{tree}") for tree in ("book-shop", "k8s")]
-    assert git.source(first) == "-".join(trees)
-    assert git.source(repository.commit({"README.md": "x"})) == git.source(first)
-    assert git.source(repository.commit({"k8s/more.yaml": "x"})) != git.source(first)
-
-
 @pytest.mark.parametrize(
     ("files", "missing"),
     [({"book-shop/a": ""}, "k8s"), ({"book-shop/a": "", "k8s": "a file"}, "k8s"), ({"k8s/a": ""}, "book-shop")],
@@ -94,15 +87,6 @@ def test_changes_are_the_differences_to_a_commit_in_the_two_trees(repository, fi
 
 def candidates(commit):
     return list(git.candidates(commit))
-
-
-def test_candidates_are_the_commits_of_the_same_source_newest_first(repository, first):
-    docs = repository.commit({"docs": "1"})
-    changed = repository.commit({"k8s/shop.yaml": "other"})
-    back = repository.commit({"k8s/shop.yaml": SHOP["k8s/shop.yaml"]})
-    assert candidates(back) == [back, docs, first]
-    assert candidates(changed) == [changed]
-    assert candidates(docs) == [docs, first]
 
 
 def test_candidates_are_also_on_dev_here_and_at_origin_and_on_no_other_branch(repository, first):
@@ -150,14 +134,6 @@ def test_a_broken_history_is_an_error(repository, first):
     Path(f".git/objects/{first[:2]}/{first[2:]}").unlink()
     with pytest.raises(CommandError, match="can't walk the history"):
         candidates(second)
-
-
-def test_a_clone_may_be_shallow(repository, first, tmp_path, monkeypatch):
-    repository.commit({"docs": "1"})
-    assert not git.shallow()
-    repository.git("clone", "-q", "--depth", "1", f"file://{tmp_path}", "clone")
-    monkeypatch.chdir("clone")
-    assert git.shallow()
 
 
 def test_dates_are_those_of_the_commits_in_this_clone(repository):

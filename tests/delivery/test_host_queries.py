@@ -2,29 +2,22 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from fakes import image, number_of, revision
 
 
-def test_the_plan_of_the_first_deploy(place):
-    place.world.push(1)
-    before = place.snapshot()
-    result = place.run("plan", image(1))
-    assert result.status == 0
-    assert result.out.startswith(f"image: none\n    -> {image(1)} (commit {revision(1)})\nPlanned operations of 1\n")
-    assert place.snapshot() == before
-
-
-def test_the_plan_of_a_later_deploy(place):
-    place.deployed(1)
+@pytest.mark.parametrize(("live", "shown"), [((), "none"), ((1,), image(1))])
+def test_a_plan_names_both_images_the_migrations_and_the_difference(place, live, shown):
+    place.deployed(*live)
     place.world.push(2)
     before = place.snapshot()
     result = place.run("plan", image(2))
     assert result.status == 0
-    assert result.out.startswith(f"image: {image(1)}\n    -> {image(2)} ")
-    assert "Planned operations of 2\n" in result.out
-    if place.name == "prod":
+    heading = f"image: {shown}\n    -> {image(2)} (commit {revision(2)})\nPlanned operations of 2\n"
+    assert result.out.startswith(heading)
+    if place.name == "prod" and live:
         assert '+deployment.apps/book-shop: {"template": ' in result.out
         assert "manifests: no difference" in place.run("plan", image(1)).out
     assert place.snapshot() == before
@@ -139,25 +132,26 @@ NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying
 NOTHING |= {"healthy": False, "backup_overdue": False}
 
 
+def digest(number):
+    return image(number).partition("@")[2]
+
+
 def test_the_status_of_a_host(host):
     before = host.files()
     assert status(host) == {"dev": NOTHING, "prod": NOTHING}
     assert host.files() == before
     host.dev.deployed(1, 2)
     host.prod.deployed(1)
-    (dump,) = host.run("backup", "dev").out.split()
+    dump = host.run("backup", "dev").out
     before = host.files()
     found = status(host)
     assert host.files() == before
-    last = found["dev"]["last"]
-    assert (last["verb"], number_of(last["digest"]), last["result"]) == ("deploy", 2, "ok")
-    first, second = ({"revision": revision(number), "digest": image(number).partition("@")[2]} for number in (1, 2))
-    live = NOTHING | {"version": "1.0.0", "healthy": True}
-    backup = dump.rpartition("/")[2].removesuffix(".dump")
-    assert found == {
-        "dev": live | second | {"previous": first["digest"], "last": last, "last_backup": backup},
-        "prod": live | first | {"last": found["prod"]["last"]},
-    }
+    backup = Path(dump.strip()).stem
+    for name, number, more in [("dev", 2, {"previous": digest(1), "last_backup": backup}), ("prod", 1, {})]:
+        last = found[name]["last"]
+        assert (last["verb"], number_of(last["digest"]), last["result"]) == ("deploy", number, "ok")
+        live = {"version": "1.0.0", "healthy": True, "revision": revision(number), "digest": digest(number)}
+        assert found[name] == NOTHING | live | {"last": last} | more
 
 
 def test_the_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):
