@@ -36,7 +36,7 @@ def name(text):
 
 parser = cli.Parser()
 parser.add_argument("name", nargs="?", default="you", type=name)
-parser.add_argument("-l", dest="loud", action="store_true")
+parser.add_argument("-l", "--loud", action="store_true")
 cli.run(greet, parser)
 """
 HELP = "Usage: scripts/greet [-l] [name]\n\nGreets.\n"
