@@ -1,9 +1,9 @@
 """prod on a cluster: which cluster it is, and what the verbs do there."""
 
-import sys
+from unittest.mock import ANY, Mock, call
 
 import pytest
-from delivery import cluster_verbs, operations, registry, remote, targets
+from delivery import cluster_verbs, registry, remote, targets
 from delivery.cli import CommandError, UsageError
 from delivery.targets.cluster import Cluster
 from program import Program
@@ -28,24 +28,18 @@ def kubectl(tmp_path, monkeypatch):
 
 @pytest.fixture
 def verbs(monkeypatch):
-    """The operations on prod log what they were given; returns the log: (operation, composition, arguments)."""
-    calls = []
-    monkeypatch.setattr(cluster_verbs, "cluster_environments", lambda *parts: {"prod": parts})
+    """The operations on prod. Their first argument, prod, is what it is composed from."""
     answers = {"deploy": None, "rollback": None, "plan": "a plan", "history": "a line", "logs": "", "status": {}}
-    for name, answer in answers.items():
-
-        def operation(composition, *arguments, name=name, answer=answer):
-            calls.append((name, composition, arguments))
-            print(f"==> {name}", file=sys.stderr)
-            return answer
-
-        monkeypatch.setattr(operations, name, operation)
-    return calls
+    operations = Mock(**{f"{name}.return_value": answer for name, answer in answers.items()})
+    monkeypatch.setattr(cluster_verbs, "operations", operations)
+    monkeypatch.setattr(cluster_verbs, "cluster_environments", lambda *parts: {"prod": parts})
+    return operations
 
 
-def called(verbs):
-    """The log without the composition."""
-    return [(name, arguments) for name, _, arguments in verbs]
+def composition(verbs):
+    """What prod was composed from in the only call: context, repository, actor and address."""
+    ((_, (parts, *_), _),) = verbs.mock_calls
+    return parts
 
 
 def test_the_cluster_and_its_server_are_named_before_anything_else(kubectl, capsys):
@@ -96,31 +90,31 @@ def test_a_missing_kubectl_is_an_error(kubectl):
         targets.for_environment("prod")
 
 
-def test_a_verb_gets_the_context_that_was_named_even_if_another_becomes_current(kubectl, verbs, monkeypatch, capfd):
+def test_a_verb_gets_the_context_that_was_named_even_if_another_becomes_current(kubectl, verbs, monkeypatch):
     monkeypatch.setenv("DELIVERY_CLUSTER_URL", "http://shop.example")
     target = targets.for_environment("prod")
     kubectl.answers("current-context", "another\n")
-    capfd.readouterr()
     target.run("deploy", "prod", IMAGE)
-    composition = ("shop", "localhost:5000/book-shop", "tester", "http://shop.example")
-    assert verbs == [("deploy", composition, (IMAGE, "tester"))]
-    assert capfd.readouterr() == ("", "==> deploy\n")
+    prod = ("shop", "localhost:5000/book-shop", "tester", "http://shop.example")
+    assert verbs.mock_calls == [call.deploy(prod, IMAGE, "tester")]
 
 
-def test_ask_returns_the_answer(verbs, capfd):
+@pytest.mark.parametrize(
+    ("verb", "argument", "answer"), [("plan", IMAGE, "a plan\n"), ("history", 20, "a line\n"), ("logs", 20, "")]
+)
+def test_ask_returns_the_answer_and_run_prints_it_on_stderr(verbs, capfd, verb, argument, answer):
     target = targets.for_environment("prod")
-    assert target.ask("history", "prod", "20") == "a line\n"
-    assert target.ask("logs", "prod", "20") == ""
-    assert called(verbs) == [("history", (20,)), ("logs", (20,))]
-    assert capfd.readouterr().out == ""
+    capfd.readouterr()
+    assert target.ask(verb, "prod", str(argument)) == answer
+    assert capfd.readouterr() == ("", "")
+    target.run(verb, "prod", str(argument))
+    assert capfd.readouterr() == ("", answer)
+    assert verbs.mock_calls == [getattr(call, verb)(ANY, argument)] * 2
 
 
 @pytest.mark.parametrize("way", ["run", "ask"])
-def test_a_verb_that_fails_raises_its_error(verbs, monkeypatch, way):
-    def fails(*_):
-        raise CommandError("it failed", "on purpose", "make status")
-
-    monkeypatch.setattr(operations, "deploy", fails)
+def test_a_verb_that_fails_raises_its_error(verbs, way):
+    verbs.deploy.side_effect = CommandError("it failed", "on purpose", "make status")
     with pytest.raises(CommandError, match="it failed"):
         getattr(targets.for_environment("prod"), way)("deploy", "prod", IMAGE)
 
@@ -131,7 +125,7 @@ def test_a_verb_that_takes_an_image_gets_the_repository_of_the_account(verbs, mo
     monkeypatch.delenv("DELIVERY_REPOSITORY")
     monkeypatch.setattr(registry, "shop", lambda: registry.Registry("public.ecr.aws/a1/book-shop"))
     targets.for_environment("prod").ask(*arguments.replace("IMAGE", IMAGE).split())
-    assert [composition[1] for _, composition, _ in verbs] == ["public.ecr.aws/a1/book-shop"]
+    assert composition(verbs)[1] == "public.ecr.aws/a1/book-shop"
 
 
 @pytest.mark.parametrize("arguments", ["status", "history prod 20", "logs prod 20"])
@@ -139,7 +133,7 @@ def test_a_verb_without_an_image_does_not_ask_the_account(verbs, monkeypatch, ar
     monkeypatch.delenv("DELIVERY_REPOSITORY")
     monkeypatch.setattr(registry, "shop", lambda: pytest.fail("the account was asked"))
     targets.for_environment("prod").ask(*arguments.split())
-    assert [composition[1] for _, composition, _ in verbs] == [""]
+    assert composition(verbs)[1] == ""
 
 
 @pytest.fixture
@@ -152,16 +146,15 @@ def shop(monkeypatch):
 
 def test_deploy_and_its_plan_name_the_cluster_and_get_the_digest(verbs, shop, monkeypatch, capsys):
     assert remote.deploy("prod", "1.0.0") == IMAGE
-    assert capsys.readouterr().err == f"{NAMED}==> deploy\n"
+    assert capsys.readouterr().err == NAMED
     monkeypatch.setenv("DELIVERY_PLAN", "1")
     assert remote.deploy("prod", "1.0.0") == "a plan"
-    assert called(verbs) == [("deploy", (IMAGE, "tester")), ("plan", (IMAGE,))]
+    assert verbs.mock_calls == [call.deploy(ANY, IMAGE, "tester"), call.plan(ANY, IMAGE)]
 
 
 def test_the_plan_of_a_rollback_is_that_of_the_previous_image(verbs, shop, monkeypatch):
-    previous = {"environment": "prod", "previous": "sha256:" + "a" * 64}
-    monkeypatch.setattr(operations, "status", lambda prod: previous)
+    verbs.status.return_value = {"environment": "prod", "previous": "sha256:" + "a" * 64}
     assert remote.rollback("prod", None) is None
     monkeypatch.setenv("DELIVERY_PLAN", "1")
     assert remote.rollback("prod", None) == "a plan"
-    assert called(verbs) == [("rollback", (None, "tester")), ("plan", (IMAGE,))]
+    assert verbs.mock_calls == [call.rollback(ANY, None, "tester"), call.status(ANY), call.plan(ANY, IMAGE)]

