@@ -59,7 +59,7 @@ class Scripted:
                 status, headers, content = scripted.answers.pop(0) if scripted.answers else unexpected
                 if content is Scripted.RESET:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    os.close(self.connection.detach())  # at once, whoever else still holds the socket
+                    os.close(self.connection.detach())  # at once, even if another thread holds the socket
                     return
                 self.send_response_only(status)
                 for name, value in headers.items():

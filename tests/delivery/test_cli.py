@@ -18,7 +18,7 @@ from delivery import cli
 # no header any more
 
 ENDS = {
-    "nobody": cli.CommandError("nobody to greet", "there is none", "name one"),
+    "unknown": cli.CommandError("cannot greet", "unknown name", "name another"),
     "elsewhere": cli.AlreadyReported(7),
     "interrupted": KeyboardInterrupt(),
 }
@@ -85,7 +85,7 @@ def test_wrong_usage_prints_the_reason_and_the_header_on_stderr(greet, arguments
 @pytest.mark.parametrize(
     ("name", "status", "err"),
     [
-        ("nobody", 1, "==> greeting\ngreet: nobody to greet\n  why: there is none\n  remedy: name one\n"),
+        ("unknown", 1, "==> greeting\ngreet: cannot greet\n  why: unknown name\n  remedy: name another\n"),
         ("2", 2, "greet: invalid name '2'\n  why: it is a number\n  remedy: name one\n"),
         ("elsewhere", 7, "==> greeting\n"),  # the other program has printed its error
         ("interrupted", 130, "==> greeting\n"),

@@ -93,7 +93,7 @@ def test_the_password_is_in_no_argument_output_or_other_file(place, monkeypatch)
     monkeypatch.setattr(place.world.docker, "run", run)
     result = restore(place)
     (call,) = run.call_args_list
-    assert "the-password" not in f"{call.args[:3]} {result}"  # the fourth one is the settings, which are no argument
+    assert "the-password" not in f"{call.args[:3]} {result}"  # without the settings
     files = {path: content for path, content in place.host.files().items() if path.suffix != ".env"}
     assert not [path for path, content in files.items() if b"the-password" in content]
 
