@@ -21,6 +21,7 @@ from delivery.clock import Clock
 from delivery.paths import Paths
 from delivery.state import FileState
 from fakes import REPOSITORY, World, image, number_of, revision
+from laptop import hub, local_host, shop, template  # noqa: F401 fixtures
 
 VERBS = Path(__file__).parents[2] / "scripts/host/bin"
 SETTINGS = "SECRET_KEY=the-key\nDATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}\n"

@@ -1,0 +1,101 @@
+"""How the verbs of the laptop are called, and how they report that the host failed."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from laptop import SCRIPTS, run
+
+VERBS = [path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30]]
+OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke")
+REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {"cluster-data": "dump"}
+SURPLUS = {
+    "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
+    "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "logs": "dev 1 2", "promote": "HEAD HEAD",
+    "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
+    "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
+    "version": "source HEAD HEAD",
+}  # fmt: skip
+CHOICES = {"cluster-data": ("drop",), "release": ("now",), "status": ("yaml", ""), "version": ("latest",)}
+BACKUP = "20261125T031500Z"
+NOT_BACKUPS = ("", "x", f"../{BACKUP}", f"{BACKUP}.dump", BACKUP.lower(), "latest\n", f"{BACKUP};id")
+NOT_BACKUPS += ("٢٠٢٦١١٢٥T٠٣١٥٠٠Z",)  # noqa: RUF001
+# (verb, its arguments, what is reported)
+WRONG = [
+    *((verb, f"{REQUIRED.get(verb, '')} {word}", "unrecognized arguments") for verb in VERBS for word in ("-x", "--")),
+    *((verb, arguments, "unrecognized arguments") for verb, arguments in SURPLUS.items()),
+    *((verb, "", "the following arguments are required") for verb in REQUIRED),
+    *((verb, shlex.quote(word), f"invalid choice: '{word}'") for verb, words in CHOICES.items() for word in words),
+    *(
+        (verb, shlex.quote(name), f"invalid environment '{name}'\n  why: expected dev or prod")
+        for verb in ("backup", *OF_AN_ENVIRONMENT)
+        for name in ("stage", "", "dev;id")
+    ),
+    *(
+        (verb, f"dev {shlex.quote(lines)}", f"invalid number of lines '{lines}'\n  why: expected 1 to 99999")
+        for verb in ("history", "logs")
+        for lines in ("", "0", "100000", "1;id")
+    ),
+    *(("prune", number, "invalid number of snapshots") for number in ("0", "-1", "1.5", "all", "10000", "-y 0")),
+    *(("restore", f"prod {shlex.quote(name)}", "invalid name of a backup") for name in NOT_BACKUPS),
+]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_is_the_header(verb):
+    """As a program, which is found by a relative path from another directory."""
+    command = [sys.executable, Path("..", "scripts", verb), "-h"]
+    done = subprocess.run(command, cwd=SCRIPTS.parent / "k8s", capture_output=True, text=True)
+    header = [line[2:] for line in (SCRIPTS / verb).read_text().splitlines()[1:] if line.startswith("# ")]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, header, "")
+    assert header[0].startswith(f"Usage: scripts/{verb}")
+    assert header[-1].startswith("Runs on: laptop")
+
+
+@pytest.mark.parametrize(("verb", "arguments", "message"), WRONG)
+def test_wrong_arguments_are_refused(local_host, monkeypatch, verb, arguments, message):
+    """Without a setting, so that no other system could be asked."""
+    for name in [name for name in os.environ if name.startswith("DELIVERY_")]:
+        monkeypatch.delenv(name)
+    result = run(SCRIPTS / verb, *shlex.split(arguments))
+    result.must_fail(f"{verb}: ", message, status=2)
+    assert f"Usage: scripts/{verb}" in result.err or "\n  remedy: " in result.err
+
+
+# The verbs that reach the host, and the verb of the host that does the work.
+ON_THE_HOST = {
+    "backup": "backup", "backups": "backups", "deploy dev": "deploy", "history prod": "history", "logs prod": "logs",
+    "restore -y dev": "restore", "restore -y prod": "backups", "rollback prod": "rollback", "status": "status",
+    "status json": "status",
+}  # fmt: skip
+
+
+@pytest.fixture
+def pushed(shop):
+    """The shop, with HEAD's snapshot in the registry."""
+    shop.push()
+    return shop
+
+
+@pytest.mark.parametrize(("command", "failing"), ON_THE_HOST.items())
+def test_the_failure_of_the_host_is_passed_on(pushed, local_host, command, failing):
+    local_host.dumps = [f"dev {BACKUP} 1"]
+    local_host.failures[failing] = (7, "never ready")
+    pushed.verb(*command.split()).must_fail("never ready", status=7)
+
+
+@pytest.mark.parametrize("command", [*ON_THE_HOST, "prune", "smoke dev"])
+def test_without_a_host_they_name_make_demo(pushed, local_host, command):
+    local_host.is_stopped = True
+    pushed.verb(*command.split()).must_fail("there is no local host to reach", "remedy: make demo")
+
+
+@pytest.mark.parametrize("setting", ["HOST", "REPOSITORY"])
+@pytest.mark.parametrize("command", ["deploy dev", "prune"])
+def test_settings_are_required(pushed, local_host, monkeypatch, command, setting):
+    monkeypatch.setenv(f"DELIVERY_{setting}", "")
+    pushed.verb(*command.split()).must_fail(f"DELIVERY_{setting} is not set")
+    assert local_host.calls == []

@@ -1,0 +1,152 @@
+"""make release: the Git tag and the GitHub release of HEAD, once prod serves it."""
+
+import shutil
+
+import pytest
+
+TAG, OTHER = "v1.0.0", "b" * 40
+
+
+def promote(shop, local_host):
+    """Makes HEAD's snapshot the release 1.0.0 and live in prod; returns its digest."""
+    digest = shop.push("1.0.0")
+    local_host.entries["prod"] |= {"digest": digest, "version": "1.0.0", "healthy": True}
+    return digest
+
+
+@pytest.fixture
+def promoted(shop, local_host):
+    """The digest of HEAD's snapshot, which is released and live in prod."""
+    shop.commit({"book-shop/x": "new"}, "second")
+    return promote(shop, local_host)
+
+
+def test_tags_head_and_makes_the_release_with_digest_and_notes(shop, hub, promoted):
+    result = shop.verb("release")
+    result.must_print("https://github.com/acme/shop/releases/tag/v1.0.0")
+    assert result.err == f"==> the host's status\n==> tag {shop.head()} as v1.0.0\n==> release v1.0.0\n"
+    assert hub.writes() == ["POST git/refs", "POST releases"]
+    assert hub.state["tags"] == {TAG: shop.head()}
+    (release,) = hub.state["releases"]
+    changes = shop.git("log", "--format=- %s (%h)")
+    built = f"Image: `{shop.image(promoted)}`\n\nBuilt from {shop.head()}."
+    assert release["body"] == f"{built}\n\n## Changes\n\n{changes}\n"
+    assert changes.startswith("- second (")
+
+
+def test_changes_nothing_the_second_time(shop, hub, promoted):
+    first = shop.verb("release")
+    writes = hub.writes()
+    second = shop.verb("release")
+    second.must_print(first.out.strip())
+    assert second.err == "==> the host's status\n"
+    assert hub.writes() == writes
+
+
+def test_the_notes_are_the_commits_since_the_last_release_without_merges(shop, hub, local_host):
+    with hub.changing() as state:  # an annotated tag is an object of its own
+        state["objects"]["a" * 40] = shop.head()
+        state["tags"]["v0.9.0"] = "a" * 40
+        state["releases"].append({"tag_name": "v0.9.0"})
+    shop.git("switch", "-q", "-c", "dev")
+    shop.commit({"book-shop/x": "x"}, "more than one word")
+    shop.commit({"book-shop/y": "y"}, "$(reboot) `id`")
+    shop.git("switch", "-q", "main")
+    shop.git("merge", "-q", "--no-ff", "-m", "a merge", "dev")
+    promote(shop, local_host)
+    assert shop.verb("release").status == 0
+    short = [shop.git("rev-parse", "--short", commit) for commit in ("dev", "dev~1")]
+    notes = hub.state["releases"][-1]["body"].partition("## ")[2]
+    assert notes == f"Changes since v0.9.0\n\n- $(reboot) `id` ({short[0]})\n- more than one word ({short[1]})\n"
+
+
+def test_names_the_command_that_fetches_missing_commits(shop, hub, promoted):
+    with hub.changing() as state:
+        state["tags"]["v0.9.0"] = OTHER
+        state["releases"].append({"tag_name": "v0.9.0"})
+    missing = "the commits since v0.9.0 are not all in this clone"
+    shop.verb("release").must_fail(missing, "remedy: git fetch --all")
+    with shop.shallow_clone():
+        shop.verb("release").must_fail(missing, "remedy: git fetch --unshallow")
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize("arguments", [["check"], []])
+def test_refuses_a_tag_of_another_commit_before_it_asks_registry_and_host(shop, hub, local_host, promoted, arguments):
+    before = shop.requests()
+    with hub.changing() as state:
+        state["tags"][TAG] = OTHER
+    remedy = "remedy: bump the version in book-shop/pyproject.toml"
+    shop.verb("release", *arguments).must_fail("1.0.0 is released already", f"v1.0.0 is on commit {OTHER}", remedy)
+    assert (shop.requests(), local_host.calls, hub.writes()) == (before, [], [])
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_check_prints_a_version_that_is_free_or_heads_and_asks_for_its_tag_alone(shop, hub, local_host, tagged):
+    if tagged:
+        with hub.changing() as state:
+            state["tags"][TAG] = shop.head()
+    shop.verb("release", "check").must_print(TAG)
+    assert hub.requests() == ["GET git/ref/tags/v1.0.0"]
+    assert (shop.requests(), local_host.calls) == ([], [])
+
+
+def test_finishes_a_release_that_failed_after_its_tag(shop, hub, promoted):
+    hub.fails("POST", "releases", 502)
+    shop.verb("release").must_fail("GitHub failed", "HTTP 502", "remedy: the same again")
+    hub.fails()
+    assert shop.verb("release").status == 0
+    assert hub.state["tags"] == {TAG: shop.head()}
+    assert len(hub.state["releases"]) == 1
+
+
+@pytest.mark.parametrize(
+    "difference", [{"digest": "sha256:other"}, {"version": "0.9.0"}, {"version": None}, {"healthy": False}]
+)
+def test_refuses_what_prod_does_not_serve(shop, hub, local_host, promoted, difference):
+    local_host.entries["prod"] |= difference
+    messages = ("prod does not serve 1.0.0: nothing was released", promoted, "remedy: make deploy-prod")
+    shop.verb("release").must_fail(*messages)
+    assert hub.writes() == []
+
+
+def test_releases_nothing_when_the_host_does_not_answer(shop, hub, local_host, promoted):
+    local_host.failures["status"] = (3, "no kubectl")
+    shop.verb("release").must_fail("the live image of prod is not known", "no kubectl")
+    local_host.is_stopped = True
+    shop.verb("release").must_fail("there is no local host to reach")
+    assert hub.writes() == []
+
+
+def test_refuses_a_version_that_was_not_promoted(shop, hub):
+    shop.verb("release").must_fail(f"{shop.reference} has no tag 1.0.0", "remedy: make promote deploy-prod")
+
+
+def test_refuses_a_version_of_another_source(shop, hub, promoted):
+    commit = shop.commit({"book-shop/x": "forgotten bump"})
+    messages = (f"1.0.0 is not the image of {commit}", f"of commit {shop.head('HEAD~1')}", "bump the version")
+    shop.verb("release").must_fail(*messages)
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "messages"),
+    [
+        ({"PATH": "{git}"}, ["GitHub's command line is missing", "remedy: make setup"]),
+        ({"GH_TOKEN": "", "GH_HOST": ""}, ["there is no login for GitHub", "remedy: gh auth login"]),
+        ({"GITHUB_REPOSITORY": ""}, ["GITHUB_REPOSITORY=owner/name"]),
+        ({}, ["GitHub doesn't answer", "connection refused"]),
+    ],
+)
+def test_needs_gh_a_login_and_the_network(shop, monkeypatch, tmp_path, settings, messages):
+    """By the real gh. It does not report its use to its makers."""
+    git = tmp_path / ".git/bin/git"
+    git.parent.mkdir()
+    git.symlink_to(shutil.which("git"))
+    common = {"GITHUB_REPOSITORY": "acme/shop", "GH_HOST": "github.localhost", "GH_TOKEN": "a-token"}
+    common |= {"GH_CONFIG_DIR": str(tmp_path / ".git/gh"), "HTTP_PROXY": "http://127.0.0.1:1", "GH_TELEMETRY": "log"}
+    for name, value in (common | {"NO_PROXY": "nowhere.invalid"} | settings).items():
+        monkeypatch.setenv(name, value.format(git=git.parent))
+    result = shop.verb("release")
+    result.must_fail(*messages)
+    assert "Telemetry" not in result.err
