@@ -8,7 +8,6 @@ for library in /usr/lib/bats/bats-{support,assert}/src/*.bash; do
 done
 
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-OCI=$ROOT/tests/lib/oci.py
 # Once for each file: all of its tests load this again.
 SHOP_PYTHON=${SHOP_PYTHON:-$(python3 -c 'import sys; print(sys.executable)')}
 export SHOP_PYTHON
@@ -19,25 +18,13 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GITHUB_ACTOR
 unset MAKELEVEL MAKEFLAGS MFLAGS # make check runs these
 unset "${!DELIVERY_@}"
 
-# For setup_file and teardown_file.
-start_registry() {
-  REGISTRY=$(mktemp -d)
-  export REGISTRY
-  "$PYTHON" "$OCI" serve "$REGISTRY"
-}
-stop_registry() {
-  kill "$(cat "$REGISTRY/pid")"
-  rm -rf "$REGISTRY"
-}
-
 # For setup and teardown.
 start_shop() {
   TEST_DIR=$(mktemp -d)
   SHOP=$TEST_DIR/shop
-  export LOG=$TEST_DIR/log ENGINE=$TEST_DIR/engine TMPDIR=$TEST_DIR/tmp OCI
+  export LOG=$TEST_DIR/log ENGINE=$TEST_DIR/engine TMPDIR=$TEST_DIR/tmp
   export DELIVERY_HOST=local DELIVERY_DEMO=test DELIVERY_HTTP_PORT=80 DELIVERY_DEV_PORT=8080 DELIVERY_REGISTRY_PORT=5000 LOGNAME=tester HOME=$TEST_DIR/home XDG_CACHE_HOME=$TEST_DIR/cache
   DELIVERY_REPOSITORY=localhost:1/book-shop # nothing listens there
-  [ -z "${REGISTRY:-}" ] || DELIVERY_REPOSITORY=$(cat "$REGISTRY/address")/shop-$BATS_TEST_NUMBER
   export DELIVERY_REPOSITORY
   copy_of shop
   cd "$SHOP" || return
@@ -57,7 +44,7 @@ make_shop() {
   local SHOP=$TEST_DIR/shop
   mkdir -p "$SHOP/scripts/"{demo,lib} "$SHOP/book-shop" "$SHOP/k8s" "$TEST_DIR"/{bin,engine,tmp}
   touch "$TEST_DIR/log"
-  real version image push promote
+  real version image
   ln -s "$ROOT"/scripts/lib/* "$SHOP/scripts/lib"
   ln -s "$ROOT/scripts/delivery" "$SHOP/scripts/delivery"
   # What this machine has in its sbin directories stays out of reach.
@@ -118,13 +105,6 @@ called_by() {
   # shellcheck disable=SC2016 # the fake itself expands it
   logged sudo 'AS_ROOT=yes exec "$@"'
 }
-# host_runs [true|false]: the local host's container is there.
-host_runs() {
-  mkdir -p "$ENGINE/containers"
-  echo "${1:-true}" >"$ENGINE/containers/$DELIVERY_DEMO-host"
-}
-# cluster_there [CASES]: kubectl knows a cluster; it logs its calls and does what these branches of a case say besides.
-cluster_there() { logged kubectl 'case $* in *current-context) echo the-cluster ;; *"config view"*) echo https://10.0.0.1:6443 ;; '"${1:-}"' esac'; }
 # host_does BODY: what docker exec does.
 host_does() {
   printf '#!/bin/bash\n%s\n' "$1" >"$ENGINE/exec"
@@ -150,14 +130,6 @@ change() { # FILE TEXT
 head_of() { git rev-parse "${1:-HEAD}"; }
 source_of() { echo "$(git rev-parse "${1:-HEAD}:book-shop")-$(git rev-parse "${1:-HEAD}:k8s")"; }
 snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
-labels_of() { echo "org.opencontainers.image.revision=$(head_of "${1:-HEAD}") book-shop.source=$(source_of "${1:-HEAD}")"; }
-
-# in_registry TAG [LABEL=VALUE...]: puts an image there and prints its digest.
-in_registry() { "$PYTHON" "$OCI" push "$DELIVERY_REPOSITORY:$1" "${@:2}"; }
-# in_engine TAG [LABEL=VALUE...]: puts an image into the fake engine.
-in_engine() { echo "${*:2}" >"$ENGINE/$1"; }
-asked() { "$PYTHON" "$OCI" requests "$REGISTRY" "$DELIVERY_REPOSITORY"; }
-digest_in_registry() { "$PYTHON" "$OCI" digest "$DELIVERY_REPOSITORY:$1"; }
 
 # verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
 verb() {
