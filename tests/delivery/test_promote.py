@@ -194,6 +194,7 @@ def test_names_a_shallow_clone_when_it_finds_nothing(shop):
     ],
 )
 def test_fails_without_a_registry(shop, monkeypatch, verb, name, status, messages):
+    monkeypatch.delattr(promotion, "docker")  # the engine is not asked
     monkeypatch.setenv("DELIVERY_REPOSITORY", name)
     shop.verb(verb).must_fail(*messages, status=status)
 

@@ -1,8 +1,8 @@
 """make smoke-dev and make smoke-prod: an environment at its public address."""
 
-import http.server
+import io
 import json
-import threading
+import urllib.request
 
 import pytest
 from delivery import smoke
@@ -11,38 +11,35 @@ SHEET = "/static/style.1a2b.css"
 PAGE = f'<link rel="stylesheet" href="{SHEET}">'
 
 
-class Site(http.server.ThreadingHTTPServer):
-    """An environment at a public address: `pages` are its answers by path, `requests` the paths so far."""
+class Site:
+    """dev at its public address: `pages` are its answers by path, `requests` the paths so far."""
+
+    url = "http://localhost:8080"
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
         self.pages, self.requests = {"/readyz": "ready", "/": PAGE, "/book-list": PAGE, SHEET: ""}, []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def serve(self, version, revision):
         self.pages["/version"] = json.dumps({"version": version, "revision": revision})
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.requests.append(self.path)
-        self.send_response_only(200 if self.path in self.server.pages else 404)
-        self.end_headers()
-        self.wfile.write(self.server.pages.get(self.path, "").encode())
+    def open(self, url, timeout):
+        """As urlopen."""
+        path = url.removeprefix(self.url)
+        self.requests.append(path)
+        if path not in self.pages:
+            raise OSError("HTTP Error 404: Not Found")
+        return io.BytesIO(self.pages[path].encode())
 
 
 @pytest.fixture
 def site(shop, local_host, monkeypatch):
-    """dev, which serves HEAD's snapshot."""
+    """The Site, which serves HEAD's snapshot."""
     made = Site()
     made.serve("1.0.0", shop.head())
     shop.push()
-    monkeypatch.setattr(local_host, "url", {"dev": made.url, "prod": "http://localhost:1"}.get)
+    monkeypatch.setattr(urllib.request, "urlopen", made.open)
     monkeypatch.setenv("DELIVERY_SMOKE_LIMIT", "0")
-    yield made
-    made.shutdown()
-    made.server_close()
+    return made
 
 
 def test_requests_the_build_the_pages_and_their_style_sheets(shop, site):
@@ -52,8 +49,8 @@ def test_requests_the_build_the_pages_and_their_style_sheets(shop, site):
     assert site.requests == ["/version", "/readyz", "/", SHEET, "/book-list", SHEET]
 
 
-def test_prod_has_the_release_which_another_commit_may_have_built(shop, site, local_host, monkeypatch):
-    monkeypatch.setattr(local_host, "url", {"dev": "http://localhost:1", "prod": site.url}.get)
+def test_prod_has_the_release_which_another_commit_may_have_built(shop, site):
+    site.url = "http://localhost:80"
     shop.push("1.0.0")
     shop.commit({"docs/notes.md": "a merge, for example"})
     shop.verb("smoke", "prod").must_print(site.url)
@@ -78,10 +75,12 @@ def test_waits_within_the_limit(shop, site, monkeypatch):
     shop.verb("smoke", "dev").must_print(site.url)
 
 
-def test_fails_when_nothing_listens(shop, site):
-    shop.push("1.0.0")
+def test_fails_when_nothing_listens(shop, local_host, monkeypatch):
+    shop.push()
+    monkeypatch.setenv("DELIVERY_SMOKE_LIMIT", "0")
+    monkeypatch.setattr(local_host, "url", lambda environment: "http://localhost:1")
     messages = ("http://localhost:1/version does not answer as it should", "refused", "make status")
-    shop.verb("smoke", "prod").must_fail(*messages)
+    shop.verb("smoke", "dev").must_fail(*messages)
 
 
 @pytest.mark.parametrize(
