@@ -147,6 +147,7 @@ def shop(repository, real_registry, template, monkeypatch):
         shutil.copytree(template, ".", dirs_exist_ok=True, symlinks=True)
     else:
         Path("scripts").symlink_to(SCRIPTS)
+        Path(".git/info").mkdir(exist_ok=True)
         Path(".git/info/exclude").write_text("/scripts\n")
         made.bump("1.0.0")
         made.commit({"k8s/shop.yaml": "kind: Deployment\n"}, "first")
@@ -260,11 +261,10 @@ class Hub:
         """The state of the repository."""
         return json.loads((self.directory / "state.json").read_text())
 
-    def fails(self, *fault):
-        """From here on requests (method, path) are answered with that status; with nothing, as usual again."""
-        (self.directory / "faults").write_text(
-            "{} {}/{} {}\n".format(fault[0], self.prefix, *fault[1:]) if fault else ""
-        )
+    def fails(self, method=None, path=None, status=None):
+        """From here on GitHub answers such requests with that status; without a request, all as usual again."""
+        fault = f"{method} {self.prefix}/{path} {status}\n" if method else ""
+        (self.directory / "faults").write_text(fault)
 
     def requests(self):
         """All requests so far."""

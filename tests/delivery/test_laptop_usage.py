@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from laptop import SCRIPTS, run
 
-VERBS = [path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30]]
+VERBS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30])
 OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke")
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {"cluster-data": "dump"}
 SURPLUS = {
@@ -42,6 +42,10 @@ WRONG = [
     *(("prune", number, "invalid number of snapshots") for number in ("0", "-1", "1.5", "all", "10000", "-y 0")),
     *(("restore", f"prod {shlex.quote(name)}", "invalid name of a backup") for name in NOT_BACKUPS),
 ]
+
+
+def test_every_verb_is_tested():
+    assert list(SURPLUS) == VERBS
 
 
 @pytest.mark.parametrize("verb", VERBS)
