@@ -18,15 +18,16 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GITHUB_ACTOR
 unset MAKELEVEL MAKEFLAGS MFLAGS # make check runs these
 unset "${!DELIVERY_@}"
 
-# For setup and teardown.
+# start_shop [SCRIPT...]: for setup; the shop has these scripts of the project. bats removes $TEST_DIR.
 start_shop() {
-  TEST_DIR=$(mktemp -d)
+  TEST_DIR=$BATS_TEST_TMPDIR
   SHOP=$TEST_DIR/shop
   export LOG=$TEST_DIR/log ENGINE=$TEST_DIR/engine TMPDIR=$TEST_DIR/tmp
   export DELIVERY_HOST=local DELIVERY_DEMO=test DELIVERY_HTTP_PORT=80 DELIVERY_DEV_PORT=8080 DELIVERY_REGISTRY_PORT=5000 LOGNAME=tester HOME=$TEST_DIR/home XDG_CACHE_HOME=$TEST_DIR/cache
   DELIVERY_REPOSITORY=localhost:1/book-shop # nothing listens there
   export DELIVERY_REPOSITORY
   copy_of shop
+  real "$@"
   cd "$SHOP" || return
   next_commit
 }
@@ -64,7 +65,6 @@ make_shop() {
   commit "first"
 }
 stop_shop() { rm -rf "$TEST_DIR"; }
-
 # real SCRIPT...: the shop has the project's own.
 real() {
   local script
@@ -132,7 +132,10 @@ source_of() { echo "$(git rev-parse "${1:-HEAD}:book-shop")-$(git rev-parse "${1
 snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
 
 # verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
+# bats shows the call when the test fails. next_verb: the same, with an empty log.
+next_verb() { : >"$LOG" && verb "$@"; }
 verb() {
+  echo "verb ${*@Q}" >&2
   status=0
   PATH=$TEST_DIR/bin "${VERBS:-$SHOP/scripts}/$1" "${@:2}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
   # shellcheck disable=SC2034 # bats-assert reads it
@@ -145,12 +148,25 @@ assert_errors() { # TEXT...: each is in stderr
 }
 refute_errors() { output=$errors refute_output --partial "$1"; }
 assert_errors_whole() { assert_equal "$errors" "$1"; }
+# assert_answer TEXT [ERRORS]: success, and exactly these on stdout and stderr.
+assert_answer() {
+  assert_success
+  assert_output "$1"
+  [ $# = 1 ] || assert_errors_whole "$2"
+}
 assert_log() { assert_equal "$(<"$LOG")" "$1"; }
 # assert_failed STATUS TEXT...: nothing on stdout, and stderr says what, why and the remedy.
 assert_failed() {
   assert_equal "$status" "$1"
   assert_output ""
   assert_errors "${@:2}"
+}
+# assert_demands SCRIPT NAME...: without one of these settings it names it, and does nothing.
+assert_demands() {
+  local name
+  for name in "${@:2}"; do
+    (unset "DELIVERY_$name" && next_verb "$1" && assert_failed 1 "DELIVERY_$name: " && assert_log "") || return
+  done
 }
 # assert_wrong_calls VERB [ARGUMENTS...]: -h prints the header on stdout; other options, too many arguments and those given are wrong calls
 # that do nothing.

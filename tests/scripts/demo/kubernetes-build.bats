@@ -3,9 +3,8 @@ load ../../lib/shop.bash
 
 # The project's script and modules, over a Go that writes a file for each tool and a compiler that writes "pause".
 setup() {
-  start_shop
-  real demo/kubernetes-build
-  tools awk cksum cp cut find flock head mv sha256sum sort tail touch
+  start_shop demo/kubernetes-build
+  tools awk cksum cp cut find flock grep head mv seq sha256sum sort tail touch
   called_by root
   logged apt-get
   mkdir scripts/demo/kubernetes
@@ -24,9 +23,7 @@ case $1 in
 esac'
     fake_in_shop scripts/demo/go 'echo go'
   }
-  tools grep seq
 }
-teardown() { stop_shop; }
 
 builds() { grep -c '^go build' "$LOG" || true; }
 
@@ -42,22 +39,16 @@ builds() { grep -c '^go build' "$LOG" || true; }
   assert_equal "$(cat "$directory/pause.tar")" "saved localhost/pause:1"
 }
 
-@test "kubernetes-build: shows its progress" {
+@test "kubernetes-build: shows its progress; the second time it builds nothing, and prints the same directory" {
   verb demo/kubernetes-build
+  first=$output
   assert_errors "==> building kubernetes
     250 packages compiled
     500 packages compiled
 ==> building containerd"
   refute_errors package/1
-}
-
-@test "kubernetes-build: the second time it builds nothing, and prints the same directory" {
-  verb demo/kubernetes-build
-  first=$output
-  : >"$LOG"
-  verb demo/kubernetes-build
-  assert_output "$first"
-  assert_errors_whole ""
+  next_verb demo/kubernetes-build
+  assert_answer "$first" ""
   assert_log ""
 }
 
@@ -65,9 +56,8 @@ builds() { grep -c '^go build' "$LOG" || true; }
   for module in kubernetes containerd kine; do
     GO_FAILS=$module verb demo/kubernetes-build
     assert_failed 1 "main.go:1: $module is broken"
-    : >"$LOG"
   done
-  verb demo/kubernetes-build
+  next_verb demo/kubernetes-build
   assert_success
   assert_equal "$(builds)" 1 # kubernetes and containerd were built before
 }
@@ -79,8 +69,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
     assert_failed 1 "the engine fails to $command"
     rm "$ENGINE/fails-$command"
   done
-  : >"$LOG"
-  verb demo/kubernetes-build
+  next_verb demo/kubernetes-build
   assert_success
   assert_equal "$(builds)" 0
 }
@@ -114,9 +103,8 @@ builds() { grep -c '^go build' "$LOG" || true; }
   verb demo/kubernetes-build
   first=$output
   for module in kubernetes containerd kine; do
-    : >"$LOG"
     echo "example.org/module v1.0.0 h1:x=" >>"scripts/demo/kubernetes/modules/$module/go.sum"
-    verb demo/kubernetes-build
+    next_verb demo/kubernetes-build
     assert_success
     [ "$output" != "$first" ]
     assert_equal "$(builds)" 3
@@ -129,5 +117,3 @@ builds() { grep -c '^go build' "$LOG" || true; }
   assert_equal "$(grep '^apt-get' "$LOG")" "$(apt_get update)
 $(apt_get install -y --no-install-recommends gcc libc6-dev)"
 }
-
-@test "kubernetes-build: -h and wrong calls" { assert_wrong_calls demo/kubernetes-build; }

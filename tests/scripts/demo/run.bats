@@ -3,8 +3,7 @@ load ../../lib/shop.bash
 STEPS=("scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod" "scripts/demo/sample-books")
 
 setup() {
-  start_shop
-  real demo/run
+  start_shop demo/run
   local step
   # shellcheck disable=SC2016 # the fake itself expands it
   for step in "${STEPS[@]}" scripts/status; do fake_in_shop "${step% *}" 'echo "answer of ${0##*/}"; call=${0#"$SHOP/"}${*:+ $*}; [ "$call" != "${FAILS:-}" ]'; done
@@ -14,12 +13,10 @@ setup() {
   fake_in_shop scripts/demo/sample-books
   export SHOP
 }
-teardown() { stop_shop; }
 
 @test "demo: the path step by step, each with the seconds so far; the answer is the table" {
   verb demo/run
-  assert_success
-  assert_output "answer of status"
+  assert_answer "answer of status"
   assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" scripts/status | sort)"
   assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' "$TEST_DIR/stderr")" "\
 local host and image
@@ -48,11 +45,8 @@ done"
 
 @test "demo: a step that fails ends it, and there is no table" {
   for failing in "scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod"; do
-    : >"$LOG"
-    FAILS=$failing verb demo/run
+    FAILS=$failing next_verb demo/run
     assert_failed 1 "==> "
     refute grep -E 'sample-books|status' "$LOG"
   done
 }
-
-@test "demo: -h and wrong calls" { assert_wrong_calls demo/run; }

@@ -1,10 +1,6 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
-setup() {
-  start_shop
-  real demo/sample-books
-}
-teardown() { stop_shop; }
+setup() { start_shop demo/sample-books; }
 
 # shellcheck disable=SC2016 # the host expands it
 DEV='docker exec test-host sh -c docker exec $(docker ps --quiet --filter name=^book-shop-) python3 manage.py load_sample_books'
@@ -13,11 +9,8 @@ PROD='docker exec test-host sh -c kubectl --namespace book-shop exec deployment/
 @test "sample-books: loads them in both environments of the local host; what they say is no answer" {
   host_does 'echo loaded'
   verb demo/sample-books
-  assert_success
-  assert_output ""
-  assert_errors_whole $'loaded\nloaded'
-  assert_log "$DEV
-$PROD"
+  assert_answer "" $'loaded\nloaded'
+  assert_log "$DEV"$'\n'"$PROD"
 }
 
 @test "sample-books: an environment where they can't be loaded is a failure" {
@@ -25,14 +18,8 @@ $PROD"
   verb demo/sample-books
   assert_failed 1 "no deployment"
   host_does 'exit 1'
-  : >"$LOG"
-  verb demo/sample-books
+  next_verb demo/sample-books
   assert_failure 1
   assert_log "$DEV"
-}
-
-@test "sample-books: -h and wrong calls" {
-  DELIVERY_DEMO='' verb demo/sample-books
-  assert_failed 1 "DEMO: call it by make"
-  assert_wrong_calls demo/sample-books
+  assert_demands demo/sample-books DEMO
 }
