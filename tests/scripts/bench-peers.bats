@@ -12,7 +12,6 @@ setup() {
   packages oras skopeo docker-compose-v2
   release trixie
 }
-teardown() { stop_shop; }
 
 # packages NAME...: what the distribution has.
 # shellcheck disable=SC2016 # the fake itself expands it

@@ -1,23 +1,16 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
 setup() {
-  start_shop
-  real bench-shop
+  start_shop bench-shop
   # shellcheck disable=SC2016 # the fake itself expands it
   logged python3 '[ -z "${FAILS:-}" ]'
 }
-teardown() { stop_shop; }
 
-@test "bench-shop: three sizes, into the repository" {
+@test "bench-shop: three sizes into the repository, or another file and other sizes" {
   verb bench-shop
-  assert_success
-  assert_output ""
-  assert_errors_whole "==> docs/bench/shop.md"
+  assert_answer "" "==> docs/bench/shop.md"
   assert_log "python3 tests/bench/shop.py docs/bench/shop.md 500 1000 100000 1000000"
-}
-
-@test "bench-shop: another file, other sizes" {
-  verb bench-shop /tmp/shop.md 10 500
+  next_verb bench-shop /tmp/shop.md 10 500
   assert_success
   assert_log "python3 tests/bench/shop.py /tmp/shop.md 10 500"
 }
@@ -26,5 +19,3 @@ teardown() { stop_shop; }
   FAILS=yes verb bench-shop
   assert_failure 1
 }
-
-@test "bench-shop: -h and wrong calls" { assert_wrong_calls bench-shop "/tmp/shop.md ten" "/tmp/shop.md 10 0"; }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
 setup() {
-  start_shop
-  real bench
+  start_shop bench
   tools ln
   fake_in_shop scripts/demo/down
   mkdir -p tests/bench
@@ -10,44 +9,36 @@ setup() {
   # shellcheck disable=SC2016 # the fake itself expands it
   logged python3 'echo "in $(git -C "$SHOP" rev-parse HEAD), on $DELIVERY_DEMO $DELIVERY_REPOSITORY" >>"$LOG"; [ -z "${FAILS:-}" ]'
 }
-teardown() { stop_shop; }
 
-# bench_log PART...: the peers, then the parts on a host of its own, which is gone before and after.
-bench_log() {
-  printf '%s\n' "tests/bench/peers" "scripts/demo/down" "python3 tests/bench/road.py docs/bench $*" \
-    "in $(head_of), on book-shop-bench localhost:15100/book-shop" "scripts/demo/down"
+# assert_measured PART...: after the peers, on a host of its own, which is removed before and after.
+assert_measured() {
+  assert_log "tests/bench/peers
+scripts/demo/down
+python3 tests/bench/road.py docs/bench $*
+in $(head_of), on book-shop-bench localhost:15100/book-shop
+scripts/demo/down"
 }
 
-@test "bench: all parts, on a local host of its own that is gone afterwards" {
+@test "bench: all parts that there are, on a local host of its own that is removed afterwards" {
+  parts=$("$PYTHON" -c 'import sys; sys.path[1:1] = sys.argv[1:]; from parts import PARTS; print(*PARTS)' \
+    "$ROOT/tests/bench" "$ROOT/tests/lib" "$ROOT/scripts")
   verb bench
-  assert_success
-  assert_output ""
-  assert_errors_whole "==> docs/bench/road.md"
-  assert_log "$(bench_log promotion swap rollout build commit serving)"
-  run ls -A "$TMPDIR"
-  assert_output ""
+  assert_answer "" "==> docs/bench/road.md"
+  assert_measured "$parts"
+  rmdir "$TMPDIR"
 }
 
-@test "bench: the parts that are named" {
+@test "bench: the parts that are named, and no others" {
   verb bench build promotion
   assert_success
-  assert_log "$(bench_log build promotion)"
-}
-
-@test "bench: it knows each part that there is, and no other" {
-  parts=$("$PYTHON" -c 'import sys; sys.path[1:1] = sys.argv[1:]; from parts import PARTS; print(*PARTS)' "$ROOT/tests/bench" "$ROOT/tests/lib" "$ROOT/scripts")
-  verb bench
-  assert_log "$(bench_log "$parts")"
-  : >"$LOG"
-  verb bench promotion pushing
-  assert_failed 2 "there is no part 'pushing'; there are: $parts"
+  assert_measured build promotion
+  next_verb bench promotion pushing
+  assert_failed 2 "there is no part 'pushing'; there are: promotion swap"
   assert_log ""
 }
 
-@test "bench: a part that fails is a failure, and its host is gone too" {
+@test "bench: a part that fails is a failure, and its host is removed too" {
   FAILS=yes verb bench build
   assert_failure 1
-  assert_log "$(bench_log build)"
+  assert_measured build
 }
-
-@test "bench: -h and wrong calls" { assert_wrong_calls bench "promote" "-n"; }

@@ -1,30 +1,28 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
 setup() { start_shop; }
-teardown() { stop_shop; }
 
-built() { # [COMMIT [BASE]]: the log of a build
-  printf 'docker version\ndocker buildx version\n'
-  [ -n "${2:-}" ] || printf 'scripts/demo/base-image app\n'
-  printf 'docker buildx build --load --build-arg VERSION=1.0.0 --build-arg REVISION=%s --build-arg SOURCE=%s ' "$(head_of "$1")" "$(source_of "$1")"
-  printf -- '%s--tag %s:%s CONTEXT' "${2:+--build-arg BASE_IMAGE=$2 }" "$DELIVERY_REPOSITORY" "$(snapshot_of "$1")"
+# assert_built COMMIT [OPTION...]: the answer is the snapshot of this commit, and it was built so.
+assert_built() {
+  assert_answer "$DELIVERY_REPOSITORY:$(snapshot_of "$1")"
+  run grep '^docker buildx build' "$LOG"
+  for option in "VERSION=1.0.0" "REVISION=$(head_of "$1")" "SOURCE=$(source_of "$1")" "${@:2}"; do
+    assert_output --partial " --build-arg $option "
+  done
 }
+not_built() { refute grep 'buildx build' "$LOG"; }
 
 @test "image: builds the commit with k8s/ inside and prints the reference alone" {
   mkdir -p book-shop/books && echo 'a' >book-shop/books/models.py && commit more
   verb image
-  assert_success
-  assert_output "$DELIVERY_REPOSITORY:$(snapshot_of)"
   assert_errors_whole $'==> building '"$(snapshot_of)"$'\nbuilt by the engine'
-  assert_log "$(built HEAD)"
-  run diff -r k8s "$ENGINE/context/k8s"
-  assert_success
+  assert_built HEAD
+  diff -r k8s "$ENGINE/context/k8s"
   rm -r "$ENGINE/context/k8s"
-  run diff -r book-shop "$ENGINE/context"
-  assert_success
+  diff -r book-shop "$ENGINE/context"
 }
 
-@test "image: a dirty tree changes nothing in the image and is told" {
+@test "image: a dirty tree changes nothing in the image and is reported" {
   echo 'changed' >>k8s/shop.yaml
   echo 'new' >book-shop/new.py
   verb image
@@ -44,40 +42,36 @@ built() { # [COMMIT [BASE]]: the log of a build
 @test "image: an older commit is built as it was" {
   change book-shop/new.py later
   verb image HEAD~1
-  assert_success
-  assert_output "$DELIVERY_REPOSITORY:$(snapshot_of HEAD~1)"
-  assert_log "$(built HEAD~1)"
+  assert_built HEAD~1
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
-@test "image: BASE_IMAGE from the environment wins, else what scripts/demo/base-image prints" {
+@test "image: DELIVERY_BASE_IMAGE wins, else what scripts/demo/base-image prints" {
   DELIVERY_BASE_IMAGE=base:mine verb image
-  assert_success
-  assert_log "$(built HEAD base:mine)"
-  : >"$LOG"
-  fake_in_shop scripts/demo/base-image 'echo base:local'
-  verb image
-  assert_success
-  assert_log "$(built HEAD base:local | sed '2a scripts/demo/base-image app')"
+  assert_built HEAD BASE_IMAGE=base:mine
+  refute grep base-image "$LOG"
+  fake_in_shop scripts/demo/base-image '[ "$*" = app ] && echo base:local'
+  next_verb image
+  assert_built HEAD BASE_IMAGE=base:local
+  fake_in_shop scripts/demo/base-image # the Dockerfile's own
+  next_verb image
+  assert_built HEAD
+  refute grep BASE_IMAGE "$LOG"
 }
 
-@test "image: a base image that can't be had stops it before the build" {
+@test "image: a base image that cannot be made stops it before the build" {
   fake_in_shop scripts/demo/base-image 'echo "no base" >&2; exit 1'
   verb image
   assert_failed 1 "no base"
-  assert_log $'docker version\ndocker buildx version\nscripts/demo/base-image app'
+  not_built
 }
 
-@test "image: run twice it gives the same call" {
+@test "image: run twice it gives the same call, and nothing is left behind, also by a build that fails" {
   verb image
   mv "$LOG" "$TEST_DIR/once"
   verb image
   assert_success
   assert_log "$(cat "$TEST_DIR/once")"
-}
-
-@test "image: nothing is left behind, whether the build succeeds or fails" {
-  verb image
   touch "$ENGINE/fails"
   verb image
   assert_failed 1 "built by the engine"
@@ -92,7 +86,7 @@ built() { # [COMMIT [BASE]]: the log of a build
   assert_log ""
 }
 
-@test "image: an unknown commit and a commit without VERSION touch nothing" {
+@test "image: an unknown commit, a commit without VERSION and a missing REPOSITORY touch nothing" {
   verb image nowhere
   assert_failed 2 "'nowhere' names no commit here"
   verb image ""
@@ -102,30 +96,18 @@ built() { # [COMMIT [BASE]]: the log of a build
   verb image
   assert_failed 1 "has no VERSION"
   assert_log ""
+  assert_demands image REPOSITORY
 }
 
-@test "image: without an engine it names make setup and builds nothing" {
-  rm -r "$ENGINE"
-  verb image
-  assert_failed 1 "the Docker engine doesn't answer" "make setup" "Cannot connect"
-  assert_log "docker version"
-  rm "$TEST_DIR/bin/docker"
-  verb image
-  assert_failed 1 "there is no Docker engine here" "make setup"
-}
-
-@test "image: an engine without BuildKit names make setup and builds nothing" {
+@test "image: without an engine or its BuildKit it names make setup and builds nothing" {
   touch "$ENGINE/no-buildx"
   verb image
   assert_failed 1 "docker has no BuildKit" "make setup"
-  assert_log $'docker version\ndocker buildx version'
-}
-
-@test "image: REPOSITORY is demanded" {
-  unset DELIVERY_REPOSITORY
+  rm -r "$ENGINE"
   verb image
-  assert_failed 1 "REPOSITORY: is not set: call this through make"
-  assert_log ""
+  assert_failed 1 "the Docker engine doesn't answer" "make setup" "Cannot connect"
+  rm "$TEST_DIR/bin/docker"
+  verb image
+  assert_failed 1 "there is no Docker engine here" "make setup"
+  not_built
 }
-
-@test "image: -h and wrong calls" { assert_wrong_calls image; }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 load ../lib/shop.bash
 setup() {
-  start_shop
-  real test
+  start_shop test
   tools grep sleep sort tail tee touch mkfifo ln
   mkdir -p tests/e2e tests/load
   FILES=$(cd "$ROOT" && echo tests/e2e/*.bats)
@@ -17,20 +16,9 @@ setup() {
   # shellcheck disable=SC2016 # the fake itself expands it
   logged bats 'echo "$DELIVERY_DEMO $DELIVERY_HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
 }
-teardown() { stop_shop; }
 
-removed() { grep -c "^down $1$" "$LOG.hosts"; } # HOST
-
-@test "test: -h prints the header, another option is a wrong call, and neither touches anything" {
-  verb test -h
-  assert_success
-  assert_output --partial "Usage: scripts/test"
-  assert_output --partial "Runs on: laptop"
-  assert_errors_whole ""
-  verb test -x
-  assert_failed 2 "Usage: scripts/test"
-  assert_log ""
-}
+# assert_removed NUMBER...: how often the first and the second host were removed.
+assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-test-$host$" "$LOG.hosts"; done | xargs)" "$*"; }
 
 @test "test: each file runs once, on one of two hosts, and both hosts are removed" {
   verb test
@@ -38,17 +26,16 @@ removed() { grep -c "^down $1$" "$LOG.hosts"; } # HOST
   assert_output --partial "1: tests/e2e/1-demo.bats: "
   assert_output --partial "3 passed"
   assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
-  assert_equal "$(cut -d' ' -f1,2 "$LOG.files" | sort -u)" "book-shop-test-1 10080
-book-shop-test-2 10280"
+  assert_equal "$(cut -d' ' -f1,2 "$LOG.files" | sort -u)" $'book-shop-test-1 10080\nbook-shop-test-2 10280'
   assert_equal "$(tail -n 1 "$LOG.files")" "book-shop-test-1 10080 tests/e2e/9-down.bats"
-  for host in book-shop-test-1 book-shop-test-2; do assert_equal "$(removed "$host")" 2; done # before and after
+  assert_removed 2 2 # before and after
 }
 
 @test "test: a kind with one host uses one" {
   verb test load
   assert_success
   assert_equal "$(cat "$LOG.files")" "book-shop-test-1 10080 tests/load/deploys.bats"
-  refute grep -q book-shop-test-2 "$LOG.hosts"
+  assert_removed 2 0
   refute grep -q pytest "$LOG"
 }
 
@@ -63,7 +50,7 @@ book-shop-test-2 10280"
     assert_errors "$host: not ok 3 it broke"
     assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
   done
-  assert_equal "$(removed book-shop-test-1) $(removed book-shop-test-2)" "4 4"
+  assert_removed 4 4
 }
 
 @test "test: the infrastructure's test fails the run, with its output" {
@@ -83,12 +70,11 @@ book-shop-test-2 10280"
   read -r one <&7
   read -r two <&7
   kill -TERM "$test"
-  status=0
   wait "$test" || status=$?
   assert_equal "$status" 143
   for tests in "$one" "$two"; do
     for _ in {1..100}; do kill -0 "$tests" 2>/dev/null && sleep 0.1 || continue 2; done # until it is reaped
     fail "process $tests is still there"
   done
-  assert_equal "$(removed book-shop-test-1) $(removed book-shop-test-2)" "2 2"
+  assert_removed 2 2
 }
