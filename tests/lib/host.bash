@@ -6,7 +6,7 @@
 # shellcheck source=../lib/shop.bash
 load ../lib/shop.bash
 
-# For setup and teardown.
+# start_host: for setup; a test may start another one.
 # shellcheck disable=SC2034 # some are for the tests
 start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
@@ -33,7 +33,6 @@ make_host() {
 # A verb calls dirname for each file that it sources: a function starts no process.
 dirname() { case $1 in */*) echo "${1%/*}" ;; *) echo . ;; esac }
 export -f dirname
-stop_host() { rm -rf "$TEST_DIR"; }
 
 # lay: the host's files as the install script lays them, before bootstrap.
 lay() {
@@ -62,21 +61,4 @@ killed_at() {
   # shellcheck disable=SC2016 # the inner shell expands them
   KILL_AT=$1 PATH=$TEST_DIR/bin bash -c 'echo $$ >"$WORLD/victim"; exec "$@"' - "$VERBS/$2" "${@:3}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
   [ "$status" = 137 ]
-}
-
-# assert_wrong_calls_on_host VERB ARGUMENTS...: -h is help; each ARGUMENTS, a list of words, is a wrong call that does nothing.
-assert_wrong_calls_on_host() {
-  local before arguments name=$1
-  before=$(tree "$HOST_ROOT")
-  verb "$name" -h
-  assert_success
-  assert_output --partial "Usage: $name"
-  assert_output --partial "Runs on: the host"
-  assert_errors_whole ""
-  for arguments in "${@:2}"; do
-    # shellcheck disable=SC2086 # a list of words
-    verb "$name" $arguments
-    assert_refused 2 "Usage: $name"
-  done
-  assert_equal "$(tree "$HOST_ROOT")" "$before"
 }
