@@ -29,8 +29,7 @@ systemctl reload-or-restart nginx"
 @test "bootstrap-nginx: a changed file is a reason for one reload, and so are other names" {
   verb bootstrap-nginx
   echo '# changed' >>"$HOST_ROOT/opt/book-shop/nginx/book-shop/proxy.conf"
-  next_verb bootstrap-nginx
-  assert_success
+  succeeds bootstrap-nginx
   assert_equal "$(reloads)" 1
   assert_equal "$(tail -n 1 "$HOST_ROOT/etc/nginx/book-shop/proxy.conf")" "# changed"
   allow shop.example.org
@@ -43,8 +42,7 @@ systemctl reload-or-restart nginx"
 @test "bootstrap-nginx: the names of ALLOWED_HOSTS, each once as NGINX wants them, and localhost always" {
   while IFS='|' read -r hosts names; do
     allow "$hosts"
-    verb bootstrap-nginx
-    assert_success
+    succeeds bootstrap-nginx
     assert_equal "$(known)" "$names"
   done <<'TABLE'
 localhost|127.0.0.1 1; default 0; localhost 1;
@@ -75,8 +73,7 @@ TABLE
   assert_equal "$status" 1
   refute grep -q "nginx$" "$LOG"
   rm "$WORLD/nginx-fails"
-  next_verb bootstrap-nginx
-  assert_success
+  succeeds bootstrap-nginx
   assert_equal "$(reloads)" 1
 }
 

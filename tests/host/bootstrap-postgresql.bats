@@ -65,8 +65,7 @@ echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
       assert_failed 1 "no PostgreSQL 15 for the data in $data.kept" "Install postgresql-15"
       rm "$WORLD/fails"
     fi
-    verb bootstrap-postgresql
-    assert_success
+    succeeds bootstrap-postgresql
     assert_equal "$(cat "$data/PG_VERSION")" kept
     refute [ -e "$data.kept" ]
     assert grep -xF "systemctl start postgresql@15-main" "$LOG"
@@ -80,8 +79,7 @@ echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
   before=$(grep -v ALLOWED_HOSTS "$CONF/dev.env")
   sed -i 's/^ALLOWED_HOSTS=.*/ALLOWED_HOSTS=shop.example,*/' "$CONF/host.env"
   echo "alter role book_shop_dev password 'other';" >"$WORLD/passwords/book_shop_dev"
-  verb bootstrap-postgresql
-  assert_success
+  succeeds bootstrap-postgresql
   for environment in dev prod; do assert_equal "$(grep ALLOWED_HOSTS "$CONF/$environment.env")" "ALLOWED_HOSTS=shop.example,*"; done
   assert_equal "$(grep -v ALLOWED_HOSTS "$CONF/dev.env")" "$before"
   assert_equal "$(stat -c %a "$CONF/dev.env")" 600

@@ -91,8 +91,7 @@ systemctl restart docker"
 }
 
 @test "bootstrap: killed here or there, the next run ends as if it had not been" {
-  KILL_AT=0 verb bootstrap # never
-  assert_success
+  KILL_AT=0 succeeds bootstrap
   changes=$(($(wc -l <"$WORLD/changes") - 1)) # the last one removes the files of earlier releases
   # Secrets are new on each machine, so they are left out.
   without_secrets() {
@@ -106,8 +105,7 @@ systemctl restart docker"
     touch "$WORLD/cluster"
     killed_at "$change" bootstrap 2>/dev/null
     : >"$LOG"
-    verb bootstrap
-    assert_success
+    succeeds bootstrap
     assert_equal "$(without_secrets)" "$whole"
     run tail -n 3 "$LOG"
     assert_output "systemctl reload-or-restart nginx
@@ -119,8 +117,7 @@ rm -rf /opt/book-shop-releases"
 @test "bootstrap: -h and wrong calls, and those of its parts, do nothing" {
   before=$(tree "$HOST_ROOT")
   for name in bootstrap bootstrap-kubernetes bootstrap-nginx bootstrap-postgresql; do
-    verb "$name" -h
-    assert_success
+    succeeds "$name" -h
     assert_output --partial "Usage: $name"
     assert_output --partial "Runs on: the host"
     assert_errors_whole ""

@@ -9,50 +9,28 @@ setup() {
   called_by root
   fake_in_shop scripts/demo/debian-packages
   logged apt-get
-  packages oras skopeo docker-compose-v2
-  release trixie
 }
 
-# packages NAME...: what the distribution has.
-# shellcheck disable=SC2016 # the fake itself expands it
-packages() { printf '#!/bin/bash\n[[ " %s " == *" $2 "* ]]\n' "$*" | fake apt-cache; }
-# release NAME: of the distribution.
-release() { printf '#!/bin/bash\n[ "$*" = "-q ^VERSION_CODENAME=bookworm /etc/os-release" ] && [ %s = bookworm ]\n' "$1" | fake grep; }
-has() {
-  local tool
-  for tool in "$@"; do fake "$tool" <<<'#!/bin/bash'; done
-}
-installs() { apt_get install -y --no-install-recommends "$@"; }
-
-@test "bench's peers: what the distribution has is installed" {
+# machine TOOLS PACKAGES RELEASE: what it has, what its distribution has, and whose it is.
+# shellcheck disable=SC2016 # the fakes themselves expand them
+machine() {
+  rm -f "$TEST_DIR"/bin/{skopeo,oras}
   fake docker <<<$'#!/bin/bash\nexit 1'
-  verb peers
-  assert_success
-  assert_log "$(apt_get update && installs skopeo && installs oras && installs docker-compose-v2)"
+  for tool in $1; do fake "$tool" <<<'#!/bin/bash'; done
+  printf '#!/bin/bash\n[[ " %s " == *" $2 "* ]]\n' "$2" | fake apt-cache
+  printf '#!/bin/bash\n[ "$* %s" = "-q ^VERSION_CODENAME=bookworm /etc/os-release bookworm" ]\n' "$3" | fake grep
 }
 
-@test "bench's peers: Debian calls compose otherwise, and for Debian 12 both come from its successor" {
-  fake docker <<<$'#!/bin/bash\nexit 1'
-  packages skopeo docker-compose
-  release bookworm
-  verb peers
-  assert_success
-  assert_log "$(apt_get update && installs skopeo)
-scripts/demo/debian-packages trixie oras
-scripts/demo/debian-packages trixie docker-compose"
-}
-
-@test "bench's peers: what is there stays, and nothing is asked of the archive" {
-  has oras skopeo docker
-  verb peers
-  assert_success
-  assert_log ""
-}
-
-@test "bench's peers: what no package brings is said, and no failure" {
-  has skopeo docker
-  packages
-  verb peers
-  assert_success
+@test "bench's peers: the missing ones are installed, by their name and from where this distribution has them" {
+  while IFS='|' read -r tools packages release steps; do
+    machine "$tools" "$packages" "$release"
+    succeeds peers
+    assert_equal "$(sed 's/^apt-get .* //; s|^scripts/demo/||' "$LOG" | paste -sd,)" "$steps"
+  done <<'TABLE'
+|oras skopeo docker-compose-v2|noble|update,skopeo,oras,docker-compose-v2
+|skopeo docker-compose|bookworm|update,skopeo,debian-packages trixie oras,debian-packages trixie docker-compose
+oras skopeo docker|oras skopeo docker-compose-v2|trixie|
+skopeo docker||trixie|update
+TABLE
   assert_errors_whole "==> no package of this distribution is oras"
 }

@@ -10,8 +10,7 @@ setup() {
   verb bench-shop
   assert_answer "" "==> docs/bench/shop.md"
   assert_log "python3 tests/bench/shop.py docs/bench/shop.md 500 1000 100000 1000000"
-  next_verb bench-shop /tmp/shop.md 10 500
-  assert_success
+  succeeds bench-shop /tmp/shop.md 10 500
   assert_log "python3 tests/bench/shop.py /tmp/shop.md 10 500"
 }
 

@@ -29,8 +29,7 @@ scripts/demo/down"
 }
 
 @test "bench: the parts that are named, and no others" {
-  verb bench build promotion
-  assert_success
+  succeeds bench build promotion
   assert_measured build promotion
   next_verb bench promotion pushing
   assert_failed 2 "there is no part 'pushing'; there are: promotion swap"

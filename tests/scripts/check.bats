@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
 LINTERS=(shfmt ruff shellcheck hadolint kubectl kubernetes-validate gixy)
 CHECKERS=("${LINTERS[@]}" pytest prove)
@@ -6,7 +7,6 @@ CHECKERS=("${LINTERS[@]}" pytest prove)
 setup() {
   start_shop check
   tools cp grep
-  # shellcheck disable=SC2016 # the fakes themselves expand them
   for tool in "${CHECKERS[@]}"; do logged "$tool" '[[ -z ${FAILS:-} || "${0##*/} $*" != "$FAILS"* ]] || { echo "${0##*/} complains" >&2; exit 1; }'; done
   mkdir -p scripts/demo/host nginx/{book-shop,conf.d} scripts/host/{bin,k8s}
   echo 'k3s_version=v1.99.3+k3s1' >scripts/host/bin/bootstrap-kubernetes
@@ -28,8 +28,7 @@ setup() {
 calls_of() { grep -E "^($(IFS='|' && echo "$*")) " "$LOG" | sed "s|$TMPDIR/[^/]*|TMP|g"; }
 
 @test "check: every source is given to its checkers, those git doesn't know yet as well; and the tests run" {
-  verb check
-  assert_success
+  succeeds check
   shell="k8s/untracked book-shop/a tool book-shop/shop.bats book-shop/sourced.bash"
   python="book-shop/verb book-shop/x.py"
   manifests="TMP/cluster.yaml TMP/single-node.yaml scripts/host/k8s/*.yaml scripts/cluster/k8s/deploys.yaml"
@@ -48,10 +47,8 @@ gixy --skips host_spoofing TMP/nginx.conf"
 }
 
 @test "check: only the shop's tests marked sqlite get SQLite" {
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged pytest 'echo "database ${TEST_DATABASE_URL-PostgreSQL}" >>"$LOG"'
-  verb check
-  assert_success
+  succeeds check
   assert_equal "$(calls_of pytest database)" "\
 pytest -q -n auto --dist loadfile
 database PostgreSQL
@@ -63,7 +60,6 @@ database PostgreSQL"
 
 @test "check: a signal ends every part" {
   mkfifo "$TEST_DIR/started"
-  # shellcheck disable=SC2016 # the fakes themselves expand it
   for tool in shfmt pytest prove; do logged "$tool" 'echo $$ >"${LOG%/*}/started"; exec sleep 600'; done
   tools sleep
   # As in a terminal: a process group of its own.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
 setup() {
   start_shop doctor
   tools sha256sum
-  # shellcheck disable=SC2016 # the fake itself expands it
   for tool in bats terraform docker kubectl; do logged "$tool" 'echo "version 1 of ${0##*/}"; echo "more words"'; done
   internet_answers 401
   mkdir .venv
@@ -11,14 +11,12 @@ setup() {
 }
 
 internet_answers() { # STATUS: what curl gives
-  # shellcheck disable=SC2016 # the fake itself expands it
   printf '#!/bin/bash\ncase $1 in --version) echo "curl 8" ;; *) printf %s && [ %s != 000 ] ;; esac\n' "$1" "$1" | fake curl
 }
 assert_row() { assert_output --regexp "(^|"$'\n'")$1 +$2"; }
 
 @test "doctor: one line each for what is there" {
-  verb doctor
-  assert_success
+  succeeds doctor
   assert_errors_whole ""
   while IFS='|' read -r name state; do assert_row "$name" "$state"; done <<'TABLE'
 python3|Python 3\.[0-9.]+
@@ -66,8 +64,7 @@ TABLE
 @test "doctor: a service out of reach has a replacement, and is no failure" {
   for code in 000 403; do # 403 is a proxy's word
     internet_answers "$code"
-    verb doctor
-    assert_success
+    succeeds doctor
     assert_row "public registry" "out of reach: base images are made from Debian's archive"
     assert_row k3s "out of reach: the local host builds Kubernetes from source"
   done

@@ -21,8 +21,7 @@ setup() {
   assert_equal "$(cat k8s/verb)" $'#!/bin/bash\nif true; then\n  echo x\nfi'
   assert_equal "$(cat book-shop/x.py)" $'import os\nimport sys\n\nx = {"a": 1}\nprint(os, sys, x)'
   commit formatted
-  verb format
-  assert_success
+  succeeds format
   assert_equal "$(git status --short -- book-shop k8s)" ""
 }
 

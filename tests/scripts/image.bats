@@ -25,8 +25,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
 @test "image: a dirty tree changes nothing in the image and is reported" {
   echo 'changed' >>k8s/shop.yaml
   echo 'new' >book-shop/new.py
-  verb image
-  assert_success
+  succeeds image
   assert_errors "the work tree differs from commit $(head_of)" "book-shop/new.py, k8s/shop.yaml"
   assert_equal "$(cat "$ENGINE/context/k8s/shop.yaml")" "kind: Deployment"
   [ ! -e "$ENGINE/context/new.py" ]
@@ -34,8 +33,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
 
 @test "image: a change outside book-shop/ and k8s/ is no dirty tree" {
   echo x >README.md
-  verb image
-  assert_success
+  succeeds image
   refute_errors differs
 }
 
@@ -69,8 +67,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
 @test "image: run twice it gives the same call, and nothing is left behind, also by a build that fails" {
   verb image
   mv "$LOG" "$TEST_DIR/once"
-  verb image
-  assert_success
+  succeeds image
   assert_log "$(cat "$TEST_DIR/once")"
   touch "$ENGINE/fails"
   verb image

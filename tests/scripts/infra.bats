@@ -75,8 +75,7 @@ destroy|other'
 }
 
 @test "infra apply: without a change asks nothing and applies nothing" {
-  PLAN=0 verb infra apply </dev/null
-  assert_success
+  PLAN=0 succeeds infra apply </dev/null
   assert_errors "nothing to change"
   assert_equal "$(called)" "init,plan,output"
 }
@@ -106,8 +105,7 @@ destroy|other'
 
 @test "infra: a registry out of reach is replaced by a mirror on this machine, a project's own cache is none" {
   mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" "$HOME/mirrors/here/registry.example/owner/aws"
-  CURL=7 verb infra output
-  assert_success
+  CURL=7 succeeds infra output
   assert grep -F " init -input=false -no-color -lockfile=readonly -plugin-dir=$HOME/mirrors/here -reconfigure" "$LOG"
 }
 

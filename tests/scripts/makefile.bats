@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
 
 # The project's Makefile over scripts that log their calls.
@@ -13,7 +14,6 @@ make_targets() {
   local SHOP=$TEST_DIR/shop script
   for script in $(scripts); do
     mkdir -p "$SHOP/${script%/*}"
-    # shellcheck disable=SC2016 # the fake itself expands it
     fake_in_shop "$script" '[[ "$0" != *"${FAILS:-nothing}" ]]'
   done
 }
@@ -34,7 +34,7 @@ assert_runs() {
 @test "make: each target installs what it needs and runs its script, which is there" {
   local covered=" help setup "
   while read -r purposes targets; do
-    setups=$([ "$purposes" = none ] || printf 'setup %s\n' ${purposes//,/ })
+    setups=$([ "$purposes" = none ] || sed 's/^/setup /' <<<"${purposes//,/$'\n'}")
     for target in $targets; do
       touch "$target" # a file of that name changes nothing
       make_it "$target"
@@ -94,9 +94,8 @@ TABLE
 }
 
 @test "make: an argument is one word for the script, whatever it contains" {
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/rollback 'printf "%s\n" "$@"'
-  # shellcheck disable=SC1003,SC2016 # nothing may expand them
+  # shellcheck disable=SC1003 # nothing may expand them
   for hostile in "a'b" '$(shell touch owned)' '$(touch owned)' '`touch owned`' ';touch owned' '$HOME' 'a b' '#x' '$$' '"' \
     '\' '-x' '$(TO)' 'a,b' '$(error x)' '&touch owned' '|touch owned'; do
     make_it --silent rollback-dev TO="$hostile"
@@ -162,7 +161,6 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
   printf 'DELIVERY_%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' \
     >"$XDG_CACHE_HOME/book-shop/demo/other/ports"
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/version 'echo "$DELIVERY_HTTP_PORT $DELIVERY_DEV_PORT $DELIVERY_REPOSITORY"'
   ports() { settings "XDG_CACHE_HOME=$XDG_CACHE_HOME" -- "$@" | tail -n 1; }
   assert_equal "$(ports)" "80 8080 localhost:5000/book-shop"
@@ -171,14 +169,12 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
 }
 
 @test "make: docs/reference.md lists each setting" {
-  # shellcheck disable=SC2016 # make itself expands it
   for name in $(make --silent --eval 'names: ; @echo $(settings)' names); do
     assert grep -q "^| \`DELIVERY_$name\` " "$ROOT/docs/reference.md"
   done
 }
 
 @test "make: the virtual environment comes first on the PATH" {
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/version 'echo "${PATH%%:*}"'
   make_it --silent version
   assert_output "$PWD/.venv/bin"

@@ -9,11 +9,9 @@ setup() {
 assert_commands() { assert_equal "$(sed 's/^python3 manage.py //' "$LOG" | paste -sd,)" "$1"; }
 
 @test "run: migrates, loads the sample books and serves, in debug mode" {
-  verb run
-  assert_success
+  succeeds run
   assert_commands "migrate --verbosity 0,load_sample_books,runserver 8000"
-  next_verb run 9000
-  assert_success
+  succeeds run 9000
   assert_commands "migrate --verbosity 0,load_sample_books,runserver 9000"
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
 TOOLS=(curl update-ca-certificates nft ss sysctl bats prove xgettext jq openssl chromium terraform)
 
 # A machine that has every tool and no environment. Each lock file of the shop has one package.
-# shellcheck disable=SC2016 # the fakes themselves expand them
 setup() {
   start_shop setup
   called_by root
@@ -85,8 +85,7 @@ what pip says
 @test "setup: each tool that a purpose needs and the machine lacks comes from the distribution" {
   while read -r purpose tool package; do
     mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
-    next_verb setup "$purpose"
-    assert_success
+    succeeds setup "$purpose"
     assert_errors "==> installing $package"
     assert_regex "$(steps)" "^update,install $package(,|\$)"
     mv "$TEST_DIR/away" "$TEST_DIR/bin/$tool"
@@ -106,16 +105,11 @@ check nft nftables
 TOOLS
 }
 
-@test "setup: a tool that the purpose does not need is not installed" {
+@test "setup: a tool that the purpose does not need is not installed; the verbs on a cluster need jq" {
   rm "${TOOLS[@]/#/$TEST_DIR/bin/}"
   set_up "venv,pip book-shop" run
-  set_up "pip scripts" deploy
   set_up "pip tests" tools
-}
-
-@test "setup: the verbs on a cluster need jq, those on a host do not" {
-  rm "$TEST_DIR/bin/jq"
-  DELIVERY_PROD=host set_up "venv,pip scripts" deploy
+  DELIVERY_PROD=host set_up "pip scripts" deploy
   DELIVERY_PROD=cluster set_up "update,install jq" deploy
 }
 
@@ -175,7 +169,6 @@ TOOLS
 
 @test "setup: a second setup waits for the first" {
   mkfifo "$TEST_DIR/go-on"
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged pip ': >"$TEST_DIR/pip-runs"; read -r <"$TEST_DIR/go-on"'
   PATH=$TEST_DIR/bin scripts/setup run 3>&- &
   until [ -e "$TEST_DIR/pip-runs" ]; do kill -0 $!; done
@@ -186,10 +179,8 @@ TOOLS
 }
 
 @test "setup: the engine does not inherit the lock of the installation" {
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
-  verb setup image
-  assert_success
+  succeeds setup image
 }
 
 @test "setup: leaves the target's stdin alone" {
@@ -204,7 +195,6 @@ TOOLS
   set_up "update,install chromium fonts-noto-core" check
   assert_errors_whole "==> installing Chromium"
   logged snap
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged playwright 'mkdir -p "$PLAYWRIGHT_BROWSERS_PATH"; [ ! -f "$TEST_DIR/playwright-fails" ]'
   mv "$TEST_DIR/bin/playwright" .venv/bin/
   touch "$TEST_DIR/playwright-fails"
@@ -218,8 +208,7 @@ TOOLS
 @test "setup: sudo runs only what needs root" {
   rm "$TEST_DIR/bin/bats"
   called_by someone
-  verb setup check
-  assert_success
+  succeeds setup check
   assert_equal "$(grep '^sudo ' "$LOG")" "\
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get update)
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recommends bats)"
@@ -232,7 +221,6 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
 }
 
 @test "setup: a Python that is too old is named before anything is done" {
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged python3 'case $1 in -c) exit 1 ;; esac; echo Python 3.9.2'
   verb setup run
   assert_failed 1 "Python 3.10 or newer is needed, this is Python 3.9.2"
@@ -242,7 +230,6 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
 
 @test "setup: Terraform is fetched where there is none, and only the pinned archive is unpacked" {
   rm "$TEST_DIR/bin/terraform"
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged curl '[[ "$*" =~ -o\ ([^ ]+) ]] && echo "not Terraform" >"${BASH_REMATCH[1]}"'
   verb setup infra
   assert_failed 1 "the Terraform archive is not the one that was pinned"
@@ -250,6 +237,5 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
   logged curl 'exit 6'
   verb setup infra
   assert_failed 1 "Terraform can't be downloaded"
-  verb setup deploy
-  assert_success
+  succeeds setup deploy
 }

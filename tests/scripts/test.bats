@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
 setup() {
   start_shop test
@@ -8,12 +9,10 @@ setup() {
   # shellcheck disable=SC2086 # a list of words
   touch $FILES tests/load/deploys.bats
   commit "tests"
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/down 'echo "down $DELIVERY_DEMO" >>"$LOG.hosts"'
   logged pytest 'echo "3 passed"'
   logged docker
   # Does for a host what a test says.
-  # shellcheck disable=SC2016 # the fake itself expands it
   logged bats 'echo "$DELIVERY_DEMO $DELIVERY_HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
 }
 
@@ -21,8 +20,7 @@ setup() {
 assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-test-$host$" "$LOG.hosts"; done | xargs)" "$*"; }
 
 @test "test: each file runs once, on one of two hosts, and both hosts are removed" {
-  verb test
-  assert_success
+  succeeds test
   assert_output --partial "1: tests/e2e/1-demo.bats: "
   assert_output --partial "3 passed"
   assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
@@ -32,8 +30,7 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
 }
 
 @test "test: a kind with one host uses one" {
-  verb test load
-  assert_success
+  succeeds test load
   assert_equal "$(cat "$LOG.files")" "book-shop-test-1 10080 tests/load/deploys.bats"
   assert_removed 2 0
   refute grep -q pytest "$LOG"
@@ -42,7 +39,6 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
 @test "test: a case that fails on either host fails the run, is named at the end, and the other host's files run" {
   for host in 1 2; do
     : >"$LOG.files"
-    # shellcheck disable=SC2016 # the fake expands it
     echo '[ "$DELIVERY_DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
     verb test
     assert_failure 1
@@ -63,7 +59,6 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
 @test "test: an interrupt ends the tests and removes both hosts" {
   mkfifo "$TEST_DIR/running"
   exec 7<>"$TEST_DIR/running"
-  # shellcheck disable=SC2016 # the fake expands it
   echo "echo \$\$ >'$TEST_DIR/running'; exec sleep 1000" >"$LOG.does"
   PATH=$TEST_DIR/bin "$SHOP/scripts/test" >"$TEST_DIR/stdout" 2>&1 3>&- 7>&- &
   test=$!

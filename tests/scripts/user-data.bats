@@ -30,8 +30,7 @@ other_release() {
 on_host() { (cd "$HOST_ROOT" && find "$@" -maxdepth 0 -printf '%p ' 2>/dev/null) || true; }
 
 @test "user-data: one script with its four values, the same each time and from anywhere" {
-  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
-  assert_success
+  succeeds user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
   assert_errors_whole ""
   cp "$TEST_DIR/stdout" "$TEST_DIR/first"
   cd /
@@ -46,8 +45,7 @@ ALLOWED_HOSTS = \"localhost,127.0.0.1\""
 }
 
 @test "user-data: the words that Terraform replaces, and nothing else of that kind" {
-  verb user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
-  assert_success
+  succeeds user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
   assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" '@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@'
   replaced=$(sed "s|@URL@|$url|; s|@SHA256@|$sum|; s|@REPOSITORY@|$DELIVERY_REPOSITORY|; s|@ALLOWED_HOSTS@|localhost|" <<<"$output")
   verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost
@@ -76,8 +74,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   # The verbs find their package there.
   export VERBS=$HOST_ROOT/opt/book-shop/bin
   for name in deploy rollback status backup restore; do
-    verb "$name" -h
-    assert_success
+    succeeds "$name" -h
     assert_output --partial "Usage: $name"
   done
 }

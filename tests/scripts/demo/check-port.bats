@@ -36,8 +36,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
 @test "check-port: the container itself may have it, another container is named" {
   listen
   echo test-host >"$ENGINE/publishers"
-  verb demo/check-port HTTP_PORT "$PORT" test-host
-  assert_success
+  succeeds demo/check-port HTTP_PORT "$PORT" test-host
   assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
   verb demo/check-port HTTP_PORT "$PORT" other-host
   assert_failed 1 "port $PORT is taken by container test-host." "make demo HTTP_PORT=<port>"

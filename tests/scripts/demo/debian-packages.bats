@@ -2,7 +2,7 @@
 load ../../lib/shop.bash
 setup() {
   start_shop demo/debian-packages
-  called_by root
+  called_by someone
   tools sort chmod
   archive_is http://deb.example.org/debian
 }
@@ -11,7 +11,7 @@ setup() {
 archive_is() {
   # shellcheck disable=SC2016 # the fake itself expands them
   logged apt-get 'case "$*" in
-  indextargets*) printf "%s\n" '"$*"' ;;
+  *" Created-By: Packages Origin: Debian") printf "%s\n" '"$*"' ;;
   *" update") sed "s/^/  source: /" "$(sed -n "s/.*SourceList=\([^ ]*\).*/\1/p" <<<"$*")" >>"$LOG" ;;
   *" download "*) for package in "${@:15}"; do : >"${package}_1_amd64.deb"; done ;;
 esac
@@ -24,24 +24,18 @@ log() {
 s/ indextargets .*/ indextargets/" "$LOG"
 }
 
-@test "debian-packages: a private apt tree of the suite, in this machine's own archive, checked by Debian's keys" {
+@test "debian-packages: a private apt tree of the suite, in this machine's own archive, checked by Debian's keys; only the installation needs root" {
   archive_is http://security.example.org/debian-security http://deb.example.org/debian http://deb.example.org/debian
+  install=$(apt_get install -y --no-install-recommends TREE/deb/docker-cli_1_amd64.deb TREE/deb/docker.io_1_amd64.deb)
   verb demo/debian-packages trixie docker.io docker-cli
   assert_answer ""
   assert_equal "$(log)" "apt-get indextargets
 apt-get private update
   source: deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.example.org/debian trixie main
 apt-get private download docker.io docker-cli
-$(apt_get install -y --no-install-recommends TREE/deb/docker-cli_1_amd64.deb TREE/deb/docker.io_1_amd64.deb)"
+sudo env DEBIAN_FRONTEND=noninteractive $install
+$install"
   rmdir "$TMPDIR" # nothing is left behind
-}
-
-@test "debian-packages: only the installation needs root" {
-  called_by someone
-  verb demo/debian-packages trixie docker.io
-  assert_success
-  assert_equal "$(log | grep '^sudo ')" "\
-sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recommends TREE/deb/docker.io_1_amd64.deb)"
 }
 
 @test "debian-packages: without Debian's archive on this machine nothing is done" {

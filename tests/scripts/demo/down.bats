@@ -33,8 +33,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
 @test "down: a host without its registry is removed as well" {
   is_up test 5000
   rm "$ENGINE"/{containers,images,volumes}/test-registry "$ENGINE/networks/test"
-  verb demo/down
-  assert_success
+  succeeds demo/down
   assert_equal "$(in_engine_now)" ""
   next_verb demo/down # there is nothing to remove
   assert_answer "" "==> test is gone"
@@ -43,8 +42,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
 
 @test "down: the kernel's settings need root" {
   called_by someone
-  verb demo/down
-  assert_success
+  succeeds demo/down
   assert_equal "$(grep ^sudo "$LOG")" "sudo sysctl -q --load $seed/sysctl"
 }
 

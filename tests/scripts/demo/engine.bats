@@ -59,8 +59,7 @@ by() { # PREFIX COMMAND...: a command in the log, by sudo if that is the prefix
   mkdir "$MACHINE/away"
   mv "$TEST_DIR"/bin/{docker,dockerd} "$MACHINE/away"
   rm "$MACHINE/buildx"
-  verb demo/engine
-  assert_success
+  succeeds demo/engine
   assert_errors_whole "\
 ==> installing the Docker engine
 ==> installing BuildKit's client
@@ -75,8 +74,7 @@ $(started)"
 @test "engine: Debian 12's is too old, so Debian 13's goes on top of it" {
   touch "$MACHINE/debian-12"
   rm "$MACHINE/buildx"
-  verb demo/engine
-  assert_success
+  succeeds demo/engine
   assert_equal "$(did)" "apt-cache show docker-buildx
 scripts/demo/debian-packages trixie docker.io docker-cli docker-buildx
 $(started)"
@@ -87,13 +85,11 @@ $(started)"
   let_in="$(by sudo usermod -aG docker someone)
 $(by sudo chown someone /run/docker.sock)"
   touch "$MACHINE/root-only"
-  verb demo/engine
-  assert_success
+  succeeds demo/engine
   assert_errors "==> letting someone use the engine"
   assert_equal "$(did)" "$(started sudo)"$'\n'"$let_in"
   touch "$MACHINE/root-only" # it runs now
-  next_verb demo/engine
-  assert_success
+  succeeds demo/engine
   assert_equal "$(did)" "$let_in"
 }
 

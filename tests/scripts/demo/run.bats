@@ -1,14 +1,13 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../../lib/shop.bash
 STEPS=("scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod" "scripts/demo/sample-books")
 
 setup() {
   start_shop demo/run
   local step
-  # shellcheck disable=SC2016 # the fake itself expands it
   for step in "${STEPS[@]}" scripts/status; do fake_in_shop "${step% *}" 'echo "answer of ${0##*/}"; call=${0#"$SHOP/"}${*:+ $*}; [ "$call" != "${FAILS:-}" ]'; done
   tools cut grep sort
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/up '[ "${FAILS:-}" != scripts/demo/up ]'
   fake_in_shop scripts/demo/sample-books
   export SHOP
@@ -38,8 +37,7 @@ done"
 
 @test "demo: what a deploy reports is labelled with its environment" {
   fake_in_shop scripts/deploy 'echo "==> migrate" >&2'
-  verb demo/run
-  assert_success
+  succeeds demo/run
   assert_errors "dev: ==> migrate" "prod: ==> migrate"
 }
 

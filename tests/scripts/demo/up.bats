@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
+# tests/e2e/1-demo.bats runs it twice, tests/faults/4-rebuild.bats after the host's container was removed.
 load ../../lib/shop.bash
 setup() {
   start_shop demo/up
   tools cmp cp date mv timeout
-  # shellcheck disable=SC2016 # the fake itself expands it
   fake_in_shop scripts/demo/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
   fake_in_shop scripts/demo/base-image 'echo base:made'
   fake_in_shop scripts/demo/kubernetes-build 'echo /cache/kubernetes-1.2.3-abc'
@@ -14,7 +15,6 @@ setup() {
   mkdir scripts/demo/host
   echo 'listen on REGISTRY_PORT' >scripts/demo/host/vendor-data
   echo renew >scripts/demo/host/renew-var
-  # shellcheck disable=SC2016 # the fake itself expands it
   host_does 'case "$*" in
   "-i test-host python3 -") cat >"$ENGINE/ran"; [ ! -f "$ENGINE/script-fails" ] || { echo "apt is locked" >&2; exit 100; } ;;
   *cloud-init-output.log) echo "E: no such package" ;;
@@ -39,7 +39,6 @@ assert_run() {
   run grep "^docker run -d --name $1 " "$LOG"
   for option in "${@:2}"; do assert_output --partial " $option "; done
 }
-files() { (cd "$seed" && sha256sum -- *); }
 
 @test "up: the first time registry and host are made, with what cloud-init reads" {
   verb demo/up
@@ -62,8 +61,7 @@ scripts/demo/check-port REGISTRY_PORT 5000 test-registry"
 }
 
 @test "up: other ports are published, and the next verbs find them" {
-  DELIVERY_HTTP_PORT=81 DELIVERY_DEV_PORT=8081 DELIVERY_REGISTRY_PORT=5001 verb demo/up
-  assert_success
+  DELIVERY_HTTP_PORT=81 DELIVERY_DEV_PORT=8081 DELIVERY_REGISTRY_PORT=5001 succeeds demo/up
   assert_run test-registry "-p 127.0.0.1:5001:5000"
   assert_run test-host "-p 127.0.0.1:81:80 -p 127.0.0.1:8081:8080"
   assert_equal "$(cat "$seed/vendor-data")" "listen on 5001"
@@ -81,44 +79,20 @@ DELIVERY_REGISTRY_PORT ?= 5001"
 
 @test "up: where public registry and k3s can be reached nothing is made here; a host with k3s keeps it" {
   everything_reachable
-  verb demo/up
-  assert_success
+  succeeds demo/up
   assert_equal "$(did)" "sysctl,network,curl,build,run -d,build,run -d,exec"
   refute grep BASE_IMAGE "$LOG"
   assert grep -F -- "--target host --tag" "$LOG"
   logged curl 'exit 6' # GitHub is out of reach now
-  next_verb demo/up
-  assert_success
+  succeeds demo/up
   assert_equal "$(did)" "network,start,exec"
 }
 
 @test "up: DELIVERY_CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
   everything_reachable
-  DELIVERY_CLOSED_NETWORK=1 verb demo/up
-  assert_success
+  DELIVERY_CLOSED_NETWORK=1 succeeds demo/up
   assert_equal "$(did)" "sysctl,network,kubernetes-build,build,run -d,build,run -d,exec"
   assert grep -F -- "--target host-with-kubernetes" "$LOG"
-}
-
-@test "up: the second time it starts nothing new and writes nothing" {
-  verb demo/up
-  before=$(files)
-  next_verb demo/up
-  assert_answer "" "==> cloud-init"
-  assert_equal "$(did)" "network,kubernetes-build,start,exec"
-  assert grep -xF "docker start test-host test-registry" "$LOG"
-  assert_equal "$(files)" "$before"
-  [ ! -e "$ENGINE/ran" ]
-}
-
-@test "up: a host whose container was removed is rebuilt on its volume, which is renewed first" {
-  verb demo/up
-  rm "$ENGINE/containers/test-host"
-  next_verb demo/up
-  assert_success
-  assert_errors "==> keeping the data in the volume test-host"
-  assert_equal "$(did)" "network,curl,kubernetes-build,build,run --rm,run -d,exec"
-  assert_equal "$(cat "$ENGINE/given")" renew
 }
 
 @test "up: a host that was made with another Kubernetes is rebuilt, with the secrets that are not in its volume" {
@@ -126,9 +100,8 @@ DELIVERY_REGISTRY_PORT ?= 5001"
   while IFS='|' read -r made_with steps given; do
     echo "$made_with" >"$ENGINE/labels/test-host"
     : >"$ENGINE/given"
-    next_verb demo/up
-    assert_success
-    assert_errors "rebuilding it with kubernetes-1.2.3-abc and its data"
+    succeeds demo/up
+    assert_errors "rebuilding it with kubernetes-1.2.3-abc and its data" "keeping the data in the volume test-host"
     assert_equal "$(did)" "network,${steps},run --rm,run -d,exec"
     assert_equal "$(paste -sd, "$ENGINE/given")" "$given"
     assert_equal "$(cat "$ENGINE/labels/test-host")" kubernetes-1.2.3-abc
@@ -141,8 +114,7 @@ TABLE
 @test "up: a host that lost its registry gets a new one and stays itself" {
   verb demo/up
   rm "$ENGINE/containers/test-registry"
-  next_verb demo/up
-  assert_success
+  succeeds demo/up
   assert_equal "$(did)" "network,kubernetes-build,build,run -d,start,exec"
   assert_run test-registry
   assert_success
@@ -151,13 +123,11 @@ TABLE
 @test "up: a changed install script is run on the living host, once" {
   verb demo/up
   script_is "second script"
-  next_verb demo/up
-  assert_success
+  succeeds demo/up
   assert_errors "==> the install script has changed"
   assert_equal "$(did)" "network,kubernetes-build,start,exec,exec -i"
   assert_equal "$(cat "$ENGINE/ran")" "second script"
-  next_verb demo/up
-  assert_success
+  succeeds demo/up
   assert_equal "$(did)" "network,kubernetes-build,start,exec"
 }
 
@@ -169,8 +139,7 @@ TABLE
   assert_failed 1 "apt is locked" "the install script failed on the local host" "make demo"
   assert_equal "$(cat "$seed/user-data")" "first script"
   rm "$ENGINE/script-fails" "$ENGINE/ran"
-  verb demo/up
-  assert_success
+  succeeds demo/up
   assert_equal "$(cat "$ENGINE/ran" "$seed/user-data")" $'second script\nsecond script'
 }
 
@@ -190,8 +159,7 @@ TABLE
     assert_failed 1 "the engine fails to $command"
     rm "$ENGINE/fails-$command"
   done
-  next_verb demo/up
-  assert_success
+  succeeds demo/up
   # Without sysctl: the kernel's settings as they were the first time.
   assert_equal "$(did)" "network,curl,kubernetes-build,build,run -d,build,run -d,exec"
 }

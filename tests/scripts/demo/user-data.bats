@@ -13,8 +13,7 @@ setup() {
 value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
 
 @test "user-data: the install script, and in the seed the archive that it names" {
-  verb demo/user-data
-  assert_success
+  succeeds demo/user-data
   assert_errors_whole ""
   assert_equal "$(value URL)" "file:///var/lib/cloud/seed/nocloud/host-files.tar.gz"
   assert_equal "$(value REPOSITORY) $(value ALLOWED_HOSTS)" "$DELIVERY_REPOSITORY localhost,127.0.0.1"
