@@ -34,12 +34,11 @@ assert_runs() {
 @test "make: each target installs what it needs and runs its script, which is there" {
   local covered=" help setup "
   while read -r purposes targets; do
-    setups=$([ "$purposes" = none ] || sed 's/^/setup /' <<<"${purposes//,/$'\n'}")
     for target in $targets; do
       touch "$target" # a file of that name changes nothing
       make_it "$target"
       assert_success
-      assert_equal "$(grep '^scripts/setup' "$LOG" | cut -d/ -f2)" "$setups" "$target"
+      assert_equal "$target: $(sed -n 's|^scripts/setup ||p' "$LOG" | paste -sd,)" "$target: ${purposes#none}"
       assert_equal "$(tail -n 1 "$LOG")" "$(recipe "$target" | sed 's/ \$([A-Z]*)$//')"
     done
     covered+="$targets "

@@ -1,48 +1,45 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../../lib/shop.bash
-STEPS=("scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod" "scripts/demo/sample-books")
+STEPS=(demo/up image push "deploy dev" promote "deploy prod" demo/sample-books status)
 
 setup() {
   start_shop demo/run
-  local step
-  for step in "${STEPS[@]}" scripts/status; do fake_in_shop "${step% *}" 'echo "answer of ${0##*/}"; call=${0#"$SHOP/"}${*:+ $*}; [ "$call" != "${FAILS:-}" ]'; done
   tools cut grep sort
-  fake_in_shop scripts/demo/up '[ "${FAILS:-}" != scripts/demo/up ]'
-  fake_in_shop scripts/demo/sample-books
-  export SHOP
+  # shellcheck disable=SC2016 # the fakes themselves expand it
+  for step in "${STEPS[@]}"; do
+    logged_script "$SHOP/scripts/${step% *}" "${step% *}" 'call=${0#scripts/}${*:+ $*}
+echo "==> step" >&2
+[ "$call" != status ] || echo "the table"
+[ "$call" != "${FAILS:-}" ]'
+  done
 }
 
-@test "demo: the path step by step, each with the seconds so far; the answer is the table" {
+@test "demo: the path step by step, each with the seconds so far; a deploy with its environment; the answer is the table" {
   verb demo/run
-  assert_answer "answer of status"
-  assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" scripts/status | sort)"
-  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' "$TEST_DIR/stderr")" "\
+  assert_answer "the table"
+  assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" | sort)"
+  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' <<<"$errors")" "\
 local host and image
 push
 deploy dev and prod
 sample books
 done"
-}
-
-@test "demo: nothing is pushed before host and image are there, nothing is promoted before the push" {
-  verb demo/run
-  before() { [ "$(grep -nxF "$1" "$LOG" | cut -d: -f1)" -lt "$(grep -nxF "$2" "$LOG" | cut -d: -f1)" ]; }
-  for first in scripts/demo/up scripts/image; do before "$first" scripts/push; done
-  before scripts/push "scripts/deploy dev"
-  before scripts/push scripts/promote
-  before scripts/promote "scripts/deploy prod"
-  for first in "scripts/deploy dev" "scripts/deploy prod"; do before "$first" scripts/demo/sample-books; done
-}
-
-@test "demo: what a deploy reports is labelled with its environment" {
-  fake_in_shop scripts/deploy 'echo "==> migrate" >&2'
-  succeeds demo/run
-  assert_errors "dev: ==> migrate" "prod: ==> migrate"
+  assert_errors "dev: ==> step" "prod: ==> step"
+  while IFS=, read -r first second; do
+    [ "$(grep -nxF "$first" "$LOG" | cut -d: -f1)" -lt "$(grep -nxF "$second" "$LOG" | cut -d: -f1)" ] || fail "$second before $first"
+  done <<'ORDER'
+demo/up,push
+image,push
+push,deploy dev
+push,promote
+promote,deploy prod
+deploy dev,demo/sample-books
+deploy prod,demo/sample-books
+ORDER
 }
 
 @test "demo: a step that fails ends it, and there is no table" {
-  for failing in "scripts/demo/up" "scripts/image" "scripts/push" "scripts/deploy dev" "scripts/promote" "scripts/deploy prod"; do
+  for failing in "${STEPS[@]:0:6}"; do
     FAILS=$failing next_verb demo/run
     assert_failed 1 "==> "
     refute grep -E 'sample-books|status' "$LOG"
