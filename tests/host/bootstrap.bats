@@ -77,7 +77,7 @@ systemctl restart docker"
   assert_equal "$(calls 'systemctl restart docker')" 1
 }
 
-@test "bootstrap: its setting for needrestart restarts what serves in the hours of the unattended upgrades alone" {
+@test "bootstrap: needrestart restarts the services of the shop in the hours of the unattended upgrades only" {
   # restarts HOUR SERVICE: as needrestart reads the file, at that hour.
   restarts() {
     HOUR=$1 perl -e 'BEGIN { *CORE::GLOBAL::localtime = sub { (0, 0, $ENV{HOUR}) } } our %nrconf; do $ARGV[0]; die $@ if $@;

@@ -132,41 +132,24 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
 }
 
-# with INDEX VALUE: the call with this value in the place of a good one.
-with() {
-  local arguments=("$url" "$sum" "$DELIVERY_REPOSITORY" localhost)
-  arguments[$1]=$2
-  verb user-data "${arguments[@]}"
+# refused INDEX WHAT VALUE...: each of these values in the place of a good argument.
+refused() {
+  local value arguments=("$url" "$sum" "$DELIVERY_REPOSITORY" localhost)
+  for value in "${@:3}"; do
+    arguments[$1]=$value
+    verb user-data "${arguments[@]}"
+    assert_failed 2 "user-data: invalid $2 '$value'"
+  done
 }
-@test "user-data: refuses what would be code in a script that root runs" {
+@test "user-data: refuses what would be code in a script that root runs, and what is no URL, repository or host name" {
   # shellcheck disable=SC2016 # nothing may expand them
-  for hostile in '' ' ' '-x' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' 'a\b' '@OTHER@' 'é'; do
-    with 0 "file:///$hostile\""
-    assert_failed 2 "user-data: invalid URL 'file:///$hostile\"'"
-    with 1 "$sum$hostile"
-    [ -z "$hostile" ] || assert_failed 2 "user-data: invalid SHA-256 '$sum$hostile'"
-    with 2 "$hostile"
-    assert_failed 2 "user-data: invalid repository '$hostile'"
-    with 3 "$hostile"
-    [ "$hostile" = -x ] || assert_failed 2 "user-data: invalid host names '$hostile'" # dashes are part of host names
-  done
-}
-
-@test "user-data: refuses what is not an archive's URL, a repository or a list of host names" {
-  for wrong in 'ftp://example.org/x' 'example.org/x' '/x' '@URL@x'; do
-    with 0 "$wrong"
-    assert_failed 2 "invalid URL '$wrong'"
-  done
-  for wrong in 'UPPER/x' '/x' '@REPOSITORY@x'; do
-    with 2 "$wrong"
-    assert_failed 2 "invalid repository '$wrong'"
-  done
-  for wrong in ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'; do
-    with 3 "$wrong"
-    assert_failed 2 "invalid host names '$wrong': expected names with commas between, as in shop.example,.example.org"
-  done
+  code=(' ' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' 'a\b' '@OTHER@' 'é')
+  refused 0 URL "${code[@]/#/file:///}" "${code[@]}" '' -x 'ftp://example.org/x' 'example.org/x' '/x' '@URL@x'
+  refused 1 SHA-256 "${code[@]/#/$sum}" "${code[@]}" '' -x "$sum-x"
+  refused 2 repository "${code[@]}" '' -x 'UPPER/x' '/x' '@REPOSITORY@x'
+  refused 3 "host names" "${code[@]}" '' ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'
+  assert_errors "expected names with commas between, as in shop.example,.example.org"
   for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
-    with 3 "$hosts"
-    assert_success
+    succeeds user-data "$url" "$sum" "$DELIVERY_REPOSITORY" "$hosts"
   done
 }

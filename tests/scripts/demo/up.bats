@@ -70,13 +70,6 @@ DELIVERY_DEV_PORT ?= 8081
 DELIVERY_REGISTRY_PORT ?= 5001"
 }
 
-@test "up: a host that is there on other ports is named with them" {
-  verb demo/up
-  DELIVERY_HTTP_PORT=81 next_verb demo/up
-  assert_failed 1 "on the ports 80 8080" "make demo-down demo"
-  assert_equal "$(did)" ""
-}
-
 @test "up: where public registry and k3s can be reached nothing is made here; a host with k3s keeps it" {
   everything_reachable
   succeeds demo/up
@@ -164,7 +157,7 @@ TABLE
   assert_equal "$(did)" "network,curl,kubernetes-build,build,run -d,build,run -d,exec"
 }
 
-@test "up: a taken port, a bad name and an unset variable stop it before anything is touched" {
+@test "up: a taken port, a bad name, an unset variable and an invalid install script stop it before anything is touched" {
   for TAKEN in HTTP_PORT DEV_PORT REGISTRY_PORT; do
     TAKEN=$TAKEN verb demo/up
     assert_failed 1 "port taken"
@@ -177,11 +170,15 @@ TABLE
   done
   assert_demands demo/up DEMO REPOSITORY HTTP_PORT DEV_PORT REGISTRY_PORT
   [ ! -e "$XDG_CACHE_HOME" ]
-}
-
-@test "up: an install script that can't be rendered touches nothing" {
   fake_in_shop scripts/demo/user-data 'echo "not a repository" >&2; exit 2'
   verb demo/up
   assert_failure 2
-  refute grep -vE '^scripts/demo/(check-port|user-data)|^docker container inspect' "$LOG"
+  assert_equal "$(did)" ""
+}
+
+@test "up: a host that is there on other ports is named with them" {
+  verb demo/up
+  DELIVERY_HTTP_PORT=81 next_verb demo/up
+  assert_failed 1 "on the ports 80 8080" "make demo-down demo"
+  assert_equal "$(did)" ""
 }
