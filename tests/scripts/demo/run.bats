@@ -18,7 +18,7 @@ echo "==> step" >&2
   verb demo/run
   assert_answer "the table"
   assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" | sort)"
-  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' <<<"$errors")" "\
+  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' "$TEST_DIR/stderr")" "\
 local host and image
 push
 deploy dev and prod
