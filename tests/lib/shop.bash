@@ -132,9 +132,10 @@ source_of() { echo "$(git rev-parse "${1:-HEAD}:book-shop")-$(git rev-parse "${1
 snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
 
 # verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
-# bats shows the call when the test fails. next_verb does the same with an empty log, and succeeds asserts its success, too.
+# bats shows the call when the test fails. next_verb does the same with an empty log; succeeds and fails assert its status, too.
 next_verb() { : >"$LOG" && verb "$@"; }
 succeeds() { next_verb "$@" && assert_success; }
+fails() { next_verb "$@" && assert_failure 1; }
 verb() {
   echo "verb ${*@Q}" >&2
   status=0

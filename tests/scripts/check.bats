@@ -80,8 +80,7 @@ database PostgreSQL"
 
 @test "check: each checker's complaint is shown and makes it fail, with the part that it belongs to; so does a missing one" {
   while IFS='|' read -r part call; do
-    FAILS=$call next_verb check
-    assert_failure 1
+    FAILS=$call fails check
     assert_equal "$(grep -ho '[a-z-]* complains' "$TEST_DIR"/std*)" "${call%% *} complains"
     assert_equal "$(tail -n 1 "$TEST_DIR/stderr")" "check: failed, see above: $part"
     case $part in # the part ends there
@@ -89,8 +88,7 @@ database PostgreSQL"
       python_tests) assert_regex "$(calls_of pytest | tail -n 1)" "^$call" ;;
     esac
     mv "$TEST_DIR/bin/${call%% *}" "$TEST_DIR/away"
-    verb check
-    assert_failure 1
+    fails check
     mv "$TEST_DIR/away" "$TEST_DIR/bin/${call%% *}"
   done <<'TABLE'
 lint|shfmt
@@ -110,8 +108,7 @@ TABLE
 
 @test "check: manifests that build with a warning, of a deprecated field for example, fail it" {
   logged kubectl 'echo "Warning: bases is deprecated" >&2'
-  verb check
-  assert_failure 1
+  fails check
   assert_output --partial "Warning: bases is deprecated
 check: a warning or error in k8s/overlays/single-node, see above"
 }

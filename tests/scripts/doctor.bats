@@ -36,21 +36,18 @@ TABLE
 @test "doctor: names each missing thing with its remedy next to the rest, and fails" {
   for tool in git curl bats docker kubectl; do
     mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
-    verb doctor
-    assert_failure 1
+    fails doctor
     assert_row "$tool.*" "MISSING: (make setup-(image|check|deploy)|apt install git)"
     assert_row python3 Python
     [ "$tool" != curl ] || refute_output --partial " reachable"
     mv "$TEST_DIR/away" "$TEST_DIR/bin/$tool"
   done
   rm .venv/tests.installed
-  verb doctor
-  assert_failure 1
+  fails doctor
   assert_row "packages: deploy" "k8s/shop.yaml: OK"
   assert_row "packages: tools" "MISSING: make setup-tools"
   echo changed >>k8s/shop.yaml # as if it were a lock file
-  verb doctor
-  assert_failure 1
+  fails doctor
   for purpose in run deploy; do assert_row "packages: $purpose" "MISSING: make setup-$purpose"; done
   logged docker 'echo "Cannot connect" >&2; exit 1'
   verb doctor

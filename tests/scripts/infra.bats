@@ -90,13 +90,12 @@ destroy|other'
   export BUCKET=
   for arguments in plan "apply -y" destroy output; do
     # shellcheck disable=SC2086 # a list of words
-    verb infra $arguments
-    assert_failure 1
+    fails infra $arguments
+    assert_equal "$(called)" ""
   done
   for name in AWS_REGION GITHUB_REPOSITORY; do
-    (unset "$name" && verb infra plan && assert_failed 1 "$name: is not set" "export $name=")
+    (unset "$name" && next_verb infra plan && assert_failed 1 "$name: is not set" "export $name=" && assert_log "")
   done
-  assert_equal "$(called)" ""
   rm "$TEST_DIR/bin/terraform"
   next_verb infra apply -y
   assert_failed 1 "terraform is missing. Install"

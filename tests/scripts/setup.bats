@@ -150,8 +150,7 @@ TOOLS
 @test "setup: an interrupted installation is begun again, in an empty environment" {
   set_up "venv,pip tests" tools
   touch "$TEST_DIR/pip-fails"
-  verb setup run
-  assert_failure 1
+  fails setup run
   rm "$TEST_DIR/pip-fails"
   set_up "venv,pip book-shop" run
   [ ! -e .venv/half-installed ]
@@ -198,8 +197,7 @@ TOOLS
   logged playwright 'mkdir -p "$PLAYWRIGHT_BROWSERS_PATH"; [ ! -f "$TEST_DIR/playwright-fails" ]'
   mv "$TEST_DIR/bin/playwright" .venv/bin/
   touch "$TEST_DIR/playwright-fails"
-  verb setup check
-  assert_failure 1
+  fails setup check
   rm "$TEST_DIR/playwright-fails"
   set_up "playwright install --with-deps chromium" check # what was left there is not a browser
   set_up "" check

@@ -40,8 +40,7 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
   for host in 1 2; do
     : >"$LOG.files"
     echo '[ "$DELIVERY_DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
-    verb test
-    assert_failure 1
+    fails test
     assert_output --partial "$host: not ok 3 it broke"
     assert_errors "$host: not ok 3 it broke"
     assert_equal "$(cut -d' ' -f3 "$LOG.files" | sort | xargs)" "$FILES"
@@ -51,8 +50,7 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
 
 @test "test: the infrastructure's test fails the run, with its output" {
   logged pytest 'echo "the plan differs"; exit 1'
-  verb test
-  assert_failure 1
+  fails test
   assert_errors "the plan differs"
 }
 

@@ -20,6 +20,7 @@ assert_made() {
   run grep mmdebstrap "$LOG"
   if [ $# = 1 ]; then assert_failure && return; fi
   assert_output --partial " --variant=minbase --include=$2 "
+  assert_output --partial ' --aptopt=Acquire::Retries "5" '
   assert_output --regexp " --customize-hook=upload $ca $ca $1 $TMPDIR/[^ ]+/rootfs.tar\$"
 }
 
