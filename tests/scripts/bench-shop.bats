@@ -10,10 +10,7 @@ setup() {
   verb bench-shop
   assert_answer "" "==> docs/bench/shop.md"
   assert_log "python3 tests/bench/shop.py docs/bench/shop.md 500 1000 100000 1000000"
+  FAILS=yes fails bench-shop
   succeeds bench-shop /tmp/shop.md 10 500
   assert_log "python3 tests/bench/shop.py /tmp/shop.md 10 500"
-}
-
-@test "bench-shop: a bench that fails is a failure" {
-  FAILS=yes fails bench-shop
 }

@@ -74,14 +74,11 @@ destroy|other'
   assert grep " apply .* .build/plan" "$LOG"
 }
 
-@test "infra apply: without a change asks nothing and applies nothing" {
+@test "infra apply: without a change it asks nothing and applies nothing, nor after a plan that failed" {
   PLAN=0 succeeds infra apply </dev/null
   assert_errors "nothing to change"
   assert_equal "$(called)" "init,plan,output"
-}
-
-@test "infra apply: a plan that fails changes nothing" {
-  PLAN=1 verb infra apply -y
+  PLAN=1 next_verb infra apply -y
   assert_failed 1 "terraform plan failed" "nothing was changed"
   assert_equal "$(called)" "init,plan"
 }

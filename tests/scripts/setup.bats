@@ -177,9 +177,12 @@ TOOLS
   flock -n scripts/setup true
 }
 
-@test "setup: the engine does not inherit the lock of the installation" {
+@test "setup: the engine does not inherit the lock of the installation, and its failure is one of setup" {
   fake_in_shop scripts/demo/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
   succeeds setup image
+  fake_in_shop scripts/demo/engine 'echo "no engine" >&2; exit 1'
+  verb setup image
+  assert_failed 1 "no engine"
 }
 
 @test "setup: leaves the target's stdin alone" {
@@ -210,12 +213,6 @@ TOOLS
   assert_equal "$(grep '^sudo ' "$LOG")" "\
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get update)
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recommends bats)"
-}
-
-@test "setup: an engine that cannot be started is a failure" {
-  fake_in_shop scripts/demo/engine 'echo "no engine" >&2; exit 1'
-  verb setup image
-  assert_failed 1 "no engine"
 }
 
 @test "setup: a Python that is too old is named before anything is done" {

@@ -18,15 +18,11 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   read -r PORT <"$TEST_DIR/port"
 }
 
-@test "check-port: names the process that listens, its id and the setting that chooses another port" {
+@test "check-port: names the process that listens, its id and the setting that chooses another port; a free port is fine" {
   listen
   verb demo/check-port DEV_PORT "$PORT" test-host
   assert_failed 1 "port $PORT is taken by process \"python" \
     "pid=$LISTENER. Stop it, or choose another: make demo DEV_PORT=<port>"
-}
-
-@test "check-port: a free port is fine, and nothing is printed" {
-  listen
   kill "$LISTENER"
   wait "$LISTENER" || LISTENER=
   verb demo/check-port DEV_PORT "$PORT" test-host
