@@ -99,18 +99,16 @@ destroy|other'
   assert_log ""
 }
 
-@test "infra: a registry out of reach is replaced by a mirror on this machine, a project's own cache is none" {
-  mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" "$HOME/mirrors/here/registry.example/owner/aws"
-  CURL=7 succeeds infra output
-  assert grep -F " init -input=false -no-color -lockfile=readonly -plugin-dir=$HOME/mirrors/here -reconfigure" "$LOG"
-}
-
-@test "infra: without registry and mirror Terraform's own way is tried, and its failure explained" {
+@test "infra: without its registry Terraform uses a mirror on this machine, or its own way, whose failure is explained" {
+  mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" # a project's own cache is no mirror
   CURL=7 verb infra output
   assert_answer "terraform output says"
   refute grep plugin-dir "$LOG"
   CURL=7 INIT=1 verb infra output
   assert_failed 1 "terraform init failed" "registry.example/owner/aws" "put a mirror of it under"
+  mkdir -p "$HOME/mirrors/here/registry.example/owner/aws"
+  CURL=7 succeeds infra output
+  assert grep -F " init -input=false -no-color -lockfile=readonly -plugin-dir=$HOME/mirrors/here -reconfigure" "$LOG"
 }
 
 @test "infra: a configuration file that is named but missing is forgotten, one that is there is kept" {

@@ -12,7 +12,7 @@ compiled() {
 --custom-compile-command make lock //; s/ --output-file/ >/; s/--constraints/with/g" "$LOG"
 }
 
-@test "lock: the application first, then the verbs, then the tests, each within the versions before it; Go by itself" {
+@test "lock: the application first, then the verbs, then the tests, each within the versions before it; Go by itself; a failure stops it" {
   verb lock
   assert_answer ""
   assert_equal "$(compiled)" "\
@@ -20,9 +20,6 @@ book-shop/pyproject.toml > book-shop/requirements.lock
 scripts/requirements.in with book-shop/requirements.lock > scripts/requirements.lock
 tests/requirements.in with book-shop/requirements.lock with scripts/requirements.lock > tests/requirements.lock
 scripts/demo/kubernetes/go.in > scripts/demo/kubernetes/go.lock"
-}
-
-@test "lock: what can't be resolved stops it" {
   FAILS=scripts/requirements.in fails lock
   assert_equal "$(compiled | cut -d' ' -f1)" $'book-shop/pyproject.toml\nscripts/requirements.in'
 }

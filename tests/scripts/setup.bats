@@ -121,21 +121,17 @@ TOOLS
   assert_errors "==> installing $packages"
 }
 
-@test "setup: purposes add up in any order, and each lock file is installed once" {
+@test "setup: purposes add up in any order; a lock file is installed once, and again when it has changed" {
   set_up "venv,pip tests" tools
   set_up "pip scripts" deploy
   set_up "pip book-shop" run tools
   set_up "update,registry" check
-  rm -rf .venv
-  set_up "venv,pip book-shop scripts" run deploy
-  set_up "pip tests" tools
-}
-
-@test "setup: a changed lock file is installed, and only that" {
-  verb setup check
   echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
   set_up "pip tests" check
   set_up "" check
+  rm -rf .venv
+  set_up "venv,pip book-shop scripts" run deploy
+  set_up "pip tests" tools
 }
 
 @test "setup: what another version's lock file replaced is installed again" {
