@@ -3,7 +3,7 @@
 load ../lib/host.bash
 setup() {
   start_host
-  lay
+  install_files
   echo SECRET_KEY=the-secret-key >"$CONF/prod.env"
 }
 

@@ -3,7 +3,7 @@
 load ../lib/host.bash
 setup() {
   start_host
-  lay
+  install_files
   mkdir -p "$STATE" "$HOST_ROOT/etc/nginx/sites-enabled"
   touch "$HOST_ROOT/etc/nginx/sites-enabled/default"
 }

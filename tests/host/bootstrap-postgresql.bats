@@ -3,7 +3,7 @@
 load ../lib/host.bash
 setup() {
   start_host
-  lay
+  install_files
   etc=$HOST_ROOT/etc/postgresql/15/main
   mkdir -p "$etc/conf.d"
   echo 'local all postgres peer' >"$etc/pg_hba.conf"

@@ -3,7 +3,7 @@
 load ../lib/host.bash
 setup() {
   start_host
-  lay
+  install_files
   touch "$WORLD/cluster"
 }
 
@@ -101,7 +101,7 @@ systemctl restart docker"
   whole=$(without_secrets)
   for change in $(seq 2 5 "$changes") "$((changes - 2))" "$((changes - 1))" "$changes"; do
     start_host
-    lay
+    install_files
     touch "$WORLD/cluster"
     killed_at "$change" bootstrap 2>/dev/null
     : >"$LOG"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Loaded by the tests of the installation. A test gets a host of its own: the real files laid out
-# as they are installed, under a directory that stands for / ($HOST_ROOT), and a PATH of a few real
+# Loaded by the tests of the installation. A test gets a host of its own: the real files
+# where they are installed, under a directory that stands for / ($HOST_ROOT), and a PATH of a few real
 # tools and of fakes that log their calls ($LOG) and keep a small world ($WORLD): a cluster,
 # PostgreSQL, packages. Paths in the log are as on a host; WORK is a temporary directory.
 # shellcheck source=../lib/shop.bash
@@ -12,7 +12,6 @@ start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp DELIVERY_REPOSITORY=localhost:5000/book-shop
   errors=
-  unset NODE_LIMIT TOKEN_LIMIT
   export PYTHONDONTWRITEBYTECODE=1 # a verb that is refused changes nothing
   VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop BACKUPS=$HOST_ROOT/var/backups/book-shop
   copy_of host
@@ -34,8 +33,8 @@ make_host() {
 dirname() { case $1 in */*) echo "${1%/*}" ;; *) echo . ;; esac }
 export -f dirname
 
-# lay: the host's files as the install script lays them, before bootstrap.
-lay() {
+# install_files: the host's files as the install script copies them, before bootstrap.
+install_files() {
   mkdir -p "$HOST_ROOT/opt/book-shop" "$CONF"
   cp -r "$ROOT"/scripts/host/*/ "$ROOT/nginx" "$ROOT/application.json" "$HOST_ROOT/opt/book-shop"
   cp "$ROOT/scripts/lib/say.sh" "$HOST_ROOT/opt/book-shop/lib"
