@@ -5,7 +5,7 @@ setup() {
   rm "$SHOP/scripts/delivery" # a link, for the laptop's verbs
   # Tests that run at the same time write compiled modules there.
   tar -C "$ROOT/scripts" --exclude __pycache__ -c host delivery | tar -C "$SHOP/scripts" -x
-  cp -r "$ROOT/nginx" "$SHOP"
+  cp -r "$ROOT/nginx" "$ROOT/application.json" "$SHOP"
   tools cp gzip mv sha256sum
   seed=$XDG_CACHE_HOME/book-shop/demo/test
 }
