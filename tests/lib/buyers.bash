@@ -33,7 +33,11 @@ start_run() {
 # start_steady_run NAME PORT KEEP_ALIVE [ARGUMENT...]: returns after about ten seconds of requests.
 start_steady_run() {
   start_run "$@"
-  until [ "$(curl -fs "127.0.0.1:$2/v1/metrics/http_reqs" | jq '.data.attributes.sample.count')" -ge 500 ]; do
+  until_requests "$1" "$2" 500
+}
+# until_requests NAME PORT COUNT: waits until a run has sent that many requests.
+until_requests() {
+  until [ "$(curl -fs "127.0.0.1:$2/v1/metrics/http_reqs" | jq '.data.attributes.sample.count')" -ge "$3" ]; do
     kill -0 "${RUNS[$1]}" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
     sleep 0.5
   done
