@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from books.covers import HEIGHT, WIDTH, draw
+from django.utils import translation
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = "An Inquiry into the Nature and Causes of the Wealth of Nations, in Five Books, with an Index " * 2
@@ -27,7 +28,9 @@ def texts(svg):
         "",
     ],
 )
-def test_it_is_well_formed_and_all_of_it_is_on_the_page(title):
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_it_is_well_formed_and_all_of_it_is_on_the_page(title, language):
+    translation.activate(language)
     lines = texts(draw(title[:200], "Someone"))
     shown = "".join(line.text for line in lines)
     for letter in title[:200]:

@@ -21,6 +21,9 @@ SWITCHES = ["--disable-gpu", "--disable-quic", "--disable-background-networking"
 STOCK = """
 from books.models import Book, Category
 from django.contrib.auth.models import User
+Book.objects.create(
+    title="موسم الهجرة إلى الشمال", author="الطيب صالح", publishing_year=2026, rating=5, reviewer="Nadia"
+)
 Book.objects.update(price=1250, stock=9)
 User.objects.create_superuser("owner", password="a long pass phrase")
 """

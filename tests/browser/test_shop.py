@@ -5,6 +5,38 @@ import re
 import pytest
 
 LANGUAGES = ["en", "ar"]
+# The picture's width and height, and for each line of its text: its box, and how many heights its letters stand at.
+COVER_LINES = """() => {
+  const svg = document.documentElement;
+  const lines = [...svg.querySelectorAll("text")].map(text => {
+    const letters = [...Array(text.getNumberOfChars()).keys()];
+    const { x, y, width, height } = text.getBBox();
+    return {
+      text: text.textContent,
+      left: x, right: x + width, top: y, bottom: y + height,
+      baselines: new Set(letters.map(letter => text.getStartPositionOfChar(letter).y)).size,
+    };
+  });
+  return [svg.width.baseVal.value, svg.height.baseVal.value, lines];
+}"""
+# The baselines of the labels, and the middles of the fields and the button, from the top of the page.
+FILTER_POSITIONS = """() => {
+  const form = document.querySelector(".filter");
+  const baseline = label => {
+    const mark = document.createElement("span"); // empty and inline-block: its bottom is on the baseline
+    mark.style.display = "inline-block";
+    label.prepend(mark);
+    return mark.getBoundingClientRect().bottom;
+  };
+  const middle = control => {
+    const { top, bottom } = control.getBoundingClientRect();
+    return (top + bottom) / 2;
+  };
+  return [
+    [...form.querySelectorAll("label")].map(baseline),
+    [...form.querySelectorAll("select, input:not([type=hidden]), button")].map(middle),
+  ];
+}"""
 BUYER = {
     "name": "Layla Haddad",
     "email": "layla@example.com",
@@ -145,6 +177,32 @@ def test_change_the_language_and_stay(visit, locale):
     # The brand is where reading begins.
     brand, search = page.locator(".brand").bounding_box(), page.get_by_role("search").bounding_box()
     assert (brand["x"] < search["x"]) == (other == "en")
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_cover_keeps_each_line_inside_the_picture(visit, locale):
+    page = visit("/book-list?sort=newest", locale=locale)
+    covers = {image.get_attribute("src") for image in page.locator("img.cover").all()}
+    texts = []
+    for cover in covers:
+        page.goto(cover)
+        width, height, lines = page.evaluate(COVER_LINES)
+        texts += [line["text"] for line in lines]
+        for line in lines:
+            assert line["left"] >= 0 and line["right"] <= width, (cover, line)
+            assert line["top"] >= 0 and line["bottom"] <= height, (cover, line)
+            assert line["baselines"] == 1, (cover, line)
+    assert {"Beloved", "الطيب صالح"} <= set(texts)
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_filter_has_its_labels_on_one_baseline(visit, locale):
+    page = visit("/book-list", locale=locale)
+    baselines, middles = page.evaluate(FILTER_POSITIONS)
+    assert len(baselines) == 6
+    assert max(baselines) - min(baselines) < 0.5, baselines
+    assert len(middles) == 7
+    assert max(middles) - min(middles) < 0.5, middles
 
 
 # Slow: every page is drawn and its layout measured in each language and width.
