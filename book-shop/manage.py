@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line: migrate, load_sample_books, createsuperuser, runserver, ..."""
+"""Django's command line: migrate, load_sample_books, createsuperuser, runserver and others."""
 
 import os
 import sys

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
-    """Readers sign in with Django's own users and views."""
+    """Accounts of readers, with the users and views of Django."""
 
     name = "accounts"
     verbose_name = _("Accounts")

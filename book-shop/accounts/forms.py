@@ -1,15 +1,15 @@
-"""What a reader fills in to have an account."""
+"""The registration form."""
 
 from django.contrib.auth.forms import UserCreationForm
 from django.utils.translation import gettext_lazy as _
 
 
 class RegisterForm(UserCreationForm):
-    """A name, a password, and an address for the order form if the reader likes."""
+    """Asks for a name, a password and an optional email address."""
 
     class Meta(UserCreationForm.Meta):
         fields = ["username", "email"]
         help_texts = {
-            "username": _("At most 150 letters, digits and @.+-_; it is shown with your reviews."),
-            "email": _("Optional; it is filled in for you when you order."),
+            "username": _("Up to 150 letters, digits and @.+-_. Your reviews are published under this name."),
+            "email": _("Optional. We fill it in for you at checkout."),
         }

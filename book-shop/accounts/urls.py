@@ -1,4 +1,4 @@
-"""Accounts. NGINX counts the POSTs to login and register (nginx/book-shop/http.conf)."""
+"""URLs of accounts. NGINX limits the rate of POST requests to login and register (nginx/book-shop/http.conf)."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path

@@ -1,4 +1,4 @@
-"""What Django's own views of accounts leave to the shop: registering, and the page of an account."""
+"""Registration, change of password and the account page. Django has the views to sign in and out."""
 
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
@@ -21,7 +21,7 @@ from accounts.forms import RegisterForm
 
 @method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
 class RegisterView(RedirectURLMixin, CreateView):
-    """Register a reader and sign them in; the cart stays."""
+    """Register a reader and sign them in. The session keeps its cart."""
 
     model = User
     form_class = RegisterForm
@@ -29,17 +29,17 @@ class RegisterView(RedirectURLMixin, CreateView):
     next_page = "account"
 
     def dispatch(self, request, *args, **kwargs):
-        """Lead on who is signed in already."""
+        """Redirect a reader who is already signed in."""
         if request.user.is_authenticated:
             return HttpResponseRedirect(resolve_url(self.next_page))
         return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs):
-        """Add where to go afterwards; only places in the shop are honoured."""
+        """Add the page to return to. URLs of other sites are dropped."""
         return super().get_context_data(next=self.get_redirect_url(), **kwargs)
 
     def form_valid(self, form):
-        """Sign the new reader in, unless somebody was faster with the same name."""
+        """Sign the new reader in, unless another request has just registered the same name."""
         try:
             with transaction.atomic():
                 answer = super().form_valid(form)
@@ -51,16 +51,16 @@ class RegisterView(RedirectURLMixin, CreateView):
 
 
 class PasswordView(SuccessMessageMixin, PasswordChangeView):
-    """Change the password."""
+    """Change the password of the reader."""
 
     template_name = "accounts/password.html"
     success_url = reverse_lazy("account")
-    success_message = _("Your password is changed.")
+    success_message = _("Your password has been changed.")
 
 
 @never_cache
 @require_safe
 @login_required
 def account(request):
-    """What a reader can do here."""
+    """The account page."""
     return render(request, "accounts/account.html")

@@ -1,7 +1,7 @@
-"""Logs: one JSON object a line on standard output, for Django and gunicorn alike.
+"""Logs of Django and gunicorn on standard output, one JSON object per line.
 
-Every line has `time` (ISO 8601, UTC), `level`, `logger` and `message`; a line of the access log has `method`, `path`,
-`status`, `bytes` and `duration_ms` too. Nothing that tells a person is in it: no address, no query, no user agent.
+Each line has `time` (ISO 8601, UTC), `level`, `logger` and `message`. Lines of the access log also have `method`,
+`path`, `status`, `bytes` and `duration_ms`. They contain no personal data: no client address, query or user agent.
 """
 
 from gunicorn.glogging import Logger
@@ -19,16 +19,16 @@ class JsonFormatter(BaseFormatter):
             "%(levelname)s %(name)s %(message)s",
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
-            # Django hangs whole objects on its records: the request and its client's socket.
+            # Django adds these objects to its records: the request and the socket of the client.
             reserved_attrs=[*RESERVED_ATTRS, "request", "server_time"],
         )
 
 
 class GunicornLogger(Logger):
-    """gunicorn's logger with an access log of fields instead of text, and without the health probes."""
+    """The logger of gunicorn, with fields in the access log and without the requests of probes."""
 
     def access(self, resp, req, environ, request_time):
-        """Log one answered request."""
+        """Log a request and its response."""
         path = environ["PATH_INFO"]
         if path in PROBES:
             return
@@ -51,12 +51,12 @@ LOGGING = {
     "formatters": {"json": {"()": "book_shop.logs.JsonFormatter"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
     "root": {"handlers": ["stdout"], "level": "INFO"},
-    # Named, because Django and gunicorn give the first four handlers of their own.
+    # Django and gunicorn would otherwise configure handlers of their own for these four.
     "loggers": dict.fromkeys(("django", "django.server", "gunicorn.access", "gunicorn.error"), _to_stdout)
     | {
-        # Every 404 is in the access log already.
+        # The access log already has each 404.
         "django.request": {"level": "ERROR"},
-        # gunicorn warns of each HEAD that Django answers with a body; it drops the body, and all is well.
+        # gunicorn drops the body of a response to HEAD, and warns about each one.
         "gunicorn.http.wsgi": {"level": "ERROR"},
     },
 }

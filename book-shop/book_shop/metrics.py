@@ -1,20 +1,19 @@
-"""What is counted of the requests, for Prometheus (the answer to /metrics is in wsgi.py).
+"""Prometheus metrics of requests. wsgi.py serves them at /metrics.
 
-The databases' own metrics are left out: django-prometheus counts every query by a database backend of its own, and what
-PostgreSQL does is better asked of PostgreSQL.
+The database backends of django-prometheus are not used: PostgreSQL has better statistics of its own.
 """
 
 from django_prometheus.middleware import PrometheusAfterMiddleware
 
 
 class AfterMiddleware(PrometheusAfterMiddleware):
-    """Counts requests, their time and their size by view, method and status."""
+    """Measures the number, duration and size of requests by view, method and status."""
 
     def label_metric(self, metric, request, response=None, **labels):
         """Return the metric with its labels.
 
-        An invented method gets no series of its own: one of django-prometheus' histograms has the method as it came,
-        and a visitor could fill the memory with them.
+        One histogram of django-prometheus has the method of the request as a label. Invented methods share one label
+        value here, so that clients cannot fill the memory.
         """
         if "method" in labels:
             labels["method"] = self._method(request)

@@ -1,4 +1,4 @@
-"""Django settings. Everything that varies per place comes from the environment (environment.py)."""
+"""Django settings. Values that differ between environments come from environment.py."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from book_shop import environment
-from book_shop.logs import LOGGING  # noqa: F401 - Django reads it here
+from book_shop.logs import LOGGING  # noqa: F401 - a setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -40,7 +40,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    # Before the one that refuses a foreign host name, so that the refusal is in the visitor's language.
+    # CommonMiddleware rejects unknown host names. The error page is in the language of the visitor.
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,11 +98,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# Nothing links to the unhashed copies: leave them out of the image.
+# No page links to the unhashed copies.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
-# Two environments answer on one host name and browsers don't keep cookies apart by port: each has names of its own,
-# derived from its key, so that a login to one does not end the session in the other.
+# Both environments have the same host name, and cookies do not depend on the port. Without different names, a login to
+# one environment would end the session in the other.
 _suffix = hashlib.sha256(f"cookie names:{SECRET_KEY}".encode()).hexdigest()[:8]
 SESSION_COOKIE_NAME = f"sessionid_{_suffix}"
 SESSION_COOKIE_HTTPONLY = True
@@ -114,18 +114,18 @@ LANGUAGE_COOKIE_NAME = f"language_{_suffix}"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
-# In the session: the cookie that Django would use otherwise has one fixed name.
+# The cookie of the default storage has the same name in both environments.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# Which headers NGINX sends: docs/decisions/0042-security-headers.md
+# docs/decisions/0042-security-headers.md lists the headers that NGINX sends.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
-        "script-src": [SELF],  # the admin's own; the shop has none
+        "script-src": [SELF],  # scripts of the admin; the shop has none
         "style-src": [SELF],
-        "img-src": [SELF, "https:", "data:"],  # covers lie elsewhere
+        "img-src": [SELF, "https:", "data:"],  # covers on other sites
         "font-src": [SELF],
-        "connect-src": [SELF],  # the admin's search for a related object
+        "connect-src": [SELF],  # autocomplete fields of the admin
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
@@ -134,13 +134,13 @@ CONTENT_SECURITY_POLICY = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Browsers ignore it over plain HTTP, with an error in the console of each page.
+# Over plain HTTP, browsers ignore the header and report an error in the console.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 
 # The host serves plain HTTP only (ports 80 and 8080).
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS: browsers ignore it without HTTPS
-    "security.W008",  # a redirect to HTTPS: nobody listens there
-    "security.W012",  # a Secure session cookie: no browser would send it, and nobody could sign in
-    "security.W016",  # a Secure CSRF cookie: the same, and no form could be sent
+    "security.W008",  # redirect to HTTPS: no server listens there
+    "security.W012",  # Secure session cookie: browsers would not send it
+    "security.W016",  # Secure CSRF cookie: browsers would not send it
 ]

@@ -1,4 +1,4 @@
-"""The addresses of the shop."""
+"""URLs of the shop."""
 
 from books.api import api
 from books.sitemaps import SITEMAPS

@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, which build is it, what may be crawled, what belongs to a page."""
+"""Endpoints for machines: probes, version, robots.txt, favicon and static files of other builds."""
 
 import re
 
@@ -13,29 +13,28 @@ from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-# Of one visitor, or for programs.
+# Pages of a single visitor, and the API.
 NOT_TO_BE_CRAWLED = ["/admin/", "/account", "/cart", "/checkout", "/order", "/language", "/api/"]
 
 
 def build(request):
-    """Context processor: the build that made the page."""
+    """Context processor: add the version and revision of this build."""
     return {"build": {"version": settings.VERSION, "revision": settings.REVISION}}
 
 
 @never_cache
 @require_safe
 def healthz(request):
-    """Answer 200 as long as the process answers. Touches nothing: a lost database is no reason for a restart."""
+    """Return 200. The database is not checked, because a restart would not repair it."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
 def readyz(request):
-    """Answer 200 when the database answers and has every migration of this build, otherwise 503 with the reason.
+    """Return 200 if the database has all migrations of this build, otherwise 503 with the reason.
 
-    Migrations that the database has beyond this build don't count: during a rollout and after a rollback the older
-    build runs on the newer database.
+    Additional migrations are allowed: during a rollout and after a rollback, an older build uses the newer schema.
     """
     try:
         with connection.cursor() as cursor:
@@ -43,7 +42,7 @@ def readyz(request):
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
-        # Everyone can ask; host, port and role of the database are for the log only.
+        # The endpoint is public, so the host, port and role of the database appear in the log only.
         return _not_ready(request, {"reason": "the database does not answer"}, detail=str(error).strip())
     if plan:
         missing = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
@@ -53,7 +52,7 @@ def readyz(request):
 
 def _not_ready(request, answer: dict, detail: str):
     response = JsonResponse({"ready": False, **answer}, status=503)
-    # In place of Django's bare "Service Unavailable", so that a failed deploy shows why in the last lines.
+    # Replaces the "Service Unavailable" that Django logs, so that the log of a failed deploy has the reason.
     log_response("Not ready: %s: %s", answer["reason"], detail, response=response, request=request)
     return response
 
@@ -61,13 +60,13 @@ def _not_ready(request, answer: dict, detail: str):
 @never_cache
 @require_safe
 def version(request):
-    """Answer which build this is, as JSON."""
+    """Return the version and revision of this build as JSON."""
     return JsonResponse({"version": settings.VERSION, "revision": settings.REVISION})
 
 
 @require_safe
 def robots(request):
-    """Answer what may be crawled (RFC 9309) and where the list of pages is."""
+    """Return the rules for crawlers (RFC 9309) and the URL of the sitemap."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_TO_BE_CRAWLED)]
     lines.append(f"Sitemap: {request.build_absolute_uri('/sitemap.xml')}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
@@ -75,17 +74,17 @@ def robots(request):
 
 @require_safe
 def favicon(request):
-    """Lead browsers to the icon, for the pages that don't name it: those of Django's admin."""
+    """Redirect to the icon, for the pages of the admin, which have no link to it."""
     return redirect(static("book_shop/icon.svg"))
 
 
 @never_cache
 @require_safe
 def static_of_another_build(request, name):
-    """Answer a page of another build with the static file as it is here: that build knows it by another hash.
+    """Return this build's version of a static file that another build has under another hash.
 
-    While a deploy is on, a page may come from one build and its stylesheet be asked of the other, which would have none
-    for it. What this build has by that very name WhiteNoise has answered already.
+    During a deploy, a page may come from one build and the request for its stylesheet reach the other. WhiteNoise has
+    already answered requests for the hashed names of this build.
     """
     plain = re.sub(r"\.[0-9a-f]{12}(?=\.[^./]+$)", "", name)
     if plain not in staticfiles_storage.hashed_files:

@@ -1,4 +1,4 @@
-"""The WSGI application that gunicorn serves: Django, and in front of it the metrics."""
+"""The WSGI application for gunicorn: Django and the metrics."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "book_shop.settings")
 
 
 def _metrics():
-    """Return the application that answers the metrics: of all workers under gunicorn, else of this process."""
+    """Return the WSGI application for the metrics of all gunicorn workers, or of this process without gunicorn."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return make_wsgi_app(REGISTRY)
     registry = CollectorRegistry()
@@ -23,16 +23,16 @@ def _metrics():
 metrics = _metrics()
 shop = get_wsgi_application()
 
-# What a request needs is loaded now, before there are workers, and stays. The garbage collector need not look at it:
-# once in some hundred pages it would, and hold a request up for a tenth of a second.
+# Load all modules before gunicorn forks its workers, and exempt them from garbage collection. Otherwise a full
+# collection would delay one in some hundred requests by a tenth of a second.
 _ = get_resolver().url_patterns
 gc.collect()
 gc.freeze()
 
 
 def application(environ, start_response):
-    """Answer /metrics, which NGINX does not publish, and leave the rest to Django.
+    """Serve /metrics, which NGINX does not publish, and pass other requests to Django.
 
-    Past Django, because Prometheus asks a pod by its address, which is no allowed host.
+    Django would reject the requests of Prometheus, whose Host header is the address of the pod.
     """
     return (metrics if environ["PATH_INFO"] == "/metrics" else shop)(environ, start_response)

@@ -1,4 +1,4 @@
-"""The books in the administration."""
+"""The admin of books, categories and reviews."""
 
 from book_shop.pagination import BoundedPaginator
 from django.contrib import admin
@@ -18,45 +18,45 @@ class CategoryAdmin(admin.ModelAdmin):
 
 
 class Rating(admin.SimpleListFilter):
-    """Books or reviews of one rating; which there are is known, Django would look for them in every row."""
+    """Filters books or reviews by rating. Django's own filter would read every row to list the ratings."""
 
     title = _("rating")
     parameter_name = "rating"
 
     def lookups(self, request, model_admin):
-        """Return what can be chosen."""
+        """Return the choices."""
         return [(str(rating), str(rating)) for rating in range(Book.MAX_RATING + 1)]
 
     def queryset(self, request, queryset):
-        """Return those of the rating chosen."""
+        """Return the rows with the selected rating."""
         known = dict(self.lookup_choices)
         return queryset.filter(rating=self.value()) if self.value() in known else queryset
 
 
 class ForSale(admin.SimpleListFilter):
-    """Books that have a price, and those that have none."""
+    """Filters books by whether they have a price."""
 
     title = _("for sale")
     parameter_name = "for_sale"
 
     def lookups(self, request, model_admin):
-        """Return what can be chosen."""
+        """Return the choices."""
         return [("yes", _("yes")), ("no", _("no"))]
 
     def queryset(self, request, queryset):
-        """Return those chosen."""
+        """Return the books that match the selected choice."""
         without = {"yes": False, "no": True}.get(self.value())
         return queryset if without is None else queryset.filter(price__isnull=without)
 
 
 @admin.register(Book)
 class BookAdmin(admin.ModelAdmin):
-    """Find, sort and edit books, their prices and their stock."""
+    """Find, sort and edit books."""
 
     list_display = ["title", "author", "publishing_year", "category", "price_written", "stock", "rating", "reviewer"]
     list_filter = [Rating, ForSale, "currency", "category"]
     list_select_related = ["category"]
-    # What has an index; any other order would read all books first.
+    # Only columns with an index: any other order would read all books first.
     sortable_by = ["title", "publishing_year"]
     search_fields = ["title", "author", "isbn"]
     search_help_text = _("Title, author or ISBN.")
@@ -66,18 +66,18 @@ class BookAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def get_search_results(self, request, queryset, search_term):
-        """Return what the shop's own search finds: Django's would look into every book."""
+        """Search as the shop does. Django's search would read every book."""
         return (search(queryset, search_term).books if search_term.strip() else queryset), False
 
     @admin.display(description=_("price"))
     def price_written(self, book):
-        """Return the price as people read it."""
+        """Return the price as text."""
         return book.price_written
 
 
 @admin.register(Review)
 class ReviewAdmin(admin.ModelAdmin):
-    """Find readers' reviews and delete those that don't belong here; nobody changes another's words."""
+    """Find and delete reviews. Only their readers can change them."""
 
     list_display = ["book", "reader", "rating", "written"]
     list_filter = [Rating]
@@ -89,9 +89,9 @@ class ReviewAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request):
-        """Readers write in the shop."""
+        """Return False: readers write reviews in the shop."""
         return False
 
     def has_change_permission(self, request, obj=None):
-        """What somebody wrote stays theirs."""
+        """Return False: the text belongs to the reader."""
         return False

@@ -1,7 +1,7 @@
-"""The catalogue for programs: read-only JSON, described at /api/openapi.json (OpenAPI 3.1).
+"""Read-only JSON API of the catalogue, described at /api/openapi.json (OpenAPI 3.1).
 
-The same books in the same order as the pages show; only prices are in minor units here, as programs reckon.
-What can't be asked is answered with 422, and what is not there with 404, each with the reason in `detail`.
+It returns the same books in the same order as the pages. Prices are in minor units. Invalid parameters return 422 and
+missing objects 404, with the reason in `detail`.
 """
 
 from typing import Annotated, Literal
@@ -16,8 +16,8 @@ from books.catalogue import SORTS, select
 from books.models import Book, Category
 from books.pages import BadCursor, page
 
-HIGHEST = 2**31 - 1  # of a price
-# No database takes a NUL character.
+HIGHEST = 2**31 - 1  # the highest price
+# PostgreSQL does not accept NUL characters.
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Cursor = Annotated[str, StringConstraints(max_length=2000)]
 Price = Annotated[int, Field(ge=0, le=HIGHEST)]
@@ -25,13 +25,13 @@ Price = Annotated[int, Field(ge=0, le=HIGHEST)]
 api = NinjaAPI(
     title="Book Shop",
     version="1",
-    description="The catalogue. Each client may ask ten times a second; beyond that the answer is 429.",
-    docs_url=None,  # its page would load scripts from elsewhere
+    description="The catalogue. More than ten requests per second from one client are answered with status 429.",
+    docs_url=None,  # the page would load scripts from other sites
 )
 
 
 class Problem(Schema):
-    """Why there is no answer."""
+    """An error."""
 
     detail: str
 
@@ -44,7 +44,7 @@ class CategoryOut(Schema):
 
 
 class BookOut(Schema):
-    """A book. `price` is in minor units of `currency` (cents, fils), null when it is not for sale."""
+    """A book. `price` is in minor units of `currency` (cents, fils), or null if the book is not for sale."""
 
     id: int
     isbn: str | None
@@ -65,9 +65,9 @@ class BookOut(Schema):
 
 
 class BooksOut(Schema):
-    """A page of books. `after` and `before` lead to its neighbours, and are null where there is none.
+    """A page of books. `after` and `before` are the cursors of the next and previous page, or null.
 
-    `instead` has the words that were searched because none of the shop's books has those asked for.
+    `instead` contains the corrected words if the given ones had no match.
     """
 
     books: list[BookOut]
@@ -77,7 +77,7 @@ class BooksOut(Schema):
 
 
 class BooksIn(Schema):
-    """Which books; prices in minor units, compared within one currency."""
+    """The filter of books. Prices are in minor units of `currency`."""
 
     q: Text = ""
     category: Text = Field("", description="The slug of a category.")
@@ -85,11 +85,13 @@ class BooksIn(Schema):
     price_from: Price | None = None
     price_to: Price | None = None
     in_stock: bool = False
-    sort: Literal[("", *SORTS)] = Field("", description="Empty: by relevance in a search, else by title.")
+    sort: Literal[("", *SORTS)] = Field(
+        "", description="By default, a search is sorted by relevance, and other lists by title."
+    )
 
 
 class PageIn(Schema):
-    """Which page: the first, or the one at a cursor of an earlier answer."""
+    """The cursor of a page. Without one, the first page is returned."""
 
     after: Cursor = ""
     before: Cursor = ""
@@ -97,28 +99,29 @@ class PageIn(Schema):
 
 @api.exception_handler(ValidationError)
 def invalid(request, error):
-    """Answer 422 with what is wrong in which parameter."""
+    """Return 422 with the errors of the parameters."""
     faults = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors)
     return api.create_response(request, {"detail": faults}, status=422)
 
 
 @api.get("/books", response={200: BooksOut, 404: Problem, 422: Problem}, summary="Books")
 def books(request, asked: Query[BooksIn], where: Query[PageIn]):
-    """Return a page of the books asked for."""
+    """Return a page of matching books."""
     words = asked.dict()
     words["category"] = get_object_or_404(Category, slug=asked.category) if asked.category else None
     found = select(**words)
     try:
         here = page(found.books.select_related("category"), found.order, few=found.few, **where.dict())
     except BadCursor as error:
-        raise HttpError(404, f"There is no such page: {error}.") from None
+        raise HttpError(404, f"Page not found: {error}.") from None
     neighbours = {"after": here.after or None, "before": here.before or None}
     return {"books": here.books, "instead": found.instead or None, **neighbours}
 
 
 @api.get("/books/{key}", response={200: BookOut, 404: Problem, 422: Problem}, summary="A book")
 def book(
-    request, key: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")] = Path(description="Its ISBN or id.")
+    request,
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")] = Path(description="The ISBN or id of the book."),
 ):
     """Return one book."""
     isbn = len(key) == 13 and key.startswith(("978", "979"))

@@ -1,4 +1,4 @@
-"""Which books a reader asks for: filters, sorting, search. Pages and API ask here, so they can't differ."""
+"""Selects books by filters, sorting and search, for both the pages and the API."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -7,7 +7,7 @@ from books.models import Book, Category
 from books.pages import Order
 from books.search import BY_TITLE, Found, search
 
-# One column each, which the primary key follows: each has its index, and one of each category (Book.Meta).
+# Each column has an index with the primary key, and one that begins with the category (Book.Meta).
 SORTS = {
     "title": Order("title"),
     "newest": Order("publishing_year", descending=True),
@@ -16,11 +16,11 @@ SORTS = {
     "best": Order("rating", descending=True),
 }
 SORT_NAMES = {
-    "title": _("title"),
-    "newest": _("newest"),
-    "cheapest": _("cheapest"),
-    "dearest": _("dearest"),
-    "best": _("best rated"),
+    "title": _("Title"),
+    "newest": _("Newest"),
+    "cheapest": _("Price: low to high"),
+    "dearest": _("Price: high to low"),
+    "best": _("Best rated"),
 }
 
 
@@ -34,10 +34,9 @@ def select(
     in_stock: bool = False,
     sort: str = "",
 ) -> Found:
-    """Return the books asked for and their order: by relevance in a search, else by title, unless `sort` says another.
+    """Return the matching books and their order: `sort`, or by relevance for a search, or by title.
 
-    Prices are in minor units. They are compared within one currency: whoever names a price or sorts by it sees the
-    books sold in that currency only.
+    Prices are in minor units. A price limit or sorting by price selects the books in `currency` only.
     """
     books = Book.objects.all()
     order = SORTS.get(sort)

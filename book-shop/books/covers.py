@@ -1,4 +1,4 @@
-"""A drawn cover for a book that has none: its title and author on a colour that is always the same for that title."""
+"""Generates a cover for a book without one: its title and author on a background colour that depends on the title."""
 
 import colorsys
 import hashlib
@@ -12,13 +12,13 @@ WIDTH, HEIGHT = 200, 300
 TITLE_HEIGHT, AUTHOR_HEIGHT = 170, 60
 SIZES = range(26, 7, -1)
 LINE = 1.25
-UNBROKEN = 16  # a size down to which letters get smaller rather than a word broken
-# What a letter takes of its size, on the wide side of what fonts have; one of Chinese or Japanese takes two.
+UNBROKEN = 16  # the smallest font size that still avoids breaking a long word
+# The width of a letter relative to the font size, for a wide font. Chinese and Japanese letters have a width of 1.
 LETTER = 0.6
 
 
 class Text(NamedTuple):
-    """Lines of one size, the first one's base at `y`."""
+    """Lines of text, each with the y coordinate of its baseline, and their font size."""
 
     lines: list[tuple[float, str]]
     size: int
@@ -26,7 +26,7 @@ class Text(NamedTuple):
 
 
 def draw(title: str, author: str) -> str:
-    """Return the cover as SVG 1.1; whatever is in the texts, it is well-formed."""
+    """Return the cover as SVG 1.1. It is well-formed whatever characters the texts contain."""
     title, author = _printable(title), _printable(author)
     hue = int.from_bytes(hashlib.sha256(title.encode()).digest()[:2], "big") / 2**16
     return render_to_string(
@@ -37,7 +37,7 @@ def draw(title: str, author: str) -> str:
             "label": f"{title}, {author}",
             "title": _laid_out(title, top=40, height=TITLE_HEIGHT, sizes=SIZES),
             "author": _laid_out(author, top=225, height=AUTHOR_HEIGHT, sizes=SIZES[11:]),
-            # So dark that white is read on each of them (WCAG 2.2, 1.4.3: at least 4.5 to 1).
+            # Dark enough for white text (WCAG 2.2, 1.4.3: a contrast of at least 4.5 to 1).
             "ground": _colour(hue, 0.3),
             "band": _colour(hue, 0.2),
         },
@@ -45,7 +45,7 @@ def draw(title: str, author: str) -> str:
 
 
 def _printable(text: str) -> str:
-    # XML knows most control characters in no form at all, escaped or not.
+    # XML allows most control characters neither literally nor escaped.
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
@@ -66,6 +66,6 @@ def _laid_out(text: str, top: int, height: int, sizes) -> Text:
 
 
 def _right_to_left(text: str) -> bool:
-    """Tell whether the first letter that has a direction goes from right to left (UAX #9, rules P2 and P3)."""
+    """Return whether the first letter with a direction is a right-to-left one (UAX #9, rules P2 and P3)."""
     strong = (unicodedata.bidirectional(letter) for letter in text)
     return next((kind in ("R", "AL") for kind in strong if kind in ("L", "R", "AL")), False)

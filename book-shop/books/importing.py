@@ -1,7 +1,7 @@
-"""Books from a file: rows read one by one, checked by the rules of the model, written in batches.
+"""Import of books: reads rows one by one, validates them with the model, and writes them in batches.
 
-A row is a mapping of columns to texts. The rules are those of the administration's form; what a file says otherwise is:
-prices as decimals ("12.50"), categories by name, ISBNs with hyphens if it likes.
+The fields of a row follow the rules of the admin's form, except that prices are decimals ("12.50"), categories are
+names, and ISBNs may contain hyphens.
 """
 
 import csv
@@ -20,19 +20,19 @@ from books.models import Book, Category
 
 REQUIRED = ["isbn", "title", "author", "publishing_year", "rating", "reviewer"]
 COLUMNS = [*REQUIRED, "publisher", "description", "category", "cover", "price", "currency", "stock"]
-# What a file of rejected rows has besides: it can be mended and imported.
+# Additional columns of a file of rejected rows. Imports ignore them, so the corrected file can be imported.
 NOTES = ["line", "reason", "text"]
 
 BATCH = 1000
 LONGEST_LINE = 1_000_000  # bytes
 
 
-class NoCatalogue(ValueError):
-    """The file as a whole is none that can be imported; says why."""
+class InvalidFile(ValueError):
+    """The file cannot be imported. The message is the reason."""
 
 
 class Row(NamedTuple):
-    """A row: the line it begins in and its columns; or what keeps it from being one, and its text."""
+    """A row with its first line number and its columns, or with the fault and text of one that cannot be read."""
 
     line: int
     columns: dict[str, str]
@@ -41,18 +41,18 @@ class Row(NamedTuple):
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file; other bytes stay as they are. Raises NoCatalogue for endless ones."""
+    """Yield the lines of a UTF-8 file, with surrogates for invalid bytes. Raise InvalidFile if a line is too long."""
     number = 0
     while line := file.readline(LONGEST_LINE):
         number += 1
         if len(line) == LONGEST_LINE:
-            raise NoCatalogue(f"line {number} is longer than {LONGEST_LINE} bytes")
+            raise InvalidFile(f"line {number} is longer than {LONGEST_LINE} bytes")
         yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
 
 
 def csv_rows(file: BinaryIO) -> Iterator[Row]:
-    """Yield the rows of a CSV file (RFC 4180) whose first line names the columns. Raises NoCatalogue."""
-    taken: list[str] = []  # the lines of a row: a quoted cell may have several
+    """Yield the rows of a CSV file (RFC 4180) with column names in its first line. Raise InvalidFile."""
+    taken: list[str] = []  # the lines of the current row, whose quoted cells may contain line breaks
 
     def noted():
         for line in lines(file):
@@ -63,7 +63,7 @@ def csv_rows(file: BinaryIO) -> Iterator[Row]:
     try:
         names = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise NoCatalogue(f"line 1 names no columns: {error}") from None
+        raise InvalidFile(f"line 1 has no column names: {error}") from None
     _check_columns(names)
     while True:
         taken.clear()
@@ -83,15 +83,15 @@ def csv_rows(file: BinaryIO) -> Iterator[Row]:
 
 def _check_columns(names: list[str]) -> None:
     if missing := [name for name in REQUIRED if name not in names]:
-        raise NoCatalogue(f"line 1 lacks the columns {', '.join(missing)}")
+        raise InvalidFile(f"line 1 is missing the columns {', '.join(missing)}")
     if unknown := [name for name in names if name not in COLUMNS + NOTES]:
-        raise NoCatalogue(f"line 1 has unknown columns: {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
+        raise InvalidFile(f"line 1 has unknown columns: {', '.join(unknown)}. Known columns: {', '.join(COLUMNS)}")
     if len(set(names)) < len(names):
-        raise NoCatalogue("line 1 names a column twice")
+        raise InvalidFile("line 1 has a duplicate column")
 
 
 def json_rows(file: BinaryIO) -> Iterator[Row]:
-    """Yield the rows of a file with a JSON object on each line (jsonlines.org). Raises NoCatalogue."""
+    """Yield the rows of a file with a JSON object on each line (jsonlines.org). Raise InvalidFile."""
     for number, line in enumerate(lines(file), 1):
         if line.strip():
             try:
@@ -102,11 +102,11 @@ def json_rows(file: BinaryIO) -> Iterator[Row]:
 
 def _columns(found) -> dict[str, str]:
     if not isinstance(found, dict):
-        raise ValueError("This is no JSON object.")
+        raise ValueError("expected a JSON object")
     if unknown := [name for name in found if name not in COLUMNS + NOTES]:
-        raise ValueError(f"unknown columns: {', '.join(unknown)}; known are {', '.join(COLUMNS)}")
+        raise ValueError(f"unknown columns: {', '.join(unknown)}. Known columns: {', '.join(COLUMNS)}")
     if odd := [name for name, value in found.items() if type(value) not in (str, int, float, type(None))]:
-        raise ValueError(f"neither text nor number: {', '.join(odd)}")
+        raise ValueError(f"expected text or a number: {', '.join(odd)}")
     return {name: "" if value is None else str(value) for name, value in found.items()}
 
 
@@ -114,7 +114,7 @@ READERS = {"csv": csv_rows, "jsonl": json_rows}
 
 
 class Shelves(dict):
-    """The keys of categories by name; one that is missing is made."""
+    """The primary keys of categories by name. Creates missing categories."""
 
     def __missing__(self, name: str) -> int:
         stem = slugify(name)[:90] or "category"
@@ -127,17 +127,17 @@ class Shelves(dict):
 
 
 def parse(columns: dict[str, str], shelves: Shelves) -> Book:
-    """Return the book of a row, not saved, its category made when there is none. Raises ValidationError."""
+    """Return the unsaved book of a row, and create its category if it is new. Raise ValidationError."""
     given = {name: value.strip() for name, value in columns.items() if name in COLUMNS}
     if missing := [name for name in REQUIRED if not given.get(name)]:
-        raise ValidationError(dict.fromkeys(missing, "This is missing."))
+        raise ValidationError(dict.fromkeys(missing, "This field is required."))
     for name, value in given.items():
         if "\0" in value:
-            raise ValidationError({name: "There is a NUL character in it."})
+            raise ValidationError({name: "NUL characters are not allowed."})
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValidationError({name: "This is not UTF-8."}) from None
+            raise ValidationError({name: "This is not valid UTF-8."}) from None
     category, price = given.pop("category", ""), given.pop("price", "")
     if not given.get("currency"):
         given["currency"] = money.Currency.EUR
@@ -145,13 +145,13 @@ def parse(columns: dict[str, str], shelves: Shelves) -> Book:
         given["stock"] = "0"
     given["isbn"] = given["isbn"].replace("-", "").replace(" ", "")
     book = Book(**given)
-    # What it refuses is what the form of the administration refuses; it turns texts into numbers as well.
+    # Also converts the text of number fields.
     book.clean_fields(exclude=["category", "price"])
     if price:
         try:
             book.price = money.minor(Decimal(price), book.currency)
         except InvalidOperation:
-            raise ValidationError({"price": "This is no amount like 12.50."}) from None
+            raise ValidationError({"price": "Enter an amount such as 12.50."}) from None
         except ValueError as error:
             raise ValidationError({"price": str(error)}) from None
         book.clean_fields(exclude=[field.name for field in Book._meta.fields if field.name != "price"])
@@ -165,13 +165,13 @@ def parse(columns: dict[str, str], shelves: Shelves) -> Book:
 
 
 def fields_of(columns: dict[str, str]) -> frozenset[str]:
-    """Return which fields of a book a row sets. A price without a currency is one in EUR."""
+    """Return the fields that a row sets. A price without a currency also sets the currency, to EUR."""
     fields = columns.keys() & set(COLUMNS) - {"isbn"}
     return frozenset(fields | {"currency"} if "price" in fields else fields)
 
 
 class Counts(NamedTuple):
-    """How many books were new, changed, or just as the file has them."""
+    """Numbers of imported books."""
 
     added: int = 0
     updated: int = 0
@@ -182,10 +182,10 @@ class Counts(NamedTuple):
 
 
 def write(books: dict[str, tuple[Book, frozenset]], with_stock: bool) -> Counts:
-    """Write a batch, in one transaction: books by their ISBN, each with the columns that its row has.
+    """Write a batch of books, with the fields that their rows set, in one transaction. The keys are ISBNs.
 
-    A book that is there gets what the row has, and keeps everything else; its stock too, unless `with_stock`, because
-    the shop has sold some of it since.
+    An existing book keeps its other fields. It also keeps its stock unless `with_stock`, because copies may have been
+    sold since the file was made.
     """
     with transaction.atomic():
         there = Book.objects.in_bulk(list(books), field_name="isbn")
@@ -198,11 +198,11 @@ def write(books: dict[str, tuple[Book, frozenset]], with_stock: bool) -> Counts:
             columns = columns if with_stock else columns - {"stock"}
             if any(_value(book, name) != _value(there[isbn], name) for name in columns):
                 changed.append((book, columns))
-        # In the order in which a sale locks them, so that neither waits for the other while the other waits for it.
-        # With their keys: an INSERT that ends as an UPDATE would use up a new one.
+        # Sales lock books in the same order, which prevents deadlocks. The primary key in the INSERT prevents that
+        # PostgreSQL takes a new one from the sequence for each update.
         _upsert(sorted(changed, key=lambda pair: pair[0].pk), "pk", with_stock)
         _upsert(sorted(new, key=lambda pair: pair[0].isbn), "isbn", with_stock)
-    reset_queries()  # with DEBUG=1 Django keeps every statement, and these are long
+    reset_queries()  # with DEBUG=1, Django keeps all statements in memory
     return Counts(len(new), len(changed), len(books) - len(new) - len(changed))
 
 

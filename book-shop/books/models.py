@@ -1,4 +1,4 @@
-"""What the shop knows about a book."""
+"""Categories, books and reviews."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,20 +12,20 @@ from books import money
 
 
 def next_year() -> int:
-    """Return the latest year a book can be announced for."""
+    """Return the latest year of publication that a book may have."""
     return timezone.now().year + 1
 
 
 def isbn_13(value: str) -> None:
-    """Raise ValidationError unless these are the 13 digits of an ISBN, the last one being right (ISO 2108)."""
+    """Raise ValidationError unless the value is an ISBN of 13 digits with a valid check digit (ISO 2108)."""
     if not (len(value) == 13 and value.isascii() and value.isdigit() and value.startswith(("978", "979"))):
-        raise ValidationError(_("An ISBN has 13 digits and begins with 978 or 979."))
+        raise ValidationError(_("Enter an ISBN of 13 digits that begins with 978 or 979."))
     if sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(value)) % 10:
-        raise ValidationError(_("The last digit of this ISBN does not fit the others: one of them is mistyped."))
+        raise ValidationError(_("The check digit of this ISBN is wrong. Please check for a typing error."))
 
 
 class Category(models.Model):
-    """A shelf of the shop."""
+    """A category of books."""
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     slug = models.SlugField(max_length=100, unique=True, help_text=_("Its part of the address."))
@@ -39,14 +39,14 @@ class Category(models.Model):
         return self.name
 
     def get_absolute_url(self):
-        """Return the address of its books."""
+        """Return the URL of the list of its books."""
         return reverse("book-list", query={"category": self.slug})
 
 
 class Book(models.Model):
-    """A book, what the shop's reviewer thought of it, and how it is sold.
+    """A book with the rating of the shop's reviewer, its price and its stock.
 
-    A column that a release adds is one the release before can do without: it is null or the database fills it.
+    Each new column must be nullable or have a database default, because the previous release still inserts rows.
     """
 
     MAX_RATING = 5
@@ -91,14 +91,14 @@ class Book(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(MAX_RATING)],
     )
     reviewer = models.CharField(_("reviewed by"), max_length=200)
-    # Of the readers' reviews, kept right by whoever writes one: a list shows it without asking for them.
+    # Computed from the reviews whenever one changes (reviews.py), so that lists need not read the reviews.
     readers_rating = models.DecimalField(
         _("readers' rating"), max_digits=3, decimal_places=2, null=True, blank=True, editable=False
     )
     review_count = models.PositiveIntegerField(_("reviews"), default=0, db_default=0, editable=False)
 
     class Meta:
-        # The key makes the order total: pages neither repeat nor skip a book when two share a title.
+        # The primary key makes the order total: without it, pages could repeat or skip books with the same title.
         ordering = ["title", "pk"]
         verbose_name = _("book")
         verbose_name_plural = _("books")
@@ -109,8 +109,7 @@ class Book(models.Model):
                 violation_error_message=_("The rating must be 0 to 5."),
             ),
         ]
-        # A page of the list is a range of one of these, in either direction (catalogue.SORTS). `stock` is in none:
-        # a sale then changes no index (PostgreSQL's heap-only tuples).
+        # One for each sort order of catalogue.SORTS. No index contains `stock`, so that a sale is a heap-only update.
         indexes = [
             models.Index(fields=["title", "id"], name="book_title"),
             models.Index(fields=["publishing_year", "id"], name="book_year"),
@@ -126,32 +125,32 @@ class Book(models.Model):
         return self.title
 
     def get_absolute_url(self):
-        """Return the address of the book's page."""
+        """Return the URL of the book."""
         return reverse("book-detail", args=[self.pk])
 
     @property
     def cover_address(self) -> str:
-        """Return the address of its cover: the given one, or of one that is drawn."""
+        """Return the URL of the cover, or of a generated one."""
         return self.cover or reverse("book-cover", args=[self.pk])
 
     @property
     def stars(self) -> str:
-        """Return the rating as five stars, full ones first."""
+        """Return the rating as five stars, such as ★★★☆☆."""
         return "★" * self.rating + "☆" * (self.MAX_RATING - self.rating)
 
     @property
     def can_be_bought(self) -> bool:
-        """Tell whether it has a price and is on stock."""
+        """Return whether the book has a price and is in stock."""
         return self.price is not None and self.stock > 0
 
     @property
     def price_written(self) -> str:
-        """Return the price as people read it; empty when it is not for sale."""
+        """Return the price as text, empty if the book is not for sale."""
         return "" if self.price is None else money.written(self.price, self.currency)
 
 
 class Review(models.Model):
-    """What a reader thinks of a book; one of each reader for each book."""
+    """A reader's review of a book, at most one per reader and book."""
 
     book = models.ForeignKey(Book, models.CASCADE, related_name="reviews", verbose_name=_("book"))
     reader = models.ForeignKey(
@@ -185,5 +184,5 @@ class Review(models.Model):
 
     @property
     def stars(self) -> str:
-        """Return the rating as five stars, full ones first."""
+        """Return the rating as five stars, such as ★★★☆☆."""
         return "★" * self.rating + "☆" * (Book.MAX_RATING - self.rating)

@@ -1,4 +1,4 @@
-"""Operations of migrations that PostgreSQL needs and SQLite has no use for, or no words for."""
+"""Migration operations with a different effect on PostgreSQL than on SQLite."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db.migrations import RunSQL
@@ -6,13 +6,13 @@ from django.db.migrations.operations import AddIndex
 
 
 class AddIndexBesideSales(AddIndexConcurrently):
-    """Adds an index while the table is read and written; for a migration that is not atomic.
+    """Adds an index without blocking reads and writes. The migration must not be atomic.
 
-    What a broken-off run left under that name is an index that PostgreSQL does not use: it goes first.
+    An interrupted migration leaves an invalid index with the same name, which is dropped first.
     """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        """Create it, concurrently where the database can."""
+        """Create the index, concurrently on PostgreSQL."""
         if schema_editor.connection.vendor != "postgresql":
             return AddIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
         name = schema_editor.quote_name(self.index.name)
@@ -20,21 +20,21 @@ class AddIndexBesideSales(AddIndexConcurrently):
         return super().database_forwards(app_label, schema_editor, from_state, to_state)
 
     def database_backwards(self, app_label, schema_editor, from_state, to_state):
-        """Remove it, concurrently where the database can."""
+        """Remove the index, concurrently on PostgreSQL."""
         if schema_editor.connection.vendor != "postgresql":
             return AddIndex.database_backwards(self, app_label, schema_editor, from_state, to_state)
         return super().database_backwards(app_label, schema_editor, from_state, to_state)
 
 
 class OnPostgreSQL(RunSQL):
-    """Runs SQL on PostgreSQL and nothing anywhere else."""
+    """Runs SQL on PostgreSQL only."""
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        """Run it."""
+        """Run the SQL."""
         if schema_editor.connection.vendor == "postgresql":
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
     def database_backwards(self, app_label, schema_editor, from_state, to_state):
-        """Run what undoes it."""
+        """Run the reverse SQL."""
         if schema_editor.connection.vendor == "postgresql":
             super().database_backwards(app_label, schema_editor, from_state, to_state)

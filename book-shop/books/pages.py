@@ -1,7 +1,7 @@
-"""Pages by key: a page begins where the one before ended, so that page 10,000 costs what page 1 costs.
+"""Keyset pagination: a page begins after the last book of the previous one, so all pages are equally fast.
 
-The place is a cursor in the address: what the last book shown is sorted by, and its primary key. It is opaque to
-readers and checked when it comes back. There is no page number and no count: both would read all rows before.
+The cursor in the URL contains the sort value and the primary key of that book. It is opaque to clients, and validated.
+There are no page numbers and no total, because both would read all previous rows.
 """
 
 import base64
@@ -16,31 +16,31 @@ SIZE = 12
 
 
 class BadCursor(ValueError):
-    """The cursor is none of ours, or one of another order."""
+    """The cursor is invalid. The message is the reason."""
 
 
 class Order(NamedTuple):
-    """By which field, and whether the greatest comes first. The primary key, in the same direction, makes it total."""
+    """A sort order by a field, and then by the primary key in the same direction."""
 
     field: str
     descending: bool = False
 
     def of(self, books: QuerySet, backwards: bool = False) -> QuerySet:
-        """Return the books in this order, or in its reverse."""
+        """Return the books in this order or its reverse."""
         sign = "-" if self.descending != backwards else ""
         return books.order_by(f"{sign}{self.field}", f"{sign}pk")
 
     def beyond(self, place: tuple, backwards: bool = False):
-        """Return the condition for what follows a place in this order, or in its reverse.
+        """Return the condition for the books after a place in this order or its reverse.
 
-        A comparison of rows, which an index on (field, primary key) answers from one place on.
+        It is a row comparison, which PostgreSQL answers from an index on (field, primary key).
         """
         lookup = TupleLessThan if self.descending != backwards else TupleGreaterThan
         return lookup(Tuple(self.field, "pk"), place)
 
 
 class Page(NamedTuple):
-    """The books of a page and the cursors of its neighbours, empty where there is none."""
+    """The books of a page, and the cursors of the previous and next page, empty if there is none."""
 
     books: list
     before: str
@@ -50,20 +50,20 @@ class Page(NamedTuple):
 def page(
     books: QuerySet, order: Order, *, after: str = "", before: str = "", size: int = SIZE, few: bool = False
 ) -> Page:
-    """Return the first page, or the one after or before a cursor, in one query. Raises BadCursor.
+    """Return the first page, or the page after or before a cursor, with one query. Raise BadCursor.
 
-    With `few` books, named by their keys, it takes two. Asked for the first 25 by a column with an index, PostgreSQL
-    would look for the few along all of it. Asked for all of the few, it fetches and sorts them.
+    `few` means that `books` selects few books by their primary keys. With a limit, PostgreSQL could scan the whole
+    index of the sort column for them, so a first query sorts the keys of all of them.
     """
     if after and before:
-        raise BadCursor("a page is after a place or before one, not both")
+        raise BadCursor("after and before exclude each other")
     backwards = bool(before)
     if after or before:
         books = books.filter(order.beyond(_place(books, order, after or before), backwards))
     if few:
         keys = list(order.of(books, backwards).values_list("pk", flat=True))
         books = books.filter(pk__in=keys[: size + 1])
-    # One more than is shown tells whether there is more.
+    # An additional book shows that there is another page.
     found = list(order.of(books, backwards)[: size + 1])
     more, found = len(found) > size, found[:size]
     if backwards:
@@ -82,16 +82,16 @@ def _cursor(order: Order, book) -> str:
 
 
 def _place(books: QuerySet, order: Order, cursor: str) -> tuple[Any, int]:
-    """Return (value, primary key) of a cursor; whoever made it by hand gets BadCursor for what no book has."""
+    """Return the sort value and primary key of a cursor. Raise BadCursor for values that a book cannot have."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         field, value, pk = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
-        raise BadCursor("this is no cursor") from None
+        raise BadCursor("the cursor is malformed") from None
     if field != order.field:
-        raise BadCursor("the cursor is one of another order")
+        raise BadCursor("the cursor belongs to another sort order")
     if not (_is_integer(pk, 63) and _fits(books, order, value)):
-        raise BadCursor("no book can be at that place")
+        raise BadCursor("the cursor has an invalid value")
     return value, pk
 
 
@@ -111,6 +111,6 @@ def _is_integer(value, bits: int) -> bool:
 def _is_unicode(value: str) -> bool:
     try:
         value.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: JSON can say it, no database can store it
+    except UnicodeEncodeError:  # JSON can contain half of a surrogate pair, which no database stores
         return False
     return True

@@ -1,4 +1,4 @@
-"""A reader's own review of a book: write, change, delete."""
+"""Views to write, change and delete a reader's own review."""
 
 from django import forms
 from django.contrib import messages
@@ -16,13 +16,13 @@ from books.reviews import write_review
 
 
 class ReviewForm(forms.ModelForm):
-    """What the reader thinks of the book."""
+    """The rating and text of a review."""
 
     rating = forms.TypedChoiceField(
         label=gettext_lazy("Rating"),
         coerce=int,
         choices=[
-            (stars, format_lazy(gettext_lazy("{rating} of {best} stars"), rating=stars, best=Book.MAX_RATING))
+            (stars, format_lazy(gettext_lazy("{rating} out of {best} stars"), rating=stars, best=Book.MAX_RATING))
             for stars in range(Book.MAX_RATING, -1, -1)
         ],
     )
@@ -36,7 +36,7 @@ class ReviewForm(forms.ModelForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def review(request, pk):
-    """The form of the reader's review of a book."""
+    """Show or save the form of the reader's review."""
     book = get_object_or_404(Book, pk=pk)
     own = Review.objects.filter(book=book, reader=request.user).first()
     form = ReviewForm(request.POST or None, instance=own)
@@ -50,9 +50,9 @@ def review(request, pk):
 @require_POST
 @login_required
 def delete_review(request, pk):
-    """Take the reader's review back."""
+    """Delete the reader's review."""
     book = get_object_or_404(Book, pk=pk)
     with transaction.atomic():
         Review.objects.filter(book=book, reader=request.user).delete()
-    messages.success(request, _("Your review is deleted."))
+    messages.success(request, _("Your review has been deleted."))
     return redirect(book)

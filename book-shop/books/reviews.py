@@ -1,7 +1,7 @@
-"""The rules of readers' reviews: one of each reader for a book, and the book's average and count are right.
+"""Rules of reviews: each reader has at most one per book, and the average and count of the book are up to date.
 
-They are computed anew from the reviews in the transaction of whatever changed one, the administration included, and
-never counted up and down. Rows are locked in one order everywhere, first the review, then its book.
+Every change of a review, also in the admin, computes both from all reviews of the book in the same transaction. Rows
+are always locked in the same order: the review, then its book.
 """
 
 from decimal import Decimal
@@ -17,7 +17,7 @@ from books.models import Book, Review
 
 @transaction.atomic
 def write_review(book: Book, reader, rating: int, text: str) -> Review:
-    """Return the reader's review of the book, which replaces the one before."""
+    """Create or replace the reader's review of the book, and return it."""
     fields = {"rating": rating, "text": text, "written": timezone.now()}
     review, _ = Review.objects.update_or_create(book=book, reader=reader, defaults=fields)
     return review
@@ -30,11 +30,11 @@ def _refresh(instance: Review, **_):
 
 @transaction.atomic
 def refresh_rating(book_id: int) -> None:
-    """Compute the readers' rating and the number of reviews of a book from its reviews.
+    """Update the readers' rating and the number of reviews of a book.
 
-    Whoever comes second waits for the row and then counts the first one's review too.
+    The lock makes a concurrent change wait, so that it also counts the review of this one.
     """
-    # Its key stays free: an order or a review that only points at the book needs not wait.
+    # no_key, because orders and reviews that only refer to the book need not wait.
     book = Book.objects.select_for_update(no_key=True).filter(pk=book_id).only("pk").first()
     if book is None:
         return

@@ -1,7 +1,7 @@
-"""Search: the words of title and author, the best match first, typing errors forgiven.
+"""Search in titles and authors, with the best match first and correction of typing errors.
 
-On PostgreSQL by full text, with the column, the words and the triggers of migration 0004. On SQLite, for development,
-each word somewhere in title or author, in the order of titles.
+PostgreSQL uses full-text search with the column and the word list of migration 0004. SQLite, for development, finds
+books that contain all words, sorted by title.
 """
 
 import re
@@ -17,17 +17,17 @@ from django.db.models.functions import Cast
 from books.models import Book, isbn_13
 from books.pages import Order
 
-# A column that PostgreSQL fills and Django's model does not know: SQLite has none.
+# A generated column that exists on PostgreSQL only, so it is not in the model.
 INDEXED = Func(template='"books_book"."words"', output_field=SearchVectorField())
-# Only so many matches are looked at: nobody reads further, and "the" matches half of the shop.
+# The number of matches to rank. A word such as "the" can match half of the catalogue.
 MOST = 200
-# Words beyond which a search is a text.
+# The number of words to search for. More are ignored.
 WORDS = 10
 
 BY_TITLE = Order("title")
 BY_RELEVANCE = Order("relevance", descending=True)
 
-# The word of the shop that is most like each given one, trigram by trigram; itself, when the shop has it.
+# For each given word, the most similar word of the catalogue by trigrams.
 NEAREST = """
 SELECT nearest.word FROM unnest(%s::text[]) WITH ORDINALITY AS given (word, place), LATERAL (
     SELECT word FROM books_word WHERE word %% given.word ORDER BY similarity(word, given.word) DESC, word LIMIT 1
@@ -36,25 +36,25 @@ SELECT nearest.word FROM unnest(%s::text[]) WITH ORDINALITY AS given (word, plac
 
 
 class Found(NamedTuple):
-    """The books found, the order for a reader who chose none, and what the reader should know of the search."""
+    """The result of a search: the books, their default order, and facts to show to the reader."""
 
     books: QuerySet
     order: Order
-    # The words searched in place of mistyped ones.
+    # The corrected words, if the given ones had no match.
     instead: str = ""
-    # There are more matches than MOST, and these are some of them.
+    # There may be more than MOST matches.
     more: bool = False
-    # They are MOST or fewer, named one by one.
+    # The books are selected by at most MOST primary keys.
     few: bool = False
 
 
 def search(books: QuerySet, text: str) -> Found:
-    """Return which of these books a reader means by this text, at most MOST of them, with their relevance."""
+    """Return at most MOST of these books that match the text, with their relevance."""
     with suppress(ValidationError):
         isbn = re.sub(r"[\s-]", "", text)
         isbn_13(isbn)
         return Found(books.filter(isbn=isbn), BY_TITLE)
-    # PostgreSQL takes a repeated word for one more condition: it expects too few matches, and takes longer.
+    # Repeated words would make the planner expect too few matches and choose a slower plan.
     words = list(dict.fromkeys(re.findall(r"\w+", text.lower())))[:WORDS]
     if not words:
         return Found(books.none(), BY_TITLE)
@@ -63,13 +63,13 @@ def search(books: QuerySet, text: str) -> Found:
             books = books.filter(Q(title__icontains=word) | Q(author__icontains=word))
         return Found(books, BY_TITLE)
     first, instead = _first(books, words), ""
-    # Asked of the whole shop: a word that it has is no typing error, even if no book on this shelf has it.
+    # Words that match in the whole catalogue are correct, even if none of these books matches.
     if not first and not _matching(Book.objects, words).exists():
         nearest = _nearest(words)
         if nearest and nearest != words:
             words, instead = nearest, " ".join(nearest)
             first = _first(books, words)
-    # Double precision, because the cursor of a page brings it back as such.
+    # Double precision, because the cursor of a page contains it as such.
     relevance = Cast(SearchRank(INDEXED, _query(words)), FloatField())
     found = Book.objects.filter(pk__in=first).annotate(relevance=relevance)
     return Found(found, BY_RELEVANCE, instead, more=len(first) == MOST, few=True)
@@ -84,9 +84,8 @@ def _matching(books: QuerySet, words: list[str]) -> QuerySet:
 
 
 def _first(books: QuerySet, words: list[str]) -> list[int]:
-    # A list, not a subquery: whatever the planner expects and in whatever order they are shown, it can't come to read
-    # every book with "the" in its title, or every book. The same ones each time: environment.database has a scan of
-    # the table begin at its beginning.
+    # A list rather than a subquery keeps the planner from reading all matches of a frequent word. All pages of a search
+    # get the same matches, because environment.database turns synchronized scans off.
     return list(_matching(books, words).order_by().values_list("pk", flat=True)[:MOST])
 
 

@@ -1,4 +1,4 @@
-"""The pages of the shop; the route names are those of the original."""
+"""URLs of books and reviews. The names book-template, book-list and book-detail must not change."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The pages of the shop."""
+"""Views of books."""
 
 import hashlib
 
@@ -17,20 +17,20 @@ from books.pages import BadCursor, page
 
 
 class HomeView(TemplateView):
-    """The front page with the best-rated books."""
+    """The home page."""
 
     template_name = "books/home.html"
     best = 8
 
     def get_context_data(self, **kwargs):
-        """Add the books to show first, and the categories."""
+        """Add the best-rated books and the categories."""
         best = page(Book.objects.all(), SORTS["best"], size=self.best).books
         return super().get_context_data(best=best, categories=Category.objects.all(), **kwargs)
 
 
 @require_safe
 def book_list(request):
-    """The books asked for, a page at a time; 400 with the form's errors when it can't be told which."""
+    """List the matching books page by page. An invalid filter returns 400 with the errors of the form."""
     form = BookFilter(request.GET)
     if not form.is_valid():
         return render(request, "books/book_list.html", {"form": form}, status=400)
@@ -39,7 +39,7 @@ def book_list(request):
         place = {name: request.GET.get(name, "") for name in ("after", "before")}
         here = page(found.books, found.order, few=found.few, **place)
     except BadCursor as error:
-        raise Http404(_("There is no such page: %s.") % error) from None
+        raise Http404(_("Page not found: %s.") % error) from None
     asked = request.GET.copy()
     turned = [asked.pop(name, None) for name in ("after", "before")]
     context = {
@@ -55,7 +55,7 @@ def book_list(request):
 
 
 class BookDetailView(DetailView):
-    """One book."""
+    """The page of a book."""
 
     queryset = Book.objects.select_related("category")
     template_name = "books/book_detail.html"
@@ -63,7 +63,7 @@ class BookDetailView(DetailView):
 
 @require_safe
 def book_cover(request, pk):
-    """The drawn cover of a book; caches ask again after an hour, and get 304 as long as its title and author stay."""
+    """Return the generated cover of a book. Caches revalidate it after an hour."""
     book = get_object_or_404(Book.objects.only("title", "author"), pk=pk)
     svg = covers.draw(book.title, book.author)
     response = HttpResponse(svg, content_type="image/svg+xml")

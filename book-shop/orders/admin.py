@@ -1,4 +1,4 @@
-"""The orders in the administration: look, ship, cancel."""
+"""The admin of orders: view, ship and cancel."""
 
 from book_shop.pagination import BoundedPaginator
 from django.contrib import admin, messages
@@ -10,30 +10,30 @@ from orders.models import Order, OrderLine
 
 
 class OrderLineInline(admin.TabularInline):
-    """What was ordered."""
+    """The lines of an order, read-only."""
 
     model = OrderLine
     fields = readonly_fields = ["title", "book", "price_written", "quantity", "total_written"]
     can_delete = False
 
     def has_add_permission(self, request, obj=None):
-        """An order is as it was placed."""
+        """Return False: the lines of an order never change."""
         return False
 
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    """Find orders and send them on their way; what was ordered is changed by nobody."""
+    """Find, ship and cancel orders. All fields are read-only."""
 
     list_display = ["key", "placed", "status", "name", "city", "total_written"]
     list_filter = ["status", "placed"]
     search_fields = ["=key", "name", "email"]
-    search_help_text = _("Number of the order, name or email address.")
-    ordering = ["-pk"]  # as they were placed, and the key has an index
+    search_help_text = _("Order number, name or email address.")
+    ordering = ["-pk"]  # the order in which they were placed, with an index
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False
-    view_on_site = False  # that page is the buyer's
+    view_on_site = False  # only the buyer can open the page
     fields = readonly_fields = [
         *["key", "status", "placed", "reader", "name", "email", "street", "postcode", "city", "country"],
         *["payment", "total_written"],
@@ -42,21 +42,21 @@ class OrderAdmin(admin.ModelAdmin):
     actions = ["ship", "cancel"]
 
     def has_add_permission(self, request):
-        """Orders are placed in the shop."""
+        """Return False: orders are placed in the shop."""
         return False
 
     def has_delete_permission(self, request, obj=None):
-        """Orders are cancelled, never deleted: they are what was agreed."""
+        """Return False: orders are cancelled, but never deleted."""
         return False
 
     @admin.action(description=_("Ship"), permissions=["change"])
     def ship(self, request, orders):
-        """Note that the chosen orders are on their way."""
+        """Mark the selected orders as shipped."""
         self._each(request, orders, checkout.ship)
 
     @admin.action(description=_("Cancel"), permissions=["change"])
     def cancel(self, request, orders):
-        """Cancel the chosen orders and put their books back into stock."""
+        """Cancel the selected orders and return their books to stock."""
         self._each(request, orders, checkout.cancel)
 
     def _each(self, request, orders, change):
@@ -68,5 +68,5 @@ class OrderAdmin(admin.ModelAdmin):
             except checkout.Refused as refusal:
                 self.message_user(request, f"{order}: {' '.join(refusal.reasons)}", messages.ERROR)
         if done:
-            text = ngettext("%(count)d order: done.", "%(count)d orders: done.", done)
+            text = ngettext("%(count)d order updated.", "%(count)d orders updated.", done)
             self.message_user(request, text % {"count": done}, messages.SUCCESS)

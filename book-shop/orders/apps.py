@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OrdersConfig(AppConfig):
-    """What readers buy."""
+    """Cart, checkout and orders."""
 
     name = "orders"
     verbose_name = _("Orders")

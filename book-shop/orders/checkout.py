@@ -1,7 +1,7 @@
-"""The rules of an order: it is placed once, with what is there, at the price that was shown; then shipped or cancelled.
+"""Rules of orders: an order is placed once, from stock, at the displayed price, and is then shipped or cancelled.
 
-Each function is one transaction, or part of the caller's. Rows are locked in one order everywhere, first the order,
-then its books by primary key: nobody waits in a circle. READ COMMITTED, PostgreSQL's default, is all it needs.
+Each function runs in a transaction of its own or in that of its caller. Rows are always locked in the same order to
+prevent deadlocks: the order, then its books by primary key. READ COMMITTED isolation is sufficient.
 """
 
 import uuid
@@ -18,7 +18,7 @@ from orders.payments import Method
 
 
 class Refused(Exception):
-    """It can't be done, and nothing was changed; `reasons` are sentences for whoever asked."""
+    """The operation is not allowed, and nothing was changed. `reasons` are texts for the user."""
 
     def __init__(self, *reasons: str):
         super().__init__(*reasons)
@@ -34,11 +34,10 @@ def place_order(
     method: Method,
     reader=None,
 ) -> tuple[Order, bool]:
-    """Order so many copies of these books, {id: copies}, and return the order and whether it is new.
+    """Order {book id: copies}, and return the order and whether it is new.
 
-    The order comes first: the same key sent again, or at the same time, meets it and takes nothing more. `shown_total`
-    is the total as the buyer saw it written. Raises Refused when that is no longer the total, or a book is not to be
-    had: then nothing was taken.
+    The order is inserted before the books are taken from stock, so that a repeated or concurrent request with the same
+    key finds it and takes nothing. Raise Refused if `shown_total` is outdated or a book is unavailable.
     """
     now = quote(copies)
     fields = {**address, "payment": method.code, "reader": reader, "currency": now.currency, "total": now.total}
@@ -60,7 +59,7 @@ def place_order(
 
 
 def _take(line: Line) -> None:
-    # One statement looks and takes: between two, somebody else could be faster, or the price another.
+    # A single statement checks and updates, because stock and price could change between two.
     book = Book.objects.filter(
         pk=line.book_id, price=line.book.price, currency=line.book.currency, stock__gte=line.quantity
     )
@@ -69,18 +68,18 @@ def _take(line: Line) -> None:
 
 
 def _changed() -> str:
-    return _("The total has changed since you saw it: please look at it again before you order.")
+    return _("The total has changed since you opened this page. Please check it before you order.")
 
 
 @transaction.atomic
 def cancel(order: Order) -> None:
-    """Cancel an order and put its books back into stock; one that is cancelled stays so.
+    """Cancel an order and return its books to stock. Do nothing if it is already cancelled.
 
-    Raises Refused when it is on its way already.
+    Raise Refused if it was shipped.
     """
     order = Order.objects.select_for_update().get(pk=order.pk)
     if order.status == Order.Status.SHIPPED:
-        raise Refused(_("The order is on its way already, too late to cancel it."))
+        raise Refused(_("This order has already been shipped and can no longer be cancelled."))
     if order.status == Order.Status.CANCELLED:
         return
     order.status = Order.Status.CANCELLED
@@ -91,9 +90,9 @@ def cancel(order: Order) -> None:
 
 @transaction.atomic
 def ship(order: Order) -> None:
-    """Note that an order is on its way; one that is stays so. Raises Refused when it was cancelled."""
+    """Mark an order as shipped. Raise Refused if it was cancelled."""
     order = Order.objects.select_for_update().get(pk=order.pk)
     if order.status == Order.Status.CANCELLED:
-        raise Refused(_("The order was cancelled, it can't be shipped."))
+        raise Refused(_("This order was cancelled and cannot be shipped."))
     order.status = Order.Status.SHIPPED
     order.save(update_fields=["status"])

@@ -1,4 +1,4 @@
-"""What a buyer fills in."""
+"""Forms of the cart and the checkout."""
 
 from django import forms
 from django.utils.text import format_lazy
@@ -10,20 +10,20 @@ from orders.payments import METHODS
 
 
 class CopiesForm(forms.Form):
-    """How many copies."""
+    """A number of copies."""
 
     copies = forms.IntegerField(
         min_value=1,
         max_value=MOST_COPIES,
         error_messages=dict.fromkeys(
             ["required", "invalid", "min_value", "max_value"],
-            format_lazy(_("Please give a number of copies from 1 to {most}."), most=MOST_COPIES),
+            format_lazy(_("Enter a number of copies from 1 to {most}."), most=MOST_COPIES),
         ),
     )
 
 
 class CheckoutForm(forms.ModelForm):
-    """Where the books go, and how they are paid."""
+    """The delivery address and the payment method."""
 
     payment = forms.ChoiceField(
         label=_("Payment"),
@@ -37,7 +37,7 @@ class CheckoutForm(forms.ModelForm):
     class Meta:
         model = Order
         fields = ["name", "email", "street", "postcode", "city", "country"]
-        # What browsers fill in by themselves (HTML, autofill field names).
+        # Autofill field names (HTML).
         widgets = {
             "name": forms.TextInput({"autocomplete": "name"}),
             "email": forms.EmailInput({"autocomplete": "email"}),

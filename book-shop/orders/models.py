@@ -1,4 +1,4 @@
-"""What a reader has bought: an order and its lines, at the prices of the moment."""
+"""Orders and their lines, with titles and prices at the time of the order."""
 
 import uuid
 
@@ -13,13 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Order(models.Model):
-    """An order.
-
-    Its key is that of the form it was sent with: the same form sent again finds it instead of making another.
-    """
+    """An order. Its key comes from the checkout form, so that a form sent twice creates one order."""
 
     class Status(models.TextChoices):
-        """Where it is on its way."""
+        """The status of an order."""
 
         PLACED = "placed", _("placed")
         SHIPPED = "shipped", _("shipped")
@@ -57,17 +54,17 @@ class Order(models.Model):
         return str(self.key)
 
     def get_absolute_url(self):
-        """Return the address of the order's page."""
+        """Return the URL of the order."""
         return reverse("order", args=[self.key])
 
     @property
     def total_written(self) -> str:
-        """Return the total as people read it."""
+        """Return the total as text."""
         return money.written(self.total, self.currency)
 
 
 class OrderLine(models.Model):
-    """So many copies of a book, with its title and price as they were."""
+    """Copies of a book, with its title and price at the time of the order."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines", verbose_name=_("order"))
     book = models.ForeignKey(Book, models.PROTECT, related_name="order_lines", verbose_name=_("book"))
@@ -89,10 +86,10 @@ class OrderLine(models.Model):
 
     @property
     def price_written(self) -> str:
-        """Return what one copy costs, as people read it."""
+        """Return the price of one copy as text."""
         return money.written(self.price, self.order.currency)
 
     @property
     def total_written(self) -> str:
-        """Return what the line costs, as people read it."""
+        """Return the price of all copies as text."""
         return money.written(self.price * self.quantity, self.order.currency)

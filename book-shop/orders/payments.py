@@ -1,4 +1,4 @@
-"""How an order is paid. Another method is one class more, and its place in METHODS."""
+"""Payment methods. To add one, write a class and add it to METHODS."""
 
 from typing import Protocol
 
@@ -9,28 +9,28 @@ from orders.models import Order
 
 
 class Method(Protocol):
-    """A way to pay."""
+    """A payment method."""
 
-    code: str  # as Order.payment keeps it: at most 20 characters, and it never changes
+    code: str  # stored in Order.payment: at most 20 characters, and it must never change
     label: str | Promise
     explanation: str | Promise
 
     def place(self, order: Order) -> None:
-        """Do what the method needs when an order is placed, in the order's transaction.
+        """Process a new order, inside its transaction.
 
-        Raises orders.checkout.Refused when it can't be paid this way: then nothing is ordered.
+        Raise orders.checkout.Refused to reject the payment and the order.
         """
 
 
 class Invoice:
-    """The invoice comes with the books: nothing is taken beforehand."""
+    """Payment by invoice, which is sent with the books."""
 
     code = "invoice"
     label = _("Invoice")
-    explanation = _("The invoice comes with the books, to be paid within 14 days.")
+    explanation = _("We send the invoice with the books. Payment is due within 14 days.")
 
     def place(self, order: Order) -> None:
-        """Need nothing: the order itself says what is owed."""
+        """Do nothing: the order contains all that the invoice needs."""
 
 
 METHODS: dict[str, Method] = {method.code: method for method in [Invoice()]}

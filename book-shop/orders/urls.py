@@ -1,4 +1,4 @@
-"""Cart, checkout and orders."""
+"""URLs of cart, checkout and orders."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Cart, checkout and orders. The rules are those of cart.py and checkout.py."""
+"""Views of cart, checkout and orders. cart.py and checkout.py contain the rules."""
 
 import uuid
 
@@ -20,26 +20,26 @@ from orders.cart import Cart, quote
 from orders.forms import CheckoutForm, CopiesForm
 from orders.models import Order
 
-REMEMBERED = 50  # orders that a session can see
+REMEMBERED = 50  # orders per session that a guest can view
 ORDERS_A_PAGE = 10
 
 
 @never_cache
 @require_safe
 def show_cart(request):
-    """The books of the cart, with what they cost now."""
+    """Show the cart with current prices."""
     return render(request, "orders/cart.html", {"quote": quote(Cart(request.session).copies)})
 
 
 @require_POST
 def add_to_cart(request, pk):
-    """Add copies of a book to those the cart holds."""
+    """Add copies of a book to the cart."""
     return _put(request, pk, Cart(request.session).copies.get(pk, 0))
 
 
 @require_POST
 def change_cart(request, pk):
-    """Hold another number of copies of a book."""
+    """Change the number of copies of a book in the cart."""
     return _put(request, pk, 0)
 
 
@@ -59,7 +59,7 @@ def _put(request, pk, held):
 
 @require_POST
 def remove_from_cart(request, pk):
-    """Hold no copy of a book any more, whether the shop still has it or not."""
+    """Remove a book from the cart, even if it was deleted from the shop."""
     Cart(request.session).remove(pk)
     return redirect("cart")
 
@@ -67,12 +67,12 @@ def remove_from_cart(request, pk):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def check_out(request):
-    """The form of an order, and the order made of it."""
+    """Show the checkout form, or place the order."""
     cart = Cart(request.session)
     if request.method == "POST":
         return _order(request, cart)
     if quote(cart.copies).faults:
-        return redirect("cart")  # which says them
+        return redirect("cart")  # the cart lists the faults
     user = request.user
     known = {"name": user.get_full_name(), "email": user.email} if user.is_authenticated else {}
     return _form(request, cart, CheckoutForm(initial=known), uuid.uuid4())
@@ -87,7 +87,7 @@ def _order(request, cart):
     try:
         key = uuid.UUID(request.POST.get("key", ""))
     except ValueError:
-        raise BadRequest("The form has no key.") from None
+        raise BadRequest("The form has no valid key.") from None
     form = CheckoutForm(request.POST)
     if not form.is_valid():
         return _form(request, cart, form, key)
@@ -95,8 +95,7 @@ def _order(request, cart):
     method = payments.METHODS[form.cleaned_data["payment"]]
     reader = request.user if request.user.is_authenticated else None
     try:
-        # The session goes with the order: whoever meets the order finds it in the session too, and a process that dies
-        # in between leaves neither.
+        # The order and the session are saved in one transaction, so that a crash leaves both or neither.
         with transaction.atomic():
             order, is_new = checkout.place_order(
                 key, cart.copies, request.POST.get("total", ""), address, method, reader
@@ -110,14 +109,14 @@ def _order(request, cart):
             form.add_error(None, reason)
         return _form(request, cart, form, key, status=409)
     except UpdateError:
-        raise SessionInterrupted("The session ended while its cart was ordered: nothing was ordered.") from None
+        raise SessionInterrupted("The session ended during the checkout. Nothing was ordered.") from None
     if not (is_new or _is_own(request.user, _stored(request.session), order)):
         raise Http404
     return redirect(order)
 
 
 def _stored(session):
-    # The session as it is now: this request may have read it before the order was placed.
+    # Read again, because another request may have placed the order since this one loaded its session.
     return type(session)(session.session_key)
 
 
@@ -135,14 +134,14 @@ def _own_order(request, key) -> Order:
 @never_cache
 @require_safe
 def show_order(request, key):
-    """An order, for whoever placed it."""
+    """Show an order to its buyer."""
     order = _own_order(request, key)
     return render(request, "orders/order.html", {"order": order, "method": payments.METHODS.get(order.payment)})
 
 
 @require_POST
 def cancel_order(request, key):
-    """Cancel an order that is not on its way yet."""
+    """Cancel an order that was not shipped yet."""
     order = _own_order(request, key)
     try:
         checkout.cancel(order)
@@ -156,14 +155,14 @@ def cancel_order(request, key):
 @require_safe
 @login_required
 def show_orders(request):
-    """The orders of a reader, newest first; a page begins after the order it is given."""
+    """List the orders of the reader, latest first. `before` is the last order of the previous page."""
     orders = Order.objects.filter(reader=request.user).order_by("-pk")
     before = request.GET.get("before", "")
     if before:
         if not (before.isascii() and before.isdigit() and len(before) < 19):
             raise Http404
         orders = orders.filter(pk__lt=int(before))
-    found = list(orders[: ORDERS_A_PAGE + 1])  # one more, which tells that there are older ones
+    found = list(orders[: ORDERS_A_PAGE + 1])  # an additional order shows that there is another page
     page = found[:ORDERS_A_PAGE]
     return render(
         request, "orders/orders.html", {"orders": page, "before": page[-1].pk if len(found) > len(page) else None}

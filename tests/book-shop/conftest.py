@@ -1,35 +1,23 @@
-"""What the shop's tests share lies in shop_fixtures.py: the tests in a browser use it too."""
+"""Fixtures of the shop's tests. Those that the browser tests share are in shop_fixtures.py."""
 
 import os
 
 import pytest
 from django.utils import translation
-from shop_fixtures import (  # noqa: F401
-    database,
-    django_db_modify_db_settings,
-    make_books,
-    migrated,
-    migrated_database,
-    on_postgresql,
-    postgresql,
-    project,
-    serve,
-    shop_database,
-    static_files,
-)
+from shop_fixtures import *  # noqa: F403 - fixtures
 
 
 @pytest.fixture(autouse=True)
 def english():
-    """A request leaves its language behind in the thread: what a test asks of the models it asks in English."""
+    """Activate English, because a request leaves its language active in the thread."""
     translation.activate("en")
     yield
     translation.deactivate()
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests that bring a PostgreSQL of their own, when the others run on another database."""
+    """Deselect tests with a PostgreSQL of their own if TEST_DATABASE_URL names another database."""
     if os.environ.get("TEST_DATABASE_URL"):
-        left_out = [item for item in items if "postgresql" in item.fixturenames]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        deselected = [item for item in items if "postgresql" in item.fixturenames]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]

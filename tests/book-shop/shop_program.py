@@ -1,4 +1,4 @@
-"""The real program in a process of its own: manage.py and gunicorn, in an environment made here."""
+"""Runs manage.py and gunicorn in processes of their own, with a controlled environment."""
 
 import contextlib
 import os
@@ -14,19 +14,19 @@ import pytest
 from shop_settings import ENVIRONMENT
 
 PROJECT = Path(__file__).resolve().parents[2] / "book-shop"
-# Long enough for a busy machine; a test that passes never waits for it.
+# Seconds, enough for a busy machine. A passing test never waits that long.
 LIMIT = 60
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return a process environment: the tests' own, changed; None removes a name."""
+    """Return the environment of the tests with changes. None removes a variable."""
     names = ("PATH", "LANG", "PYTHONDONTWRITEBYTECODE")
     merged = {name: os.environ[name] for name in names if name in os.environ} | ENVIRONMENT | changes
     return {name: value for name, value in merged.items() if value is not None}
 
 
 def run(*arguments: str, directory: Path = PROJECT, **changes: str) -> subprocess.CompletedProcess:
-    """Run python3 with these arguments in the project's directory and return what came of it."""
+    """Run python3 with these arguments in the directory of the project."""
     command = [sys.executable, *arguments]
     return subprocess.run(
         command, cwd=directory, env=environment(**changes), capture_output=True, text=True, timeout=LIMIT, check=False
@@ -34,7 +34,7 @@ def run(*arguments: str, directory: Path = PROJECT, **changes: str) -> subproces
 
 
 class Server:
-    """gunicorn as the image starts it, on a free port; `lines` is everything it printed so far."""
+    """gunicorn as in the image, but on a free port. `lines` contains its output."""
 
     def __init__(self, project: Path, *arguments: str, **changes: str):
         self.lines: list[str] = []
@@ -61,25 +61,25 @@ class Server:
         self._arrivals.put(None)
 
     def wait_for(self, pattern: str) -> re.Match:
-        """Return the match of the next line that has the pattern."""
+        """Return the match of the next line that matches."""
         while (line := self._arrivals.get(timeout=LIMIT)) is not None:
             if match := re.search(pattern, line):
                 return match
-        pytest.fail(f"gunicorn ended without a line that has {pattern}:\n{''.join(self.lines)}")
+        pytest.fail(f"gunicorn exited without a line that matches {pattern}:\n{''.join(self.lines)}")
 
     def stop(self) -> int:
-        """Send SIGTERM and return the exit status, with all output read."""
+        """Send SIGTERM, wait, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self) -> int:
-        """Return the exit status, with all output read."""
+        """Wait until all output was read, and return the exit status."""
         status = self.process.wait(timeout=LIMIT)
         self._reader.join(timeout=LIMIT)
         return status
 
     def kill(self):
-        """End it and its workers, whatever state they are in: it is asked to, and made to if it does not."""
+        """Stop gunicorn and its workers, by SIGKILL if they do not exit."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             with contextlib.suppress(subprocess.TimeoutExpired):

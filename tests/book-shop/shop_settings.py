@@ -1,7 +1,7 @@
-"""The shop's own settings, imported in an environment that is the same everywhere.
+"""The settings of the shop in a controlled environment.
 
-The tests that use Django's database run on a PostgreSQL that shop_fixtures.py starts. TEST_DATABASE_URL names another
-database: sqlite://:memory:, or postgresql://... for a server (they make a database of their own there, test_NAME).
+By default, shop_fixtures.py starts a PostgreSQL server for the tests. TEST_DATABASE_URL selects another database:
+sqlite:///:memory:, or postgresql://... for a server, on which the tests create the database test_NAME.
 """
 
 import os
@@ -19,5 +19,5 @@ ENVIRONMENT = {
 with mock.patch.dict(os.environ, ENVIRONMENT):
     from book_shop.settings import *  # noqa: F403
 
-# A real one takes a third of a second a password.
+# A secure hasher takes a third of a second for each password.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,4 @@
-"""The shop's gunicorn settings, with workers that connect to the test on their way up and go on when it hangs up."""
+"""The gunicorn settings of the shop with workers that connect to the test and start when it closes the connection."""
 
 import os
 import runpy
@@ -9,7 +9,7 @@ globals().update({name: value for name, value in _settings.items() if not name.s
 
 
 def post_fork(server, worker):
-    """Do what the shop does, then wait for the test."""
+    """Call the hook of the shop, then wait for the test."""
     _settings["post_fork"](server, worker)
     with socket.create_connection(("127.0.0.1", int(os.environ["TEST_PORT"]))) as test:
         test.recv(1)

@@ -1,4 +1,4 @@
-"""scripts/bench-shop at its smallest: it fills databases, asks for every kind of page and writes what it measured."""
+"""tests/bench/shop.py with a small catalogue: it fills databases, requests every kind of page and writes a report."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (?P<page>[^|]+) \| [\d.]+ / [\d.]+ \| [\d.]+ / [\d.]+ \| [\d.]+ \| (?P<queries>\d+) \|$", re.M)
 
 
-# Slow: it runs the whole program, which starts and fills a PostgreSQL of its own.
-def test_it_asks_for_every_page_and_no_page_needs_many_queries(tmp_path):
+# Slow: the program starts and fills a PostgreSQL of its own.
+def test_report_has_every_page_with_few_queries(tmp_path):
     report = tmp_path / "shop.md"
     command = [sys.executable, "tests/bench/shop.py", report, "2", "60", "600"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3 * LIMIT)
@@ -20,7 +20,7 @@ def test_it_asks_for_every_page_and_no_page_needs_many_queries(tmp_path):
     text = report.read_text()
     queries = {row["page"]: int(row["queries"]) for row in ROW.finditer(text)}
     assert len(queries) == 11, text
-    # The session is not asked for; a search for a mistyped word asks for the word, for what is like it, and for that.
+    # The page with the most queries is a search with a typing error, which searches again for the corrected word.
     assert max(queries.values()) <= 7
     assert queries["list, any order"] == queries["page 10,000, any order"] == 2
     assert re.search(r"^\| 600 \| [\d,]+ \| \d+ \|$", text, re.M)

@@ -1,7 +1,7 @@
-"""A real Chromium before the shop: gunicorn as the image runs it, on a real PostgreSQL.
+"""Chromium with the shop: gunicorn as in the image, on a real PostgreSQL.
 
-Whatever the browser complains of in its console (errors, and what the Content-Security-Policy forbids) fails the test
-that was looking. Screenshots go to the directory named by SHOP_SCREENSHOTS, or .artifacts/screenshots.
+Errors and warnings in the console of the browser, including violations of the Content-Security-Policy, fail the test.
+Screenshots are saved in the directory SHOP_SCREENSHOTS, by default .artifacts/screenshots.
 """
 
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
-from shop_fixtures import create_database, migrated, postgresql, project, static_files  # noqa: F401
+from shop_fixtures import *  # noqa: F403 - fixtures
+from shop_fixtures import create_database
 from shop_program import Server, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,37 +34,32 @@ User.objects.create_superuser("owner", password="a long pass phrase")
 class Shop:
     """The running shop."""
 
-    address: str
+    url: str
     environment: dict
 
     def manage(self, *arguments):
-        """Run manage.py beside it and return what it printed."""
+        """Run manage.py in the environment of the shop."""
         done = run("manage.py", *arguments, **self.environment)
         assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def shell(self, script):
-        """Run Python with the shop's models and return what it printed."""
-        return self.manage("shell", "--verbosity", "0", "-c", script)
 
 
-# Slow: PostgreSQL, the migrations, the sample books and gunicorn are started once for all tests.
+# Slow: PostgreSQL and gunicorn start once for all tests.
 @pytest.fixture(scope="session")
-def shop(project, postgresql, migrated):  # noqa: F811
-    """Return a shop with the sample books, nine copies of each, and an owner."""
+def shop(project, postgresql, migrated):
+    """Return a shop with nine copies of each sample book and of an Arabic book, and an owner."""
     environment = {"DATABASE_URL": create_database(postgresql, migrated)}
-    made = Shop("", environment)
-    made.manage("load_sample_books")
-    made.shell(STOCK)
+    shop = Shop("", environment)
+    shop.manage("load_sample_books")
+    shop.manage("shell", "--verbosity", "0", "-c", STOCK)
     server = Server(project, **environment)
-    made.address = f"http://localhost:{server.port}"
-    yield made
+    shop.url = f"http://localhost:{server.port}"
+    yield shop
     server.kill()
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Return the browser: the distribution's, or the one that scripts/setup got from Playwright."""
+    """Return the browser of the distribution, or the one that scripts/setup downloads."""
     os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(ROOT / ".venv" / "browsers"))
     switches = SWITCHES + (["--no-sandbox"] if os.getuid() == 0 else [])
     with sync_playwright() as playwright:
@@ -74,24 +70,23 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, shop):
-    """Return a function that opens the shop for a new visitor and returns the page.
+    """Return a function that opens a page of the shop as a new visitor, with the browser in a language.
 
-    `locale` is the browser's language. `complaints` of a page are what its console says; a test that expects some
-    empties the list.
+    `page.complaints` contains the errors of the console. A test that expects errors clears the list.
     """
     contexts, complaints = [], []
 
-    def open_shop(path="/", locale="en", javascript=True, **options):
-        context = chromium.new_context(base_url=shop.address, locale=locale, java_script_enabled=javascript, **options)
+    def open_page(path="/", locale="en", javascript=True, **options):
+        context = chromium.new_context(base_url=shop.url, locale=locale, java_script_enabled=javascript, **options)
         contexts.append(context)
         page = context.new_page()
         page.complaints = complaints
-        page.on("console", lambda told: told.type in ("error", "warning") and complaints.append(told.text))
+        page.on("console", lambda entry: entry.type in ("error", "warning") and complaints.append(entry.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path)
         return page
 
-    yield open_shop
+    yield open_page
     for context in contexts:
         context.close()
     assert complaints == []
@@ -99,22 +94,23 @@ def visit(chromium, shop):
 
 @pytest.fixture(scope="session")
 def show():
-    """Return a function that takes a screenshot of a page."""
+    """Return a function that saves a screenshot of a page."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     return lambda page, name: page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
 @pytest.fixture(scope="session")
 def look(show):
-    """Return a function that takes a screenshot of a page and finds what keeps people from using it (axe)."""
+    """Return a function that saves a screenshot of a page and checks its accessibility (axe)."""
     axe = Axe()
 
     def look(page, name):
         show(page, name)
-        found = axe.run(page).response["violations"]
-        barriers = [violation for violation in found if violation["impact"] in ("serious", "critical")]
-        assert not barriers, [
-            (barrier["id"], barrier["help"], [node["html"] for node in barrier["nodes"]]) for barrier in barriers
+        violations = axe.run(page).response["violations"]
+        assert not [
+            (violation["id"], violation["help"], [node["html"] for node in violation["nodes"]])
+            for violation in violations
+            if violation["impact"] in ("serious", "critical")
         ]
 
     return look

@@ -1,4 +1,4 @@
-"""An index for each order of the list of books, of all of them and of a category's."""
+"""An index for each sort order of the list of books, with and without a category."""
 
 from django.db import migrations, models
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
     dependencies = [("books", "0002_shop")]
 
     operations = [
-        # Room in each page for the next version of a book: a sale is then written beside the last one.
+        # Free space in each page lets PostgreSQL store the new version of a row in the same page (a heap-only update).
         OnPostgreSQL("ALTER TABLE books_book SET (fillfactor = 90)", "ALTER TABLE books_book RESET (fillfactor)"),
         *(AddIndexBesideSales("book", models.Index(fields=fields, name=name)) for name, fields in INDEXES.items()),
     ]

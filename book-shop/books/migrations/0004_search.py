@@ -1,9 +1,10 @@
-"""Full-text search on PostgreSQL: the words of each book, an index of them, and a list of all, for who mistypes one.
+"""Full-text search on PostgreSQL: the indexed words of each book, and a list of all words to correct typing errors.
 
-Triggers keep the list, so that whatever writes a book does: the release before this one, the import, the
-administration. A word stays when its last book goes; it then leads to nothing found, as the typing error did.
+Triggers maintain the list, because the previous release also writes books. A word remains in the list after its last
+book is deleted: a search corrected to it finds nothing.
 
-Each step can be run again over what a broken-off run left. Backwards nothing is done: older code works beside it.
+Each step can be repeated after an interrupted migration. The reverse migration does nothing, because older code works
+with the new schema.
 """
 
 from django.db import migrations
@@ -11,24 +12,25 @@ from django.db import migrations
 from books.operations import OnPostgreSQL
 
 STEPS = [
-    # Trusted: the owner of a database may create it.
+    # A trusted extension, which the owner of a database may create.
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-    # This writes the table anew while nobody reads it: a blink, because the release that has import_books begins here.
-    # Kept in the row, and not only in the index, so that the many matches of a frequent word are compared cheaply.
-    # A word of the title (A) counts for more than one of the author (B). No language's grammar: there are many.
+    # This rewrites the table under an exclusive lock. Catalogues are still small, because the same release introduces
+    # import_books.
+    # The column makes it cheap to rank the many matches of a frequent word. Words of the title (A) rank higher than
+    # words of the author (B). The configuration is 'simple' because the books are in many languages.
     """
     ALTER TABLE books_book ADD COLUMN IF NOT EXISTS words tsvector GENERATED ALWAYS AS (
         setweight(to_tsvector('simple'::regconfig, title), 'A')
         || setweight(to_tsvector('simple'::regconfig, author), 'B')
     ) STORED
     """,
-    # An index without fastupdate has no list of pending words, which each search would have to read to its end.
+    # With fastupdate, each search would also read the list of pending entries.
     "DROP INDEX CONCURRENTLY IF EXISTS book_words",
     "CREATE INDEX CONCURRENTLY book_words ON books_book USING gin (words) WITH (fastupdate = off)",
     "CREATE TABLE IF NOT EXISTS books_word (word text PRIMARY KEY)",
     "DROP INDEX CONCURRENTLY IF EXISTS book_word_trigrams",
     "CREATE INDEX CONCURRENTLY book_word_trigrams ON books_word USING gin (word gin_trgm_ops) WITH (fastupdate = off)",
-    # Words are added in their order: of two who add the same ones, one then waits for the other, and never both.
+    # The fixed order of the words prevents a deadlock between two transactions that add the same ones.
     """
     CREATE OR REPLACE FUNCTION books_words_of_added() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -53,7 +55,7 @@ STEPS = [
     CREATE OR REPLACE TRIGGER books_words_of_changed AFTER UPDATE OF title, author ON books_book FOR EACH ROW
     WHEN (OLD.words IS DISTINCT FROM NEW.words) EXECUTE FUNCTION books_words_of_changed()
     """,
-    # The books that were there before the triggers.
+    # Add the words of existing books.
     """
     INSERT INTO books_word SELECT DISTINCT unnest(tsvector_to_array(words)) AS word FROM books_book ORDER BY word
     ON CONFLICT DO NOTHING
@@ -65,5 +67,5 @@ class Migration(migrations.Migration):
     atomic = False
     dependencies = [("books", "0003_indexes")]
 
-    # A list each: a text would be split at the semicolons within the functions.
+    # Lists, because Django splits a string at the semicolons, also inside functions.
     operations = [OnPostgreSQL([step], migrations.RunSQL.noop) for step in STEPS]

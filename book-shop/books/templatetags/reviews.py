@@ -1,4 +1,4 @@
-"""The readers' reviews of a book, for its page."""
+"""Template tag for the reviews of a book."""
 
 from django import template
 
@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.simple_tag
 def latest_reviews(book: Book, most: int) -> list[Review]:
-    """Return the newest reviews of a book. One query, none when it has no review."""
+    """Return the latest reviews of a book, without a query if it has none."""
     return list(book.reviews.select_related("reader")[:most]) if book.review_count else []

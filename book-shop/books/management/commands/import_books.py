@@ -1,4 +1,4 @@
-"""manage.py import_books: books from a file, however large, into the catalogue."""
+"""manage.py import_books: import books from a file of any size."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from books.importing import (
     READERS,
     REQUIRED,
     Counts,
-    NoCatalogue,
+    InvalidFile,
     Shelves,
     fields_of,
     parse,
@@ -27,53 +27,56 @@ from books.importing import (
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 STDIN = "-"
-# Rejected rows that are told on the terminal; the file has all.
-TOLD = 20
+# The number of rejected rows to print. The file of rejected rows has all of them.
+PRINTED = 20
 
 HELP = f"""
-Add the books of a file, and change those that are there: a book is known by its ISBN.
+Import books from a file: add new books, and update existing books with the same ISBN.
 
-CSV with the names of the columns in the first line, or a JSON object a line; UTF-8. Columns: {", ".join(COLUMNS)}; the
-first {len(REQUIRED)} are needed. A price is a decimal as 12.50, in the currency of its row or in EUR. A category is a
-name; a new one is made. A book that is there keeps what the file has no column for, and its stock, unless --stock is
-given.
+The file is UTF-8: CSV with column names in the first line, or one JSON object per line. Columns: {", ".join(COLUMNS)}.
+The first {len(REQUIRED)} are required. A price is a decimal such as 12.50 in the currency of the row, EUR by default. A
+category is a name, and is created if it is new. An existing book keeps the fields that the file has no column for. It
+also keeps its stock unless --stock is given.
 
-It can be run again, also after it was broken off. Exit status: 0 all is in; 1 some rows were rejected and the others
-are in; 2 the call or the file as a whole is wrong.
+The import can be repeated, also after an interruption. Exit status: 0 if all rows were imported, 1 if some rows were
+rejected and the others imported, 2 if the arguments or the file are invalid.
 """
 
 
 class Command(BaseCommand):
-    """Imports books; reads a row at a time, so that a million of them need no more memory than a thousand."""
+    """Imports books. Its use of memory does not depend on the size of the file."""
 
     help = HELP
 
     def add_arguments(self, parser):
-        """Say what can be given."""
-        parser.add_argument("file", help=f"the file, or {STDIN} for standard input")
-        parser.add_argument("--format", choices=READERS, help="needed when the name of the file does not end in it")
-        parser.add_argument("--rejects", help="where rejected rows go, with line and reason; by default FILE.rejects")
-        parser.add_argument("--stock", action="store_true", help="set the stock of books that are there as well")
+        """Add the arguments."""
+        parser.add_argument("file", help=f"the file to import, or {STDIN} for standard input")
+        parser.add_argument("--format", choices=READERS, help="required if the file name does not end in the format")
+        parser.add_argument("--rejects", help="file for rejected rows with line and reason (default: FILE.rejects)")
+        parser.add_argument("--stock", action="store_true", help="also set the stock of existing books")
 
     def handle(self, file, **options):
-        """Import, reporting each rejected row on stderr and the sums on stdout."""
+        """Import the file. Print rejected rows to stderr and the totals to stdout."""
         kind = options["format"] or SUFFIXES.get(Path(file).suffix)
         if not kind:
-            raise CommandError(f"{file}: is it CSV or JSON lines? Say --format csv or --format jsonl.", returncode=2)
+            why = f'The format of "{file}" is unknown. Pass --format csv or --format jsonl.'
+            raise CommandError(why, returncode=2)
         if file == STDIN and not options["rejects"]:
-            raise CommandError("Where should rejected rows go? Say --rejects FILE.", returncode=2)
-        with opened(file) as source, Rejects(options["rejects"] or f"{file}.rejects", kind, source) as rejects:
+            raise CommandError("Standard input needs a file for rejected rows. Pass --rejects FILE.", returncode=2)
+        with open_source(file) as source, Rejects(options["rejects"] or f"{file}.rejects", kind, source) as rejects:
             counts = self.load(source, READERS[kind](source), rejects, options["stock"])
         self.stdout.write(
             f"{counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged, {rejects.count} rejected"
         )
         if rejects.count:
-            raise CommandError(f"The rejected rows are in {rejects.path}: mend them and import that file.")
+            raise CommandError(
+                f'Some rows were rejected. Correct them in "{rejects.path}", then import it with --format {kind}.'
+            )
 
     def load(self, source, rows, rejects, with_stock) -> Counts:
-        """Read and write batch by batch; return the counts. Raises CommandError when the file turns out to be none."""
+        """Import in batches and return the counts. Raise CommandError if the file is invalid."""
         counts, shelves, batch = Counts(), Shelves(), {}
-        # With a size the bar knows how long it will take; disable=None draws it on a terminal only.
+        # disable=None shows the bar on a terminal only.
         size = os.fstat(source.fileno()).st_size if source.seekable() else None
         with tqdm(total=size, unit="B", unit_scale=True, disable=None, file=sys.stderr) as bar:
             try:
@@ -83,22 +86,23 @@ class Command(BaseCommand):
                             raise ValidationError(row.fault)
                         book = parse(row.columns, shelves)
                     except ValidationError as error:
-                        reason = said(error)
+                        reason = in_one_line(error)
                         rejects.add(row, reason)
-                        if rejects.count <= TOLD:
+                        if rejects.count <= PRINTED:
                             bar.write(f"line {row.line}: {reason}", file=sys.stderr)
                         continue
-                    # The later row of a book wins, as if each had been imported on its own.
+                    # A later row for the same book must update it, so it belongs in the next batch.
                     if len(batch) == BATCH or book.isbn in batch:
                         counts += write(batch, with_stock)
                         batch = {}
                         if size is not None:
                             bar.update(source.tell() - bar.n)
                     batch[book.isbn] = (book, fields_of(row.columns))
-            except NoCatalogue as error:
+            except InvalidFile as error:
                 counts += write(batch, with_stock)
                 done = sum(counts)
-                raise CommandError(f"{source.name}: {error}. {done} books before it are in.", returncode=2) from None
+                why = f'Cannot import "{source.name}": {error}. The {done} books before that line were imported.'
+                raise CommandError(why, returncode=2) from None
             counts += write(batch, with_stock)
             if size is not None:
                 bar.update(size - bar.n)
@@ -106,34 +110,34 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def opened(file: str):
-    """Open the file, or standard input. Raises CommandError when it can't be read."""
+def open_source(file: str):
+    """Open the file or standard input. Raise CommandError if the file cannot be read."""
     if file == STDIN:
         yield sys.stdin.buffer
         return
     try:
-        source = open(file, "rb")  # noqa: SIM115 - below
+        source = open(file, "rb")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise CommandError(f"{file} can't be read: {error.strerror}.", returncode=2) from None
+        raise CommandError(f'Cannot read "{file}": {error.strerror}.', returncode=2) from None
     with source:
         yield source
 
 
 class Rejects:
-    """The file of rejected rows, in the format of the import; made before anything is imported, gone if it is empty."""
+    """The file of rejected rows, in the format of the import. It is created before the import, and deleted if empty."""
 
     def __init__(self, path: str, kind: str, source):
-        """Make it. Raises CommandError when it can't be written, or is the file to import."""
+        """Create the file. Raise CommandError if that fails or it is the file to import."""
         self.path, self.count = Path(path), 0
         if self.path.exists() and os.path.samestat(self.path.stat(), os.fstat(source.fileno())):
-            raise CommandError(f"{path} is the file to import: rejected rows need another.", returncode=2)
+            why = f'Cannot write rejected rows to "{path}": it is the file to import. Pass another --rejects FILE.'
+            raise CommandError(why, returncode=2)
         try:
-            # Bytes that are not UTF-8 go out as they came in.
+            # surrogateescape writes invalid bytes back unchanged.
             self.file = open(path, "w", encoding="utf-8", errors="surrogateescape", newline="")  # noqa: SIM115 - __exit__
         except OSError as error:
-            raise CommandError(
-                f"{path} can't be written: {error.strerror}. Say --rejects FILE.", returncode=2
-            ) from None
+            why = f'Cannot write "{path}": {error.strerror}. Pass another --rejects FILE.'
+            raise CommandError(why, returncode=2) from None
         self.rows = csv.DictWriter(self.file, [*NOTES, *COLUMNS]) if kind == "csv" else None
         if self.rows:
             self.rows.writeheader()
@@ -147,7 +151,7 @@ class Rejects:
             self.path.unlink()
 
     def add(self, row, reason: str) -> None:
-        """Write a row with its line and what is wrong with it."""
+        """Write a row with its line number and the reason."""
         self.count += 1
         noted = row.columns | {"line": row.line, "reason": reason}
         if row.text:
@@ -158,8 +162,8 @@ class Rejects:
             self.file.write(json.dumps(noted) + "\n")
 
 
-def said(error: ValidationError) -> str:
-    """Return what is wrong on one line, field by field."""
+def in_one_line(error: ValidationError) -> str:
+    """Return the messages of an error, with the names of their fields."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
     return " ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
