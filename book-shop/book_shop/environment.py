@@ -77,7 +77,7 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
     if not parts.path.strip("/"):
         raise _bad_database_url("it has no database name")
     if parts.scheme == "sqlite":
-        # A deferred transaction that reads before it writes fails at once if another one writes. This one waits.
+        # IMMEDIATE, because a deferred transaction that reads before it writes fails if another one writes meanwhile.
         settings["OPTIONS"] = {"transaction_mode": "IMMEDIATE"}
         return settings
     if "/" in parts.path.strip("/"):

@@ -24,7 +24,7 @@ metrics = _metrics()
 shop = get_wsgi_application()
 
 # Load all modules before gunicorn forks its workers, and exempt them from garbage collection. Otherwise a full
-# collection would delay one in some hundred requests by a tenth of a second.
+# collection would delay one in several hundred requests by a tenth of a second.
 _ = get_resolver().url_patterns
 gc.collect()
 gc.freeze()

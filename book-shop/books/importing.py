@@ -198,8 +198,8 @@ def write(books: dict[str, tuple[Book, frozenset]], with_stock: bool) -> Counts:
             columns = columns if with_stock else columns - {"stock"}
             if any(_value(book, name) != _value(there[isbn], name) for name in columns):
                 changed.append((book, columns))
-        # Sales lock books in the same order, which prevents deadlocks. The primary key in the INSERT prevents that
-        # PostgreSQL takes a new one from the sequence for each update.
+        # Sales lock books in the same order, which prevents deadlocks. With a primary key in the INSERT, an update does
+        # not take a new one from the sequence.
         _upsert(sorted(changed, key=lambda pair: pair[0].pk), "pk", with_stock)
         _upsert(sorted(new, key=lambda pair: pair[0].isbn), "isbn", with_stock)
     reset_queries()  # with DEBUG=1, Django keeps all statements in memory

@@ -10,8 +10,13 @@ from shop_fixtures import PASSWORD, text
 pytestmark = pytest.mark.sqlite
 LIST, ADD = "/admin/books/book/", "/admin/books/book/add/"
 BOOK = {
-    **{"title": "Dune", "author": "Frank Herbert", "publishing_year": "1965", "rating": "5", "reviewer": "Sami"},
-    **{"currency": "EUR", "stock": "3"},
+    "title": "Dune",
+    "author": "Frank Herbert",
+    "publishing_year": "1965",
+    "rating": "5",
+    "reviewer": "Sami",
+    "currency": "EUR",
+    "stock": "3",
 }
 
 

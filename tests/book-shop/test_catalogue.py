@@ -21,8 +21,14 @@ def novels(db):
     for number, title in enumerate("abcdefghij" * 6):
         year, price = 1900 + 7 * number % 90, 500 + 37 * number % 900
         Book.objects.create(
-            **{"title": title, "author": "A", "publishing_year": year, "rating": number % 6, "reviewer": "R"},
-            **{"price": price, "stock": price % 2, "category": novels if year % 2 else None},
+            title=title,
+            author="A",
+            publishing_year=year,
+            rating=number % 6,
+            reviewer="R",
+            price=price,
+            stock=price % 2,
+            category=novels if year % 2 else None,
         )
     return novels
 
@@ -158,7 +164,10 @@ def cursor(*place) -> str:
 @pytest.mark.parametrize(
     "invalid",
     [
-        *("x", "ü", "a" * 3000, "\0"),
+        "x",
+        "ü",
+        "a" * 3000,
+        "\0",
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
         base64.urlsafe_b64encode(b"[" * 2000).decode(),
         cursor(),

@@ -19,8 +19,14 @@ def lines_of(svg):
 @pytest.mark.parametrize(
     "title",
     [
-        *("Dune", LONG[:200], "W" * 200, "موسم الهجرة إلى الشمال", ("吾輩は猫である" * 20)[:200]),
-        *("<script>&\"'", "a\0b\x01c\ufffe\u2028d", ""),
+        "Dune",
+        LONG[:200],
+        "W" * 200,
+        "موسم الهجرة إلى الشمال",
+        ("吾輩は猫である" * 20)[:200],
+        "<script>&\"'",
+        "a\0b\x01c\ufffe\u2028d",
+        "",
     ],
 )
 @pytest.mark.parametrize("language", ["en", "ar"])

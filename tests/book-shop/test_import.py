@@ -15,8 +15,15 @@ from shop_program import LIMIT, PROJECT, environment
 pytestmark = pytest.mark.sqlite
 
 DUNE = {
-    **{"isbn": "978-0-441-01359-3", "title": "Dune", "author": "Frank Herbert", "publishing_year": "1965"},
-    **{"rating": "5", "reviewer": "Sami", "category": "Science fiction", "price": "12.50", "stock": "3"},
+    "isbn": "978-0-441-01359-3",
+    "title": "Dune",
+    "author": "Frank Herbert",
+    "publishing_year": "1965",
+    "rating": "5",
+    "reviewer": "Sami",
+    "category": "Science fiction",
+    "price": "12.50",
+    "stock": "3",
 }
 OTHER = DUNE | {"isbn": "9780306406157", "title": "Other"}
 ONE_REJECTED = (1, "1 added, 0 updated, 0 unchanged, 1 rejected")
@@ -75,7 +82,7 @@ def test_repeated_import_changes_nothing(load):
     before = list(Book.objects.order_by("pk").values())
     assert load(as_csv(DUNE, OTHER))[1] == "0 added, 0 updated, 2 unchanged, 0 rejected"
     assert list(Book.objects.order_by("pk").values()) == before
-    Book.objects.update(stock=1)  # sales are no change
+    Book.objects.update(stock=1)  # some copies were sold
     assert load(as_csv(DUNE))[1] == "0 added, 0 updated, 1 unchanged, 0 rejected"
 
 

@@ -59,11 +59,11 @@ def access():
 def test_access_line_has_no_personal_data(access):
     (line,) = access("/book-list")
     fields = json.loads(line)
-    del fields["time"]
-    assert fields == {
-        **{"level": "INFO", "logger": "gunicorn.access", "message": "GET /book-list 200"},
-        **{"method": "GET", "path": "/book-list", "status": 200, "bytes": 12, "duration_ms": 1005},
-    }
+    assert set(fields) == {"time", "level", "logger", "message", "method", "path", "status", "bytes", "duration_ms"}
+    assert (fields["level"], fields["logger"]) == ("INFO", "gunicorn.access")
+    assert fields["message"] == "GET /book-list 200"
+    assert (fields["method"], fields["path"], fields["status"]) == ("GET", "/book-list", 200)
+    assert (fields["bytes"], fields["duration_ms"]) == (12, 1005)
 
 
 def test_line_break_in_a_path_does_not_forge_a_line(access):

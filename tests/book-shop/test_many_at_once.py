@@ -19,8 +19,12 @@ from shop_program import LIMIT, Server
 
 TOKEN = "t" * 32  # the CSRF token of both cookie and form
 ADDRESS = {
-    **{"name": "L", "email": "l@example.org", "street": "S 7", "city": "Amman", "country": "JO"},
-    **{"payment": "invoice"},
+    "name": "L",
+    "email": "l@example.org",
+    "street": "S 7",
+    "city": "Amman",
+    "country": "JO",
+    "payment": "invoice",
 }
 
 

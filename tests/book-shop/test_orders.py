@@ -14,8 +14,12 @@ from shop_fixtures import text
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ADDRESS = {
-    **{"name": "Lina Haddad", "email": "lina@example.org", "street": "Rainbow Street 7"},
-    **{"postcode": "11181", "city": "Amman", "country": "Jordan"},
+    "name": "Lina Haddad",
+    "email": "lina@example.org",
+    "street": "Rainbow Street 7",
+    "postcode": "11181",
+    "city": "Amman",
+    "country": "Jordan",
 }
 FORM = ADDRESS | {"payment": "invoice"}
 ADMIN = "/admin/orders/order/"

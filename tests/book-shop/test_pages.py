@@ -40,11 +40,19 @@ def test_empty_shop_shows_a_message(client, db, url):
 
 
 def test_book_page_shows_all_fields(client, make_books):
+    category = Category.objects.create(name="Science fiction", slug="science-fiction")
     (book,) = make_books(
         "Dune",
-        **{"author": "Frank Herbert", "publisher": "Chilton", "publishing_year": 1965, "rating": 4},
-        **{"reviewer": "Sami", "isbn": "9780441013593", "description": "Sand.", "price": 1250, "stock": 3},
-        category=Category.objects.create(name="Science fiction", slug="science-fiction"),
+        author="Frank Herbert",
+        publisher="Chilton",
+        publishing_year=1965,
+        rating=4,
+        reviewer="Sami",
+        isbn="9780441013593",
+        category=category,
+        description="Sand.",
+        price=1250,
+        stock=3,
     )
     page = text(client.get(f"/book-detail/{book.pk}/"))
     shown = ["Dune", "Frank Herbert", "Chilton", "1965", "★★★★☆", "4 out of 5 stars", "Sami", "9780441013593"]
@@ -66,9 +74,8 @@ def test_titles_are_escaped(client, make_books):
 
 
 def test_all_links_work(client, make_books):
-    make_books(
-        *(f"Book {number:02}" for number in range(25)), category=Category.objects.create(name="Novels", slug="novels")
-    )
+    novels = Category.objects.create(name="Novels", slug="novels")
+    make_books(*(f"Book {number:02}" for number in range(25)), category=novels)
     seen, todo = set(), ["/"]
     while todo:
         url = todo.pop()

@@ -6,8 +6,12 @@ import pytest
 
 LANGUAGES = ["en", "ar"]
 BUYER = {
-    **{"name": "Layla Haddad", "email": "layla@example.com", "street": "12 Rainbow Street"},
-    **{"postcode": "11181", "city": "Amman", "country": "Jordan"},
+    "name": "Layla Haddad",
+    "email": "layla@example.com",
+    "street": "12 Rainbow Street",
+    "postcode": "11181",
+    "city": "Amman",
+    "country": "Jordan",
 }
 # Returns the size of a cover and, for each line of text, its box and the number of different baselines of its letters.
 COVER_LINES = """() => {
@@ -40,6 +44,14 @@ FILTER_POSITIONS = """() => {
     [...form.querySelectorAll("label")].map(baseline),
     [...form.querySelectorAll("select, input:not([type=hidden]), button")].map(middle),
   ];
+}"""
+
+# Returns whether the first letter of an element is at its left edge.
+BEGINS_ON_THE_LEFT = """element => {
+  const letter = document.createRange();
+  letter.setStart(element.firstChild, 0);
+  letter.setEnd(element.firstChild, 1);
+  return letter.getBoundingClientRect().left === element.getBoundingClientRect().left;
 }"""
 
 
@@ -131,6 +143,7 @@ def test_reader_registers_writes_a_review_and_finds_an_order(visit, look, locale
     page.goto("/checkout")
     fill(page, BUYER)
     submit(page)
+    assert page.get_by_text(BUYER["street"]).evaluate(BEGINS_ON_THE_LEFT)
     order = page.evaluate("location.pathname")
     page.goto("/orders")
     look(page, f"orders-{locale}")
