@@ -1,9 +1,10 @@
-# The index of the road: each target is one script of the same name. `make` lists them.
+# The index of the project's verbs: each target calls one script. `make` lists the targets.
 
-# Settings. In the environment their names begin with DELIVERY_: other programs set names like HOST.
-# A call may leave the prefix out, as in `make deploy-prod HOST=aws`. docs/reference.md lists them.
-settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN STEPS SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT \
-  DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
+# Settings. In the environment their names begin with DELIVERY_, because other programs set names
+# like HOST. On the command line the prefix may be omitted, as in `make deploy-prod HOST=aws`.
+# docs/reference.md describes them.
+settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN STEPS SMOKE_LIMIT TIME_LIMIT \
+  AWS_ACCOUNT DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))
 unexport $(settings)
@@ -12,18 +13,18 @@ export DELIVERY_PROD ?= host
 export DELIVERY_NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DELIVERY_DEMO ?= book-shop
-# The ports that `make demo` was given, until `make demo-down`.
+# `make demo` saves its ports here for the other verbs; `make demo-down` deletes the file.
 -include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DELIVERY_DEMO)/ports
 export DELIVERY_HTTP_PORT ?= 80
 export DELIVERY_DEV_PORT ?= 8080
 export DELIVERY_REGISTRY_PORT ?= 5000
-# On AWS the account knows the repository.
+# On AWS the verbs read the repository from the account.
 local_repository = localhost:$(DELIVERY_REGISTRY_PORT)/book-shop
 export DELIVERY_REPOSITORY ?= $(if $(filter local,$(DELIVERY_HOST)),$(local_repository))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-# These are read from the command line alone, as in `make deploy-prod IMAGE=1.2.0`: in the environment the
-# names may belong to another program. Each is one quoted word of the recipe, whatever it contains.
+# Arguments. They are read from the command line only, as in `make deploy-prod IMAGE=1.2.0`, because
+# in the environment the names may belong to another program. A recipe quotes each as one word.
 define newline
 
 
@@ -33,75 +34,256 @@ arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM
 $(foreach name,$(arguments),$(eval \
   override $(name) := $(if $(filter command,$(origin $(name))),$$(call quoted,$$(value $(name))))))
 
-# With STEPS=<file> each recipe leaves a line there with its seconds and its exit status, for summary.
+# With STEPS=<file>, each recipe adds its duration and exit status to the file, for `make summary`.
 ifdef DELIVERY_STEPS
 SHELL := scripts/lib/timed.sh
 endif
 
 .DEFAULT_GOAL := help
-# Prerequisites carry the order (image before push): one at a time.
+# Targets run one at a time in the order given, as in `make image push`, even with -j.
 .NOTPARALLEL:
+
+##@ First steps
+## Variables: HTTP_PORT, DEV_PORT, REGISTRY_PORT, DEMO, CLOSED_NETWORK
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' 'BEGIN {print "Usage: make TARGET [VARIABLE=value], see docs/reference.md"} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} /^## / {print "  " substr($$0, 4)} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
+
+.PHONY: doctor
+doctor: ## show which tools this machine has and which services it reaches
+	@scripts/doctor
+
+.PHONY: run
+run: setup-run ## run the book shop on this machine, on SQLite, without containers
+	@scripts/run
+
+.PHONY: demo
+demo: setup-demo ## start a local host and a registry, and deploy dev and prod there
+	@scripts/demo/run
+
+.PHONY: demo-down
+demo-down: ## remove everything that demo created
+	@scripts/demo/down
+
+##@ Every day
+## Variables: HOST, PROD, NAME, REPOSITORY, COMMIT, IMAGE, TO, PLAN, BASE_IMAGE, AWS_REGION,
+##            CLUSTER, CLUSTER_URL, SMOKE_LIMIT, TIME_LIMIT, STEPS
+
+.PHONY: version
+version: setup-deploy ## print the version of HEAD
+	@scripts/version
+
+.PHONY: image
+image: setup-image ## build the image of HEAD, or of COMMIT=<commit>
+	@scripts/image $(COMMIT)
+
+.PHONY: push
+push: setup-deploy ## push this image under its snapshot tag
+	@scripts/push $(COMMIT)
+
+.PHONY: promote
+promote: setup-deploy ## give the snapshot of HEAD, or of COMMIT=<commit>, its release tag
+	@scripts/promote $(COMMIT)
+
+.PHONY: deploy-dev
+deploy-dev: setup-deploy ## deploy HEAD's snapshot, or IMAGE=<tag>, to dev (Docker, port 8080)
+	@scripts/deploy dev $(IMAGE)
+
+.PHONY: deploy-prod
+deploy-prod: setup-deploy ## deploy HEAD's release, or IMAGE=<tag>, to prod (Kubernetes, port 80)
+	@scripts/deploy prod $(IMAGE)
+
+.PHONY: smoke-dev
+smoke-dev: setup-deploy ## check at dev's public address that HEAD's snapshot is live
+	@scripts/smoke dev
+
+.PHONY: smoke-prod
+smoke-prod: setup-deploy ## check at prod's public address that HEAD's release is live
+	@scripts/smoke prod
+
+.PHONY: status
+status: setup-deploy ## show the live images of dev and prod
+	@scripts/status
+
+.PHONY: rollback-dev
+rollback-dev: setup-deploy ## return dev to the previous image, or to TO=<tag>
+	@scripts/rollback dev $(TO)
+
+.PHONY: rollback-prod
+rollback-prod: setup-deploy ## return prod to the previous image, or to TO=<tag>
+	@scripts/rollback prod $(TO)
+
+.PHONY: history-dev
+history-dev: setup-deploy ## list the last deploys of dev: user, image and result
+	@scripts/history dev
+
+.PHONY: history-prod
+history-prod: setup-deploy ## list the last deploys of prod
+	@scripts/history prod
+
+.PHONY: logs-dev
+logs-dev: setup-deploy ## print the last log lines of dev
+	@scripts/logs dev
+
+.PHONY: logs-prod
+logs-prod: setup-deploy ## print the last log lines of prod
+	@scripts/logs prod
+
+.PHONY: release-check
+release-check: setup-deploy ## fail if another commit has been released under HEAD's version
+	@scripts/release check
+
+.PHONY: release
+release: setup-deploy ## tag HEAD and create its GitHub release, if prod serves it
+	@scripts/release
+
+.PHONY: summary
+summary: setup-deploy ## print the live images and the duration of each step as Markdown
+	@scripts/summary
+
+##@ The host
+## Variables: HOST, NAME, REPOSITORY, BACKUP, KEEP, AWS_REGION, TIME_LIMIT
+
+.PHONY: backup
+backup: setup-deploy ## back up dev's and prod's databases now; the host does so every night
+	@scripts/backup
+
+.PHONY: backups
+backups: setup-deploy ## list the backups
+	@scripts/backups
+
+.PHONY: restore-dev
+restore-dev: setup-deploy ## restore dev's latest backup, or BACKUP=<name>; asks first
+	@scripts/restore dev $(BACKUP)
+
+.PHONY: restore-prod
+restore-prod: setup-deploy ## restore prod's latest backup, or BACKUP=<name>; asks first
+	@scripts/restore prod $(BACKUP)
+
+.PHONY: prune
+prune: setup-deploy ## list the snapshots in the registry that prune-now would delete
+	@scripts/prune $(KEEP)
+
+.PHONY: prune-now
+prune-now: setup-deploy ## delete old snapshots from the registry, except the newest KEEP=10
+	@scripts/prune -y $(KEEP)
+
+##@ The cluster
+## Variables: CLUSTER, POSTGRES_IMAGE, DELIVERY_ADMIN_URL, DATABASE_URL, ALLOWED_HOSTS
+
+.PHONY: cluster-setup
+cluster-setup: setup-deploy ## prepare kubectl's current cluster for the shop; asks first
+	@scripts/cluster-setup
+
+.PHONY: cluster-data-create
+cluster-data-create: setup-deploy ## create the shop's role and database; print the DATABASE_URL
+	@scripts/cluster-data create
+
+.PHONY: cluster-data-dump
+cluster-data-dump: setup-deploy ## print a dump of the cluster's database
+	@scripts/cluster-data dump
+
+.PHONY: cluster-data-load
+cluster-data-load: setup-deploy ## replace the cluster's data with a dump (stdin); asks first
+	@scripts/cluster-data load
+
+##@ Infrastructure and GitHub
+## Variables: NAME, AWS_ACCOUNT, AWS_REGION, GITHUB_REPOSITORY
+
+.PHONY: infra-bootstrap
+infra-bootstrap: setup-infra ## create the bucket for Terraform's state, once
+	@scripts/infra bootstrap
+
+.PHONY: infra
+infra: infra-bootstrap ## create or update the host on AWS: show the plan, ask, apply
+	@scripts/infra apply
+
+.PHONY: infra-plan
+infra-plan: setup-infra ## show what infra would change
+	@scripts/infra plan
+
+.PHONY: infra-output
+infra-output: setup-infra ## print the outputs of infra as JSON
+	@scripts/infra output
+
+.PHONY: infra-destroy
+infra-destroy: setup-infra ## delete the host with its databases and images; asks first
+	@scripts/infra destroy
+
+.PHONY: infra-cluster
+infra-cluster: infra-bootstrap ## create or update a Kubernetes cluster and its database on AWS
+	@scripts/infra cluster apply
+
+.PHONY: infra-cluster-plan
+infra-cluster-plan: setup-infra ## show what infra-cluster would change
+	@scripts/infra cluster plan
+
+.PHONY: infra-cluster-output
+infra-cluster-output: setup-infra ## print the outputs of infra-cluster as JSON
+	@scripts/infra cluster output
+
+.PHONY: infra-cluster-destroy
+infra-cluster-destroy: setup-infra ## delete the cluster and its database; asks first
+	@scripts/infra cluster destroy
+
+.PHONY: github
+github: setup-infra ## set up the GitHub repository: variables, environments, branch rules
+	@scripts/github-setup
+
+##@ Development
+## Variables: BENCH, FROM, CLOSED_NETWORK
 
 .PHONY: setup
-setup: ## install everything for development; each other target installs what it needs
+setup: ## install everything for development; other targets install what they need
 	@scripts/setup
 
-# What one purpose needs. The targets below name theirs.
+# scripts/setup describes the purposes. The other targets depend on setup-<purpose>.
 purposes := run deploy image demo infra tools check test
 .PHONY: $(purposes:%=setup-%)
 $(purposes:%=setup-%): setup-%:
 	@scripts/setup $*
 
-.PHONY: doctor
-doctor: ## say what this machine has and what it lacks
-	@scripts/doctor
-
-.PHONY: run
-run: setup-run ## run the book shop here, on SQLite, without containers
-	@scripts/run
-
 .PHONY: check
-check: setup-check ## format and lint check, unit tests; no Docker engine
+check: setup-check ## check format, lint and unit tests; needs no Docker engine
 	@scripts/check
 
 .PHONY: test
-test: check setup-test ## check, then the whole path on local hosts of its own
+test: check setup-test ## run check, then test-e2e
 	@scripts/test
 
 .PHONY: test-e2e
-test-e2e: setup-test ## the whole path alone, without check
+test-e2e: setup-test ## test the whole path on local hosts that the test creates
 	@scripts/test e2e
 
 .PHONY: test-faults
-test-faults: setup-test ## faults in deploys, on a real local host; about 25 minutes
+test-faults: setup-test ## test deploys under faults on a local host; about 25 minutes
 	@scripts/test faults
 
 .PHONY: test-load
-test-load: setup-test ## swaps, rollouts and rollbacks under load: no request may fail
+test-load: setup-test ## test deploys and rollbacks under load: no request may fail
 	@scripts/test load
 
+.PHONY: test-machines
+test-machines: setup-test ## test prod on a cluster of three machines, one drained, one lost
+	@scripts/test machines
+
 .PHONY: test-upgrade
-test-upgrade: setup-test ## a host that commit FROM has installed gets the files of this one, under load
+test-upgrade: setup-test ## test the upgrade of a host that commit FROM has installed, under load
 	@scripts/test upgrade $(FROM)
+
+.PHONY: test-bench
+test-bench: setup-test ## test that each part of bench runs, with the smallest amounts
+	@scripts/test bench
 
 .PHONY: bench
 bench: setup-test ## compare with other tools, or only BENCH=<part>; more than half an hour
 	@scripts/bench $(BENCH)
 
-.PHONY: test-machines
-test-machines: setup-test ## the release on a cluster of three machines: rollouts, a drain, a machine lost
-	@scripts/test machines
-
-.PHONY: test-bench
-test-bench: setup-test ## make bench at its smallest: each part runs, and what is moved or lost is counted
-	@scripts/test bench
-
 .PHONY: bench-shop
-bench-shop: setup-run setup-tools ## what the shop's pages take at a million books; twenty minutes
+bench-shop: setup-run setup-tools ## measure the shop's pages with a million books; about 20 minutes
 	@scripts/bench-shop
 
 .PHONY: format
@@ -111,163 +293,3 @@ format: setup-tools ## format the sources
 .PHONY: lock
 lock: setup-tools ## resolve the Python dependencies and lock them with hashes
 	@scripts/lock
-
-.PHONY: version
-version: setup-deploy ## print the version
-	@scripts/version
-
-.PHONY: image
-image: setup-image ## build the image of HEAD, or of COMMIT=<commit>
-	@scripts/image $(COMMIT)
-
-.PHONY: push
-push: setup-deploy ## push it under its snapshot tag
-	@scripts/push $(COMMIT)
-
-.PHONY: promote
-promote: setup-deploy ## give HEAD's snapshot, or that of COMMIT=<commit>, the release tag
-	@scripts/promote $(COMMIT)
-
-.PHONY: deploy-dev
-deploy-dev: setup-deploy ## serve HEAD's snapshot, or IMAGE=<tag>: Docker, :8080
-	@scripts/deploy dev $(IMAGE)
-
-.PHONY: deploy-prod
-deploy-prod: setup-deploy ## serve HEAD's release, or IMAGE=<version>: Kubernetes, :80
-	@scripts/deploy prod $(IMAGE)
-
-.PHONY: smoke-dev
-smoke-dev: setup-deploy ## ask :8080 at its public address whether HEAD's snapshot answers
-	@scripts/smoke dev
-
-.PHONY: smoke-prod
-smoke-prod: setup-deploy ## ask :80 at its public address whether HEAD's release answers
-	@scripts/smoke prod
-
-.PHONY: release-check
-release-check: setup-deploy ## refuse a version that is released already, before anything is done for it
-	@scripts/release check
-
-.PHONY: release
-release: setup-deploy ## tag HEAD and release it on GitHub, once prod serves it
-	@scripts/release
-
-.PHONY: rollback-dev
-rollback-dev: setup-deploy ## return to the previous snapshot, or to TO=<tag>
-	@scripts/rollback dev $(TO)
-
-.PHONY: rollback-prod
-rollback-prod: setup-deploy ## return to the previous release, or to TO=<version>
-	@scripts/rollback prod $(TO)
-
-.PHONY: status
-status: setup-deploy ## what the host serves
-	@scripts/status
-
-.PHONY: history-dev
-history-dev: setup-deploy ## the last deploys of dev: who, what, how they ended
-	@scripts/history dev
-
-.PHONY: history-prod
-history-prod: setup-deploy ## the last deploys of prod
-	@scripts/history prod
-
-.PHONY: summary
-summary: setup-deploy ## what the host serves and how long each step took, as Markdown
-	@scripts/summary
-
-.PHONY: logs-dev
-logs-dev: setup-deploy ## the snapshot's last log lines
-	@scripts/logs dev
-
-.PHONY: logs-prod
-logs-prod: setup-deploy ## the release's last log lines
-	@scripts/logs prod
-
-.PHONY: backup
-backup: setup-deploy ## back up the data of both, as each night
-	@scripts/backup
-
-.PHONY: backups
-backups: setup-deploy ## list the backups
-	@scripts/backups
-
-.PHONY: restore-dev
-restore-dev: setup-deploy ## give the snapshot the data of its latest backup, or of BACKUP=<name>; asks
-	@scripts/restore dev $(BACKUP)
-
-.PHONY: restore-prod
-restore-prod: setup-deploy ## give the release the data of its latest backup, or of BACKUP=<name>; asks
-	@scripts/restore prod $(BACKUP)
-
-.PHONY: prune
-prune: setup-deploy ## list the old snapshots that can be deleted from the registry; KEEP=10 stay
-	@scripts/prune $(KEEP)
-
-.PHONY: prune-now
-prune-now: setup-deploy ## delete them
-	@scripts/prune -y $(KEEP)
-
-.PHONY: infra-bootstrap
-infra-bootstrap: setup-infra ## make the bucket of Terraform's state, once
-	@scripts/infra bootstrap
-
-.PHONY: infra
-infra: infra-bootstrap ## the host on AWS: show the plan, ask, apply
-	@scripts/infra apply
-
-.PHONY: infra-plan
-infra-plan: setup-infra ## show what infra would change
-	@scripts/infra plan
-
-.PHONY: infra-output
-infra-output: setup-infra ## print what the other verbs need of it, as JSON
-	@scripts/infra output
-
-.PHONY: infra-destroy
-infra-destroy: setup-infra ## delete all of it; asks for the name
-	@scripts/infra destroy
-
-.PHONY: infra-cluster
-infra-cluster: infra-bootstrap ## a Kubernetes cluster on AWS and its database: show the plan, ask, apply
-	@scripts/infra cluster apply
-
-.PHONY: infra-cluster-plan
-infra-cluster-plan: setup-infra ## show what infra-cluster would change
-	@scripts/infra cluster plan
-
-.PHONY: infra-cluster-output
-infra-cluster-output: setup-infra ## print what the runbook needs of it, as JSON
-	@scripts/infra cluster output
-
-.PHONY: infra-cluster-destroy
-infra-cluster-destroy: setup-infra ## delete all of it; asks for the name
-	@scripts/infra cluster destroy
-
-.PHONY: cluster-setup
-cluster-setup: setup-deploy ## give the shop its place in kubectl's current cluster; shows it, asks
-	@scripts/cluster-setup
-
-.PHONY: cluster-data-create
-cluster-data-create: setup-deploy ## the shop's role and database on a server; prints its DATABASE_URL
-	@scripts/cluster-data create
-
-.PHONY: cluster-data-dump
-cluster-data-dump: setup-deploy ## print the cluster's data as a dump
-	@scripts/cluster-data dump
-
-.PHONY: cluster-data-load
-cluster-data-load: setup-deploy ## give the cluster the data of a dump (stdin); asks
-	@scripts/cluster-data load
-
-.PHONY: github
-github: setup-infra ## set up the GitHub repository: variables, environments, branch rules; shows them, asks
-	@scripts/github-setup
-
-.PHONY: demo
-demo: setup-demo ## the whole road on this machine: registry, host, image, both environments
-	@scripts/demo/run
-
-.PHONY: demo-down
-demo-down: ## remove all that demo made
-	@scripts/demo/down
