@@ -189,7 +189,7 @@ X-Frame-Options: DENY"
       assert_equal "$(headers "http://localhost:$port$path" | policy_of_the_shop)" "Content-Security-Policy: the shop's
 $common"
     done
-    for nginx in "http://localhost:$port/unavailable.html" "-H Host:evil.example http://localhost:$port/"; do
+    for nginx in "http://localhost:$port/50x.html" "-H Host:evil.example http://localhost:$port/"; do
       # shellcheck disable=SC2086 # a list of words
       assert_equal "$(headers $nginx)" "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'
 $common"

@@ -82,7 +82,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   install_host
   echo "# the owner's" | tee "$HOST_ROOT/etc/nginx/conf.d/own.conf" >"$HOST_ROOT/etc/apt/apt.conf.d/own"
   other_release
-  mv "$SHOP/nginx/book-shop/too-many.html" "$SHOP/nginx/book-shop/429.html"
+  mv "$SHOP/nginx/book-shop/429.html" "$SHOP/nginx/book-shop/too-many.html"
   mv "$SHOP/nginx/conf.d/book-shop.conf" "$SHOP/nginx/conf.d/renamed.conf"
   mv "$SHOP/scripts/host/etc/apt/apt.conf.d/60book-shop" "$SHOP/scripts/host/etc/apt/apt.conf.d/61book-shop"
   echo '{}' >"$SHOP/scripts/host/etc/docker/daemon.json" # these settings are the owner's too
@@ -90,9 +90,9 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   before=$(cat "$HOST_ROOT/etc/docker/daemon.json")
   install_host
   assert_success
-  assert_equal "$(on_host etc/nginx/book-shop/too-many.html etc/nginx/conf.d/book-shop.conf etc/apt/apt.conf.d/60book-shop \
+  assert_equal "$(on_host etc/nginx/book-shop/429.html etc/nginx/conf.d/book-shop.conf etc/apt/apt.conf.d/60book-shop \
     etc/systemd/system/k3s.service opt/book-shop/bin/backups opt/book-shop/bin/delivery/references.py)" ""
-  added="etc/nginx/book-shop/429.html etc/nginx/conf.d/renamed.conf etc/apt/apt.conf.d/61book-shop"
+  added="etc/nginx/book-shop/too-many.html etc/nginx/conf.d/renamed.conf etc/apt/apt.conf.d/61book-shop"
   own="etc/nginx/conf.d/own.conf etc/apt/apt.conf.d/own"
   # shellcheck disable=SC2086 # lists of words
   assert_equal "$(on_host $added $own)" "$added $own "
