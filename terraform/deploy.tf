@@ -8,8 +8,10 @@ resource "aws_ssm_document" "verbs" {
   content         = jsonencode(each.value)
 }
 
-# Runs the install script again on a running host when it or the archive has changed: the script contains the archive's SHA-256, a
-# changed script is a new version of the document, and with it a changed association. Packed, since Systems Manager would take {{...}} in the script for parameters of its own.
+# Runs the install script again on a running host when the script or the archive has changed. The
+# script contains the archive's SHA-256, so a change creates a new version of this document and
+# changes the association. The script is compressed, because Systems Manager would replace {{...}}
+# in plain text.
 resource "aws_ssm_document" "install" {
   name            = "${var.name}-install"
   document_type   = "Command"
@@ -33,10 +35,10 @@ resource "aws_ssm_association" "install" {
   association_name = "${var.name}-install"
   name             = aws_ssm_document.install.name
   document_version = aws_ssm_document.install.latest_version
-  # `apply` ends when the host is ready, and fails when it can't be installed.
+  # terraform apply waits until the host is installed, and fails if the install fails.
   wait_for_success_timeout_seconds = 1200
 
-  # It fetches the archive by the role's right.
+  # The install script needs this role to download the archive.
   depends_on = [aws_iam_role_policy.host]
 
   targets {

@@ -1,12 +1,13 @@
 locals {
-  # owner/name, or owner@1/name@2 where the tokens carry the ids: one form is trusted, never both, since names can be taken over.
+  # owner/name, or owner@1/name@2 if the tokens contain the ids. Only one form is trusted, because
+  # another account can take over a name.
   owner_name  = split("/", var.github_repository)
   ids         = var.github_ids == null ? null : split("/", var.github_ids)
   github_repo = local.ids == null ? var.github_repository : "${local.owner_name[0]}@${local.ids[0]}/${local.owner_name[1]}@${local.ids[1]}"
 
   github_provider_arn = var.github_provider_arn == null ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_provider_arn
 
-  # What the jobs call in the registry: dev pushes images; prod puts one more tag on a manifest that is there.
+  # The registry calls of each job: dev pushes images, prod adds a tag to an existing manifest.
   registry_actions = {
     dev = [
       "ecr-public:BatchCheckLayerAvailability",
@@ -26,7 +27,7 @@ locals {
   }
 }
 
-# AWS knows GitHub's certificate authorities by itself: no thumbprints.
+# AWS trusts GitHub's certificate authorities, so no thumbprints are needed.
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github_provider_arn == null ? 1 : 0
 
@@ -68,7 +69,7 @@ resource "aws_iam_role_policy" "github" {
         Sid      = "RegistryLogin"
         Effect   = "Allow"
         Action   = ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]
-        Resource = "*" # neither call knows resources
+        Resource = "*" # these actions have no resource-level permissions
       },
       {
         Sid      = "Registry"
@@ -86,7 +87,7 @@ resource "aws_iam_role_policy" "github" {
         Sid      = "FindHostAndReadOutput"
         Effect   = "Allow"
         Action   = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
-        Resource = "*" # none of these calls knows resources
+        Resource = "*" # these actions have no resource-level permissions
       },
     ]
   })

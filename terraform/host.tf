@@ -3,7 +3,7 @@ data "aws_ssm_parameter" "ubuntu" {
 }
 
 locals {
-  # scripts/user-data with words for what only Terraform knows, written by scripts/infra: the script that installs every host.
+  # scripts/infra writes the install script. Terraform replaces the placeholders for its own values.
   install_script = replace(replace(replace(replace(file("${path.module}/.build/user-data"),
     "@URL@", "https://${aws_s3_bucket.install.bucket_regional_domain_name}/${aws_s3_object.host_files.key}"),
     "@SHA256@", local.archive_sha256),
@@ -24,7 +24,7 @@ resource "aws_instance" "host" {
   user_data_base64       = local.user_data
   ebs_optimized          = true
 
-  # Containers are one hop further away than the host: at 1 they can't reach the instance's credentials.
+  # With a hop limit of 1, containers cannot reach the instance's credentials.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -40,7 +40,7 @@ resource "aws_instance" "host" {
 
   tags = { Name = var.name }
 
-  # The first boot installs: the way out has to be there before it.
+  # The first boot installs the host and needs network access and its role.
   depends_on = [
     aws_route_table_association.public,
     aws_vpc_security_group_egress_rule.web,
@@ -49,13 +49,14 @@ resource "aws_instance" "host" {
   ]
 
   lifecycle {
-    # A newer machine image is no reason to replace the host and its data. A changed install script is run by the association in
-    # deploy.tf; as user data it would stop and start the instance, and change its address.
+    # A newer machine image must not replace the host and its data. The association in deploy.tf
+    # runs a changed install script; changed user data would restart the instance and change its
+    # address.
     ignore_changes = [ami, user_data_base64]
 
     precondition {
       condition     = local.user_data_bytes <= local.user_data_limit
-      error_message = "The install script is ${local.user_data_bytes} bytes compressed; EC2 takes at most ${local.user_data_limit}."
+      error_message = "The compressed install script has ${local.user_data_bytes} bytes. EC2 allows at most ${local.user_data_limit}."
     }
   }
 }
@@ -72,7 +73,8 @@ resource "aws_iam_role" "host" {
   })
 }
 
-# Systems Manager and the archive of the host's files, nothing else: the image repository is public, so pulls need no right.
+# The host may use Systems Manager and download its archive. Pulls from the public repository need
+# no permission.
 resource "aws_iam_role_policy_attachment" "host" {
   role       = aws_iam_role.host.name
   policy_arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"

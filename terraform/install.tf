@@ -1,19 +1,19 @@
-# The archive of the host's files (scripts/host-archive), which the install script fetches by the host's role. User data has room
-# for 16 KB only.
+# The archive of the host's files (scripts/host-archive). The install script downloads it with the
+# host's role, because user data is limited to 16 KB (docs/decisions/0015-host-archive-in-s3.md).
 
 data "aws_caller_identity" "current" {}
 
 locals {
-  # Written by scripts/infra, as .build/user-data is.
+  # scripts/infra writes the archive.
   archive        = "${path.module}/.build/host-files.tar.gz"
   archive_sha256 = filesha256(local.archive)
 }
 
 resource "aws_s3_bucket" "install" {
-  #checkov:skip=CKV_AWS_18:no access log: the host reads one object, which is this public repository's
-  #checkov:skip=CKV_AWS_144:no copy in another region: `make infra` writes the object again
-  #checkov:skip=CKV_AWS_145:S3's own key suffices: the repository's files are public
-  #checkov:skip=CKV2_AWS_62:nothing waits for its events
+  #checkov:skip=CKV_AWS_18:only the host reads the bucket, which contains public files
+  #checkov:skip=CKV_AWS_144:make infra can write the object again at any time
+  #checkov:skip=CKV_AWS_145:S3's own key is enough, because the files are public
+  #checkov:skip=CKV2_AWS_62:no service needs its events
   bucket        = "${var.name}-install-${data.aws_caller_identity.current.account_id}"
   force_destroy = true
 }
@@ -52,14 +52,15 @@ resource "aws_s3_bucket_lifecycle_configuration" "install" {
   }
 }
 
-# One object for each content: an install script that is running finds the archive that it names.
+# Each archive has its own object, so that an install that is running can still download its
+# archive.
 resource "aws_s3_object" "host_files" {
-  #checkov:skip=CKV_AWS_186:S3's own key, as for the bucket
+  #checkov:skip=CKV_AWS_186:S3's own key is enough, because the files are public
   bucket = aws_s3_bucket_versioning.install.bucket
   key    = "host-files-${local.archive_sha256}.tar.gz"
   source = local.archive
 
-  # The old object is deleted last, when every host has installed the new one.
+  # Terraform deletes the old object last, after the host has installed the new one.
   lifecycle { create_before_destroy = true }
 
   depends_on = [aws_s3_bucket_public_access_block.install, aws_s3_bucket_server_side_encryption_configuration.install]

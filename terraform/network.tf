@@ -1,6 +1,6 @@
 resource "aws_vpc" "main" {
-  #checkov:skip=CKV2_AWS_11:flow logs cost more than this one host's traffic is worth; NGINX logs each request
-  cidr_block           = "10.20.0.0/16" # apart from what Docker (172.17/16) and k3s (10.42/16, 10.43/16) use on the host
+  #checkov:skip=CKV2_AWS_11:NGINX logs each request; flow logs of one host are not worth their price
+  cidr_block           = "10.20.0.0/16" # differs from Docker's and k3s's networks on the host
   enable_dns_support   = true
   enable_dns_hostnames = true
 
@@ -14,7 +14,7 @@ resource "aws_internet_gateway" "main" {
 }
 
 resource "aws_subnet" "public" {
-  #checkov:skip=CKV_AWS_130:the brief asks for a public subnet; the security group decides what gets in
+  #checkov:skip=CKV_AWS_130:the host serves the public; the security group restricts access
   vpc_id                  = aws_vpc.main.id
   cidr_block              = "10.20.0.0/24"
   map_public_ip_on_launch = true
@@ -38,7 +38,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-# Every VPC comes with a group that lets its members reach each other: taken over here and left without a rule.
+# Every VPC has a default group that allows traffic between its members. Here it has no rules.
 resource "aws_default_security_group" "empty" {
   vpc_id = aws_vpc.main.id
 
@@ -54,7 +54,7 @@ resource "aws_security_group" "host" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "nginx" {
-  #checkov:skip=CKV_AWS_260:port 80 is the shop
+  #checkov:skip=CKV_AWS_260:the shop is served on port 80
   for_each = { prod = local.application.ports.prod, dev = local.application.ports.dev }
 
   security_group_id = aws_security_group.host.id
@@ -65,7 +65,8 @@ resource "aws_vpc_security_group_ingress_rule" "nginx" {
   to_port           = each.value
 }
 
-# Packages come over 80, all else (registry, k3s, Systems Manager) over 443. Amazon's DNS and time need no rule.
+# Packages need port 80; the registry, k3s and Systems Manager need port 443. Amazon's DNS and time
+# servers need no rule.
 resource "aws_vpc_security_group_egress_rule" "web" {
   for_each = { http = 80, https = 443 }
 

@@ -1,5 +1,5 @@
 output "urls" {
-  description = "Where the shop is served."
+  description = "Addresses of dev and prod."
   value = {
     dev  = "http://${aws_instance.host.public_ip}:${local.application.ports.dev}"
     prod = "http://${aws_instance.host.public_ip}"
@@ -7,12 +7,12 @@ output "urls" {
 }
 
 output "repository" {
-  description = "DELIVERY_REPOSITORY for make."
+  description = "Image repository (DELIVERY_REPOSITORY)."
   value       = aws_ecrpublic_repository.shop.repository_uri
 }
 
 output "instance_id" {
-  description = "The host."
+  description = "EC2 instance of the host."
   value       = aws_instance.host.id
 }
 
@@ -22,11 +22,11 @@ output "documents" {
 }
 
 output "roles" {
-  description = "What the workflows assume."
+  description = "ARNs of the IAM roles that the workflows assume."
   value       = { for environment, role in aws_iam_role.github : environment => role.arn }
 }
 
 output "user_data_bytes" {
-  description = "Size of the compressed install script; EC2 takes 16384."
+  description = "Size of the compressed install script. EC2 allows at most 16384."
   value       = local.user_data_bytes
 }

@@ -1,14 +1,15 @@
 locals {
   verbs = jsondecode(file("${path.module}/../scripts/delivery/verbs.json"))
 
-  # No GitHub role may send the document "data": what is in the databases is the owner's own affair.
+  # GitHub's roles may not send the document "data": only the owner backs up and restores
+  # (docs/decisions/0046-data-verbs-for-the-owner.md).
   documents = {
     data = { environments = ["dev", "prod", ""], verbs = [for name, verb in local.verbs : name if verb.document == "data"] }
     dev  = { environments = ["dev"], verbs = [for name, verb in local.verbs : name if verb.document == "environment"] }
     prod = { environments = ["prod"], verbs = [for name, verb in local.verbs : name if verb.document == "environment"] }
   }
 
-  # What commands/verb.sh reads: a line for each verb, "deploy environment image merge_output".
+  # commands/verb.sh reads one line per verb, for example "deploy environment image merge_output".
   verb_forms = join("\n", [for name, verb in local.verbs : join(" ", concat(
     [name],
     length(verb.environments) > 0 ? ["environment"] : [],
@@ -16,32 +17,32 @@ locals {
     try(verb.merge_output, false) ? ["merge_output"] : [],
   ))])
 
-  # The names until version 1.0. commands/verb.sh answers them with a message; without them an old checkout
-  # would get Systems Manager's own error, which names no remedy.
+  # The names of the verbs until version 1.0. commands/verb.sh answers them with a remedy. Without
+  # them, Systems Manager would report an error that does not help the user of an old checkout.
   outdated_verbs = { for document, its in local.documents : document => [
     for pair in setproduct(its.verbs, compact(its.environments)) : join("-", pair) if length(local.verbs[pair[0]].environments) > 0
   ] }
 
-  # Each reaches the command as an environment variable, SSM_Verb and so on (interpolationType), and is never text of a shell command.
-  # The host's verbs check what they are given once more.
+  # Systems Manager passes each parameter as an environment variable, for example SSM_Verb, and
+  # never inserts it into a command (interpolationType). The host's verbs validate the values again.
   parameters = {
     Image = {
-      description    = "What to deploy, to plan or to go back to: repository@sha256:digest"
+      description    = "Image to deploy, to plan or to roll back to, as repository@sha256:digest"
       default        = ""
       allowedPattern = "^([a-z0-9][a-z0-9.:/_-]{0,254}@sha256:[0-9a-f]{64})?$"
     }
     Actor = {
-      description    = "Who asks, for the host's deploy log"
+      description    = "User, for the host's history"
       default        = "unknown"
       allowedPattern = "^[A-Za-z0-9][A-Za-z0-9._@\\[\\]-]{0,63}$"
     }
     Dump = {
-      description    = "Which backup to restore"
+      description    = "Name of the backup to restore"
       default        = "latest"
       allowedPattern = "^(latest|[0-9]{8}T[0-9]{6}Z(-replaced)?)?$"
     }
     Lines = {
-      description    = "How many lines"
+      description    = "Number of lines"
       default        = "100"
       allowedPattern = "^[1-9][0-9]{0,4}$"
     }
@@ -53,11 +54,11 @@ locals {
     description   = "Runs one of the host's verbs: ${join(", ", its.verbs)}"
     parameters = { for name, parameter in merge(local.parameters, {
       Verb = {
-        description   = "What to run"
+        description   = "Verb to run"
         allowedValues = concat(its.verbs, local.outdated_verbs[document])
       }
       Environment = {
-        description   = "Where to run it"
+        description   = "Environment of the verb"
         default       = reverse(its.environments)[0]
         allowedValues = its.environments
       }
@@ -66,7 +67,7 @@ locals {
       action = "aws:runShellScript"
       name   = "verb"
       inputs = {
-        timeoutSeconds = "1800" # more than a deploy's own limits together: the lock, the migration, the rollout
+        timeoutSeconds = "1800" # more than the sum of a deploy's own limits
         runCommand = split("\n", join("\n", [
           "forms='${local.verb_forms}'",
           trimspace(file("${path.module}/commands/verb.sh")),

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # scripts/infra adds the bucket, which carries the account's number, and the region.
+  # scripts/infra adds the bucket, whose name contains the account's id, and the region.
   backend "s3" {
     key          = "terraform.tfstate"
     encrypt      = true
@@ -20,7 +20,7 @@ locals {
   application = jsondecode(file("${path.module}/../application.json"))
 
   tags = {
-    Project   = local.application.name # scripts/delivery/targets/aws.py finds the instance by this and its name
+    Project   = local.application.name # aws.py in scripts/delivery/targets finds the host by it
     ManagedBy = "terraform"
   }
 }
@@ -31,7 +31,7 @@ provider "aws" {
   default_tags { tags = local.tags }
 }
 
-# ECR Public is spoken to in us-east-1, wherever the rest is.
+# The API of ECR Public is only available in us-east-1.
 provider "aws" {
   alias  = "us_east_1"
   region = "us-east-1"

@@ -1,24 +1,24 @@
 locals {
-  # What EKS Auto Mode does in the account's name: nodes, disks, load balancers, addresses.
+  # EKS Auto Mode creates nodes, disks, load balancers and addresses with these policies.
   cluster_policies = ["AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy", "AmazonEKSNetworkingPolicy"]
-  # The shop's image is public; the second is for the add-on's.
+  # The shop's image is public. The second policy allows nodes to pull the add-on's image.
   node_policies = ["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"]
 }
 
 resource "aws_eks_cluster" "main" {
-  #checkov:skip=CKV_AWS_39:GitHub's runners deploy from addresses that nobody knows before; api_cidrs closes it to others
-  #checkov:skip=CKV_AWS_38:the same
-  #checkov:skip=CKV_AWS_58:EKS encrypts what the API server keeps by itself since Kubernetes 1.28
+  #checkov:skip=CKV_AWS_39:GitHub's runners have no fixed addresses; api_cidrs can restrict access
+  #checkov:skip=CKV_AWS_38:GitHub's runners have no fixed addresses; api_cidrs can restrict access
+  #checkov:skip=CKV_AWS_58:since Kubernetes 1.28, EKS encrypts the API server's data by default
   name     = var.name
   version  = var.kubernetes_version
   role_arn = aws_iam_role.cluster.arn
 
   enabled_cluster_log_types     = ["audit", "authenticator"]
-  bootstrap_self_managed_addons = false # Auto Mode has its own
+  bootstrap_self_managed_addons = false # Auto Mode includes them
 
   access_config {
     authentication_mode                         = "API"
-    bootstrap_cluster_creator_admin_permissions = true # who runs `make infra-cluster` runs `make cluster-setup`
+    bootstrap_cluster_creator_admin_permissions = true # for make cluster-setup
   }
 
   vpc_config {
@@ -28,7 +28,7 @@ resource "aws_eks_cluster" "main" {
     public_access_cidrs     = var.api_cidrs
   }
 
-  # Auto Mode is these three together.
+  # Auto Mode consists of the next three blocks.
   compute_config {
     enabled       = true
     node_pools    = ["general-purpose"]
@@ -46,7 +46,7 @@ resource "aws_eks_cluster" "main" {
   depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy_attachment.node, aws_route.nodes]
 }
 
-# The autoscaler of the pods asks it.
+# The HorizontalPodAutoscaler reads its metrics.
 resource "aws_eks_addon" "metrics_server" {
   cluster_name = aws_eks_cluster.main.name
   addon_name   = "metrics-server"
@@ -90,7 +90,7 @@ resource "aws_iam_role_policy_attachment" "node" {
   policy_arn = "arn:aws:iam::aws:policy/${each.key}"
 }
 
-# Who deploys finds the cluster, and is in it a member of the group that scripts/cluster/k8s/deploys.yaml binds.
+# A deployer is a member of the group to which scripts/cluster/k8s/deploys.yaml gives its rights.
 resource "aws_eks_access_entry" "deployer" {
   for_each = toset(var.deployer_role_arns)
 

@@ -11,7 +11,7 @@ resource "aws_security_group" "database" {
   tags = { Name = "${var.name}-database" }
 }
 
-# In Auto Mode nodes and their pods are in the cluster's own group.
+# In Auto Mode the nodes and their pods are in the cluster's security group.
 resource "aws_vpc_security_group_ingress_rule" "database" {
   security_group_id            = aws_security_group.database.id
   description                  = "PostgreSQL"
@@ -22,13 +22,13 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
 }
 
 resource "aws_db_instance" "main" {
-  #checkov:skip=CKV_AWS_157:database_multi_az is true unless somebody sets it otherwise
+  #checkov:skip=CKV_AWS_157:database_multi_az is true by default
   #checkov:skip=CKV_AWS_118:CloudWatch's own metrics are free and enough for a small shop
-  #checkov:skip=CKV_AWS_353:the same
-  #checkov:skip=CKV_AWS_161:the shop's role has a password of its own, in one Secret of the cluster
+  #checkov:skip=CKV_AWS_353:CloudWatch's own metrics are free and enough for a small shop
+  #checkov:skip=CKV_AWS_161:the shop's role has its own password, in a Secret of the cluster
   identifier     = var.name
   engine         = "postgres"
-  engine_version = "16"
+  engine_version = "16" # as on the host, where pg_restore cannot read dumps of a newer server
   instance_class = var.database_class
 
   allocated_storage     = 20
@@ -36,7 +36,8 @@ resource "aws_db_instance" "main" {
   storage_type          = "gp3"
   storage_encrypted     = true
 
-  # Its password is made, kept and changed by Secrets Manager. The shop has a role of its own, whose password nobody changes: README.md.
+  # Secrets Manager creates, stores and rotates the administrator's password. The shop uses its own
+  # role, whose password is not rotated (make cluster-data-create).
   username                    = "postgres"
   manage_master_user_password = true
 
@@ -46,7 +47,7 @@ resource "aws_db_instance" "main" {
   multi_az               = var.database_multi_az
 
   backup_retention_period         = 14
-  backup_window                   = "03:00-03:30" # UTC; as the host's
+  backup_window                   = "03:00-03:30" # UTC, as on the host
   maintenance_window              = "tue:04:00-tue:04:30"
   auto_minor_version_upgrade      = true
   enabled_cloudwatch_logs_exports = ["postgresql"]

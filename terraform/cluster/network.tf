@@ -10,7 +10,8 @@ data "aws_availability_zones" "all" {
 locals {
   zones = slice(data.aws_availability_zones.all.names, 0, 2)
 
-  # k8s/overlays/cluster/network.yaml names the first two: load balancers lie in public, the database in database.
+  # k8s/overlays/cluster/network.yaml contains the first two. Load balancers are in the public
+  # subnets, the database is in the database subnets.
   networks = {
     public   = "10.30.0.0/20"
     database = "10.30.16.0/20"
@@ -20,7 +21,7 @@ locals {
     for number, zone in local.zones : "${network}-${zone}" => { network = network, zone = zone, cidr = cidrsubnet(cidr, 1, number) }
   }]...)
 
-  # By these EKS finds where load balancers may lie.
+  # EKS places load balancers in the subnets that have these tags.
   subnet_tags = {
     public   = { "kubernetes.io/role/elb" = "1" }
     database = {}
@@ -61,7 +62,7 @@ resource "aws_eip" "nat" {
   depends_on = [aws_internet_gateway.main]
 }
 
-# One for all zones: without it nodes can't pull images, and what runs runs on.
+# One gateway for all zones. If its zone fails, running pods continue, but nodes cannot pull images.
 resource "aws_nat_gateway" "main" {
   allocation_id = aws_eip.nat.id
   subnet_id     = aws_subnet.all["public-${local.zones[0]}"].id
@@ -83,7 +84,7 @@ resource "aws_route" "public" {
   gateway_id             = aws_internet_gateway.main.id
 }
 
-# The database's subnets have no way out.
+# The database's subnets have no route to the internet.
 resource "aws_route" "nodes" {
   route_table_id         = aws_route_table.all["nodes"].id
   destination_cidr_block = "0.0.0.0/0"
@@ -97,7 +98,7 @@ resource "aws_route_table_association" "all" {
   route_table_id = aws_route_table.all[each.value.network].id
 }
 
-# Every VPC comes with a group that lets its members reach each other: taken over here and left without a rule.
+# Every VPC has a default group that allows traffic between its members. Here it has no rules.
 resource "aws_default_security_group" "empty" {
   vpc_id = aws_vpc.main.id
 

@@ -1,10 +1,10 @@
 output "cluster" {
-  description = "What aws eks update-kubeconfig is asked for, and DELIVERY_CLUSTER for make."
+  description = "The cluster's name, its region and its ARN, which is the name of kubectl's context (DELIVERY_CLUSTER)."
   value       = { name = aws_eks_cluster.main.name, region = var.region, arn = aws_eks_cluster.main.arn }
 }
 
 output "database" {
-  description = "Where PostgreSQL is, and the secret that has its administrator's password."
+  description = "The address of PostgreSQL and the secret that contains the administrator's password."
   value = {
     address    = aws_db_instance.main.address
     port       = aws_db_instance.main.port

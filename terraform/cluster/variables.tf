@@ -1,6 +1,6 @@
 variable "name" {
   type        = string
-  description = "What everything here is called; the first root's name."
+  description = "Name of all resources, as in terraform/variables.tf."
   default     = "book-shop"
 
   validation {
@@ -16,35 +16,35 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
-    error_message = "region must be the name of an AWS region, as in eu-central-1."
+    error_message = "region must be the name of an AWS region, for example eu-central-1."
   }
 }
 
 variable "kubernetes_version" {
   type        = string
-  description = "Kubernetes of the control plane; nodes follow it."
+  description = "Kubernetes version of the control plane. The nodes follow it."
   default     = "1.36"
 
   validation {
     condition     = can(regex("^1\\.(3[3-9]|[4-9][0-9])$", var.kubernetes_version))
-    error_message = "kubernetes_version must be 1.33 or newer, as in 1.36: the manifests need that."
+    error_message = "kubernetes_version must be 1.33 or newer, for example 1.36: the manifests require that."
   }
 }
 
 variable "api_cidrs" {
   type        = list(string)
-  description = "From where the API server may be asked. GitHub's runners have no addresses of their own: open to all, it still wants credentials."
+  description = "IPv4 ranges that may connect to the API server. GitHub's runners have no fixed addresses, so by default all may connect; the server requires credentials."
   default     = ["0.0.0.0/0"]
 
   validation {
     condition     = length(var.api_cidrs) > 0 && alltrue([for cidr in var.api_cidrs : can(cidrnetmask(cidr))])
-    error_message = "api_cidrs must be IPv4 ranges, as in 198.51.100.0/24."
+    error_message = "api_cidrs must be a list of IPv4 ranges, for example 198.51.100.0/24."
   }
 }
 
 variable "deployer_role_arns" {
   type        = list(string)
-  description = "IAM roles that deploy: the first root's output roles.prod. They get what scripts/cluster/k8s/deploys.yaml gives the group book-shop-deployers, no more."
+  description = "ARNs of the IAM roles that deploy, for example the output roles.prod of terraform/. They get the rights of the group book-shop-deployers in scripts/cluster/k8s/deploys.yaml."
   default     = []
 
   validation {
@@ -53,7 +53,6 @@ variable "deployer_role_arns" {
   }
 }
 
-# PostgreSQL 16, as Ubuntu 24.04 has it on the host: pg_restore there reads no dump of a newer server, and the way back is by a dump.
 variable "database_class" {
   type        = string
   description = "RDS instance class."
@@ -61,12 +60,12 @@ variable "database_class" {
 
   validation {
     condition     = can(regex("^db\\.[a-z][a-z0-9]*\\.[a-z0-9]+$", var.database_class))
-    error_message = "database_class must be an RDS instance class, as in db.t4g.micro."
+    error_message = "database_class must be an RDS instance class, for example db.t4g.micro."
   }
 }
 
 variable "database_multi_az" {
   type        = bool
-  description = "Whether a second database server stands by in another zone, at twice the price."
+  description = "Whether a standby database server runs in another zone, which doubles the price."
   default     = true
 }

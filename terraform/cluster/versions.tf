@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # scripts/infra adds the bucket, which the host's state lies in as well, and the region.
+  # scripts/infra adds the bucket, which also has the state of terraform/, and the region.
   backend "s3" {
     key          = "cluster.tfstate"
     encrypt      = true

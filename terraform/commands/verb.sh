@@ -1,11 +1,10 @@
 #!/bin/sh
-# Usage: none; the text of the Systems Manager documents in verbs.tf, which puts the assignment of
-# `forms` in front: a line for each verb of scripts/delivery/verbs.json, with the form of its
-# arguments. Runs one verb of the host; its output and exit status become the command's. SSM_* are
-# the document's parameters.
+# Usage: none; verbs.tf puts this text into Systems Manager documents. It adds the variable `forms`,
+# which has a line for each verb of scripts/delivery/verbs.json with the names of its arguments.
+# Runs one verb of the host. SSM_* are the document's parameters.
 # Runs on: the host
 set -eu
-: "${SSM_Verb:?the Systems Manager agent passes no parameters: it must be 3.3.2746.0 or newer}"
+: "${SSM_Verb:?is not set: the Systems Manager agent must be version 3.3.2746.0 or newer}"
 export DELIVERY_ACTOR="${SSM_Actor:-unknown}"
 
 case $SSM_Verb in *-dev | *-prod)
@@ -32,9 +31,9 @@ while read -r verb form; do
 done <<END
 ${forms:-}
 END
-[ -n "$known" ] || { echo "no such verb: '$SSM_Verb'" >&2 && exit 2; }
+[ -n "$known" ] || { echo "unknown verb '$SSM_Verb': expected a verb of scripts/delivery/verbs.json" >&2 && exit 2; }
 
-# Systems Manager passes on 24,000 characters of stdout but only 8,000 of stderr, the first ones;
-# why a deploy failed comes last.
+# Systems Manager returns the first 24,000 characters of stdout but only 8,000 of stderr. The reason
+# why a deploy failed is at the end.
 [ -z "$merge_output" ] || exec 2>&1
 exec "/opt/book-shop/bin/$SSM_Verb" "$@"

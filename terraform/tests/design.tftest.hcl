@@ -1,5 +1,6 @@
-# The rules of the brief and the limits of each right. Every provider call is mocked: no network, no keys; `apply` makes nothing.
-# Install script and archive have to be there, as scripts/infra writes them: .build/user-data, .build/host-files.tar.gz
+# Tests the design of the host and the limits of each role. All provider calls are mocked, so the
+# tests need no network and no credentials, and create nothing. They need the install script and the
+# archive that scripts/infra writes: .build/user-data and .build/host-files.tar.gz.
 
 mock_provider "aws" {
   mock_data "aws_ssm_parameter" {
@@ -51,7 +52,7 @@ mock_provider "aws" {
   }
 }
 
-# Only this one knows the repository: it is made in us-east-1.
+# The repository exists only in us-east-1.
 mock_provider "aws" {
   alias = "us_east_1"
 
@@ -70,78 +71,78 @@ variables {
 run "network" {
   assert {
     condition     = aws_subnet.public.vpc_id == aws_vpc.main.id && aws_subnet.public.map_public_ip_on_launch
-    error_message = "One public subnet within the VPC."
+    error_message = "The VPC must have a public subnet."
   }
   assert {
     condition     = cidrhost(aws_vpc.main.cidr_block, 0) == cidrhost(aws_subnet.public.cidr_block, 0) && alltrue([for used in ["172.17.", "10.42.", "10.43."] : !startswith(aws_vpc.main.cidr_block, used)])
-    error_message = "The subnet lies within the VPC, and both apart from Docker's and k3s's networks."
+    error_message = "The subnet must be in the VPC's range, which must not overlap with Docker's and k3s's networks."
   }
   assert {
     condition     = aws_internet_gateway.main.vpc_id == aws_vpc.main.id && [for r in aws_route_table.public.route : "${r.cidr_block} ${r.gateway_id}"] == ["0.0.0.0/0 igw-0123456789abcdef0"]
-    error_message = "The one route leads to the internet gateway."
+    error_message = "The only route must lead to the internet gateway."
   }
   assert {
     condition     = aws_route_table_association.public.subnet_id == aws_subnet.public.id && aws_route_table_association.public.route_table_id == aws_route_table.public.id
-    error_message = "The public subnet uses that route."
+    error_message = "The public subnet must use this route table."
   }
   assert {
     condition     = toset([for r in aws_vpc_security_group_ingress_rule.nginx : "${r.security_group_id} ${r.ip_protocol} ${r.from_port}-${r.to_port} ${r.cidr_ipv4}"]) == toset(["sg-0123456789abcdef0 tcp 80-80 0.0.0.0/0", "sg-0123456789abcdef0 tcp 8080-8080 0.0.0.0/0"])
-    error_message = "Inbound: tcp 80 and 8080, nothing else."
+    error_message = "Only TCP ports 80 and 8080 may be open to inbound connections."
   }
   assert {
     condition     = toset([for r in aws_vpc_security_group_egress_rule.web : "${r.ip_protocol} ${r.from_port}-${r.to_port}"]) == toset(["tcp 80-80", "tcp 443-443"])
-    error_message = "Outbound: the web, nothing else."
+    error_message = "Only TCP ports 80 and 443 may be open to outbound connections."
   }
   assert {
     condition     = aws_default_security_group.empty.vpc_id == aws_vpc.main.id && length(aws_default_security_group.empty.ingress) == 0 && length(aws_default_security_group.empty.egress) == 0
-    error_message = "The VPC's default group is emptied."
+    error_message = "The VPC's default security group must have no rules."
   }
 }
 
 run "host" {
   assert {
     condition     = aws_instance.host.subnet_id == aws_subnet.public.id && aws_instance.host.vpc_security_group_ids == toset([aws_security_group.host.id])
-    error_message = "The instance is in the public subnet, in exactly one security group."
+    error_message = "The instance must be in the public subnet and in exactly one security group."
   }
   assert {
     condition     = data.aws_ssm_parameter.ubuntu.name == "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id" && aws_instance.host.ami == "ami-0123456789abcdef0"
-    error_message = "Ubuntu 24.04 LTS from Canonical's parameter."
+    error_message = "The machine image must be Ubuntu 24.04 LTS, from Canonical's parameter."
   }
   assert {
     condition     = [for d in aws_instance.host.root_block_device : "${d.volume_size} ${d.volume_type} ${d.encrypted}"] == ["30 gp3 true"]
-    error_message = "30 GB, gp3, encrypted."
+    error_message = "The disk must have 30 GB, the type gp3 and encryption."
   }
   assert {
     condition     = [for o in aws_instance.host.metadata_options : "${o.http_endpoint} ${o.http_tokens} ${o.http_put_response_hop_limit}"] == ["enabled required 1"]
-    error_message = "IMDSv2 is required, and out of the containers' reach."
+    error_message = "The instance must require IMDSv2, and containers must not reach it."
   }
   assert {
     condition     = aws_instance.host.iam_instance_profile == aws_iam_instance_profile.host.name && aws_iam_instance_profile.host.role == aws_iam_role.host.name && aws_iam_role_policy_attachment.host.role == aws_iam_role.host.name
-    error_message = "The instance has its role."
+    error_message = "The instance must have the host's role."
   }
   assert {
     condition     = aws_iam_role_policy_attachment.host.policy_arn == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
-    error_message = "That role may use Systems Manager."
+    error_message = "The host's role must allow Systems Manager."
   }
   assert {
     condition     = jsondecode(aws_iam_role_policy.host.policy).Statement == [{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::book-shop-install-123456789012/*" }] && aws_iam_role_policy.host.role == aws_iam_role.host.id
-    error_message = "It may read the objects of the install bucket, and nothing else."
+    error_message = "The host's role may read the objects of the install bucket, and nothing else."
   }
   assert {
     condition     = jsondecode(aws_iam_role.host.assume_role_policy).Statement == [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
-    error_message = "Only EC2 takes the host's role."
+    error_message = "Only EC2 may assume the host's role."
   }
   assert {
     condition     = aws_instance.host.tags == tomap({ Name = "book-shop" }) && local.tags.Project == "book-shop"
-    error_message = "scripts/delivery/targets/aws.py finds the instance by Name and Project."
+    error_message = "The instance must have the tags Name and Project, by which scripts/delivery/targets/aws.py finds it."
   }
   assert {
     condition     = aws_instance.host.instance_type == "t3.medium"
-    error_message = "4 GB of memory."
+    error_message = "The instance must have 4 GB of memory."
   }
   assert {
     condition     = aws_instance.host.user_data_base64 == base64gzip(local.install_script) && local.user_data_bytes <= 16384 && local.user_data_bytes > 1000
-    error_message = "The instance boots the install script, within EC2's limit."
+    error_message = "The user data must be the install script, within EC2's limit."
   }
   assert {
     condition = [for line in split("\n", local.install_script) : line if can(regex("^[A-Z0-9_]+ = \"", line))] == [
@@ -150,48 +151,48 @@ run "host" {
       "REPOSITORY = \"public.ecr.aws/a1b2c3d4/book-shop\"",
       "ALLOWED_HOSTS = \"*\"",
     ]
-    error_message = "The install script names the archive and its SHA-256, the repository and the allowed hosts."
+    error_message = "The install script must contain the archive's URL and SHA-256, the repository and the allowed hosts."
   }
 }
 
 run "install" {
   assert {
     condition     = aws_s3_bucket.install.bucket == "book-shop-install-123456789012" && aws_s3_bucket.install.force_destroy
-    error_message = "A bucket of this account, which `destroy` deletes with its objects."
+    error_message = "The bucket's name must contain the account, and destroy must delete the bucket with its objects."
   }
   assert {
     condition     = alltrue([for closed in ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"] : aws_s3_bucket_public_access_block.install[closed]]) && aws_s3_bucket_public_access_block.install.bucket == aws_s3_bucket.install.id
-    error_message = "It is closed to the public."
+    error_message = "The bucket must block public access."
   }
   assert {
     condition     = [for rule in aws_s3_bucket_server_side_encryption_configuration.install.rule : rule.apply_server_side_encryption_by_default[0].sse_algorithm] == ["AES256"] && aws_s3_bucket_versioning.install.versioning_configuration[0].status == "Enabled"
-    error_message = "It is encrypted and versioned."
+    error_message = "The bucket must be encrypted and versioned."
   }
   assert {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.install.rule : "${rule.status} ${rule.noncurrent_version_expiration[0].noncurrent_days}"] == ["Enabled 30"]
-    error_message = "Old versions are kept for 30 days."
+    error_message = "The bucket must keep old versions for 30 days."
   }
   assert {
     condition     = aws_s3_object.host_files.key == "host-files-${filesha256(".build/host-files.tar.gz")}.tar.gz" && filesha256(aws_s3_object.host_files.source) == filesha256(".build/host-files.tar.gz")
-    error_message = "The object is the archive, under a name with its SHA-256."
+    error_message = "The object must be the archive, and its name must contain the SHA-256."
   }
 }
 
 run "registry" {
   assert {
     condition     = output.repository == "public.ecr.aws/a1b2c3d4/book-shop"
-    error_message = "The ECR Public repository is made in us-east-1."
+    error_message = "The ECR Public repository must be in us-east-1."
   }
   assert {
     condition     = [for c in aws_ecrpublic_repository.shop.catalog_data : c.description != "" && c.architectures == toset(["x86-64"])] == [true]
-    error_message = "The repository has catalogue data."
+    error_message = "The repository must have catalogue data."
   }
 }
 
 run "github" {
   assert {
     condition     = aws_iam_openid_connect_provider.github[0].url == "https://token.actions.githubusercontent.com" && aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
-    error_message = "Tokens of GitHub, made for AWS."
+    error_message = "The provider must accept GitHub's tokens for AWS."
   }
   assert {
     condition = { for name, role in aws_iam_role.github : name => jsondecode(role.assume_role_policy).Statement } == {
@@ -205,7 +206,7 @@ run "github" {
         } }
       }]
     }
-    error_message = "Each role trusts exactly its GitHub environment of exactly one repository."
+    error_message = "Each role must trust exactly one GitHub environment of exactly one repository."
   }
   assert {
     condition = { for name, policy in aws_iam_role_policy.github : name => { for s in jsondecode(policy.policy).Statement : s.Sid => s.Action } } == {
@@ -225,7 +226,7 @@ run "github" {
         FindHostAndReadOutput = ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
       }
     }
-    error_message = "Each role may call exactly what its jobs call."
+    error_message = "Each role may call exactly the actions that its jobs use."
   }
   assert {
     condition = { for name, policy in aws_iam_role_policy.github : name => { for s in jsondecode(policy.policy).Statement : s.Sid => join(" ", flatten([s.Resource])) } } == {
@@ -236,7 +237,7 @@ run "github" {
         FindHostAndReadOutput = "*"
       }
     }
-    error_message = "One repository, one document, one instance."
+    error_message = "Each role must be limited to one repository, one document and one instance."
   }
 }
 
@@ -249,11 +250,11 @@ run "github_branches_and_ids" {
 
   assert {
     condition     = [for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]] == ["repo:acme@123456/shop@456789:ref:refs/heads/dev", "repo:acme@123456/shop@456789:ref:refs/heads/main"]
-    error_message = "The subject with ids, of a branch."
+    error_message = "The subject must contain the ids and the branch."
   }
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0 && alltrue([for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Principal.Federated == var.github_provider_arn])
-    error_message = "An account's provider is used when it has one."
+    error_message = "The account's existing provider must be used."
   }
 }
 
@@ -264,7 +265,7 @@ run "deploy" {
       dev  = "book-shop-dev 2.2 deploy history logs plan rollback status"
       prod = "book-shop-prod 2.2 deploy history logs plan rollback status"
     }
-    error_message = "A document for each environment and one for the data, with their own verbs only."
+    error_message = "Each environment and the data must have a document, with its own verbs only."
   }
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if can(regex("-(dev|prod)$", verb))])) } == {
@@ -272,7 +273,7 @@ run "deploy" {
       dev  = "deploy-dev history-dev logs-dev plan-dev rollback-dev"
       prod = "deploy-prod history-prod logs-prod plan-prod rollback-prod"
     }
-    error_message = "An old checkout's verbs reach the host, which says what to do."
+    error_message = "The documents must accept the verbs of old checkouts, so that the host can report a remedy."
   }
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => "${join(",", jsondecode(document.content).parameters.Environment.allowedValues)} ${jsondecode(document.content).parameters.Environment.default}" } == {
@@ -280,34 +281,34 @@ run "deploy" {
       dev  = "dev dev"
       prod = "prod prod"
     }
-    error_message = "A document acts on its own environment only; that of the data on either or both."
+    error_message = "A document may act on its own environment only, the data's document on either or both."
   }
   assert {
     condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : parameter.type == "String" && try(parameter.interpolationType, "") == "ENV_VAR"]]))
-    error_message = "Parameters are handed over as environment variables."
+    error_message = "Parameters must be passed as environment variables."
   }
   assert {
     condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "Actor", "Dump", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
-    error_message = "Each free value has a pattern for the whole of it."
+    error_message = "Each free value must have a pattern that matches all of it."
   }
   assert {
     condition     = alltrue([for document in concat(values(aws_ssm_document.verbs), [aws_ssm_document.install]) : !strcontains(document.content, "{{")])
-    error_message = "No parameter is pasted into a command."
+    error_message = "No parameter may be inserted into a command."
   }
   assert {
     condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == ["forms='${local.verb_forms}'\n${trimspace(file("commands/verb.sh"))}"]
-    error_message = "The documents run commands/verb.sh."
+    error_message = "The documents must run commands/verb.sh."
   }
   assert {
     condition     = [for step in jsondecode(aws_ssm_document.install.content).mainSteps : join("\n", step.inputs.runCommand)] == ["${trimspace(file("commands/install.sh"))}\nrun_install '${aws_instance.host.user_data_base64}'"]
-    error_message = "A running host gets the same install script as a new one."
+    error_message = "A running host must get the same install script as a new one."
   }
   assert {
     condition     = aws_ssm_association.install.name == aws_ssm_document.install.name && aws_ssm_association.install.document_version == "7" && [for t in aws_ssm_association.install.targets : "${t.key} ${join(" ", t.values)}"] == ["InstanceIds i-0123456789abcdef0"]
-    error_message = "The association runs the newest install script on the host."
+    error_message = "The association must run the newest install script on the host."
   }
   assert {
     condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { data = "book-shop-data", dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
-    error_message = "The outputs that the scripts use."
+    error_message = "The outputs must be those that the scripts use."
   }
 }

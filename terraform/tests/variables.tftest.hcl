@@ -1,10 +1,10 @@
-# What the variables refuse; each run gives several of them a wrong value.
+# Tests that the variables refuse invalid values. Each run sets several variables.
 mock_provider "aws" {}
 mock_provider "aws" {
   alias = "us_east_1"
 }
 
-# wildcards, names for numbers, another provider, too little memory, shell text
+# wildcards, names instead of ids, another provider, too little memory, shell commands
 run "first" {
   command = plan
   variables {
@@ -29,7 +29,7 @@ run "first" {
   ]
 }
 
-# no owner, pull requests, another architecture, blanks
+# no owner, pull requests, another architecture, wildcards in host names
 run "second" {
   command = plan
   variables {
@@ -48,7 +48,7 @@ run "second" {
   ]
 }
 
-# a repository with a subject, one subject for both environments, a long name
+# a repository with a subject, the same subject for both environments, a name that is too long
 run "third" {
   command = plan
   variables {

@@ -1,4 +1,4 @@
-# What a variable refuses. Every provider call is mocked.
+# Tests that the variables refuse invalid values. All provider calls are mocked.
 
 mock_provider "aws" {
   mock_data "aws_availability_zones" {
@@ -6,7 +6,7 @@ mock_provider "aws" {
   }
 }
 
-run "refused" {
+run "invalid_values" {
   command = plan
   variables {
     name               = "Book-Shop"
@@ -26,7 +26,7 @@ run "refused" {
   ]
 }
 
-run "refused_as_well" {
+run "other_invalid_values" {
   command = plan
   variables {
     name               = "a-name-of-more-than-20-letters"
