@@ -151,7 +151,7 @@ def test_fails_when_the_agent_is_too_old_to_pass_parameters(host):
     assert "3.3.2746.0" in done.stderr
 
 
-@pytest.mark.parametrize(("first_boot", "errors"), [(0, []), (1, ["the first boot's install failed: once more"])])
+@pytest.mark.parametrize(("first_boot", "errors"), [(0, []), (1, ["install: the install at first boot failed, running it again"])])
 def test_the_install_waits_for_the_first_boot_and_runs_the_script(host, first_boot, errors):
     host.program("cloud-init", f"echo cloud-init $* >&2; exit {first_boot}")
     host.program("flock", 'echo flock "$5" >&2; shift 5; exec "$@"')
@@ -165,4 +165,4 @@ def test_the_install_fails_when_another_one_does_not_end(host):
     host.program("cloud-init", "")
     host.program("flock", "exit 75")
     done = host.install(b"")
-    assert (done.stderr, done.returncode) == ("another install has run for 15 minutes. See: ps -ef\n", 75)
+    assert (done.stderr, done.returncode) == ("install: another install still runs after 15 minutes. See: ps -ef\n", 75)
