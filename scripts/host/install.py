@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes this machine the book shop's host: fetches the archive of the host's files, verifies it and installs it.
+"""Installs the book shop's host: downloads the archive of the host's files, verifies it and installs it.
 
-Printed by scripts/user-data, which replaces the words between @. Safe to run again. Nothing is
-changed before the archive has the expected SHA-256.
+scripts/user-data prints this script and replaces the placeholders between @. The script can run again
+at any time. It changes nothing unless the archive has the expected SHA-256.
 """
 
 import hashlib
@@ -18,25 +18,25 @@ SHA256 = "@SHA256@"
 REPOSITORY = "@REPOSITORY@"
 ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
-# The first boot can be earlier than the network and the credentials of the host's role.
+# At first boot, the network and the credentials of the host's role may not be ready yet.
 RETRY = ("retry = 10", "retry-delay = 3", "retry-max-time = 60", "retry-all-errors")
 
 
 def curl(url, *options):
-    """The answer of `url`, as bytes. Credentials are on stdin: every user of a host can read an argument list."""
+    """Returns the response of `url` as bytes. Options are on stdin, because all users can read argument lists."""
     lines = (f'url = "{url}"', "fail", "silent", "show-error", "max-time = 120", *RETRY, *options)
     command = ("curl", "--disable", "--config", "-")
     done = subprocess.run(command, input="\n".join(lines).encode(), stdout=subprocess.PIPE)
     if done.returncode:
         sys.exit(
-            f"install: '{url}' cannot be fetched: curl failed with status {done.returncode}. Nothing was changed.\n"
+            f"install: cannot download '{url}': curl failed with status {done.returncode}. Nothing was changed.\n"
             "Run the install script again with: make infra, or for the local host: make demo"
         )
     return done.stdout
 
 
 def host_role():
-    """curl's options for a request to S3 by the role of this EC2 instance (IMDSv2)."""
+    """Returns curl's options for a request to S3 with the role of this EC2 instance (IMDSv2)."""
     lifetime = 'header = "X-aws-ec2-metadata-token-ttl-seconds: 300"'
     token = curl(f"{METADATA}/api/token", "request = PUT", lifetime).decode()
 
@@ -49,13 +49,13 @@ def host_role():
         f'aws-sigv4 = "aws:amz:{metadata("placement/region")}:s3"',
         f'user = "{keys["AccessKeyId"]}:{keys["SecretAccessKey"]}"',
         f'header = "X-Amz-Security-Token: {keys["Token"]}"',
-        # Of an empty body. S3 demands it, and curl 7.88 does not send it by itself.
+        # The hash of the empty body. S3 requires it, and curl 7.88 does not send it.
         f'header = "X-Amz-Content-Sha256: {hashlib.sha256().hexdigest()}"',
     )
 
 
 def install(root):
-    """Unpacks the archive next to /opt/book-shop under `root` and becomes its program `install`."""
+    """Unpacks the archive in opt/book-shop-releases under `root` and executes its bin/install."""
     os.umask(0o022)
     releases = root / "opt/book-shop-releases"
     with tempfile.TemporaryDirectory() as work:
@@ -70,7 +70,7 @@ def install(root):
         releases.mkdir(parents=True, exist_ok=True)
         release = Path(tempfile.mkdtemp(dir=releases))
         release.chmod(0o755)
-        # With the times of now: Python takes a compiled module for current by its source's time and size.
+        # Without --touch, all files have the same time. Python recompiles a module only if its time or size changes.
         command = ("tar", "--extract", "--gzip", "--touch", "--no-same-owner", "--directory", release)
         subprocess.run((*command, "--file", archive), check=True)
     (release / "version").write_text(SHA256[:12] + "\n")
@@ -79,4 +79,4 @@ def install(root):
 
 
 if __name__ == "__main__":
-    install(Path(sys.argv[1] if len(sys.argv) > 1 else "/"))  # tests name another directory
+    install(Path(sys.argv[1] if len(sys.argv) > 1 else "/"))  # tests use another directory

@@ -1,9 +1,9 @@
-# shellcheck shell=bash disable=SC2154 # home is from lib/places.sh
-# Sourced by bootstrap and its parts: brings files up to date. A mark is removed before the first
-# file changes, and set again when a service has loaded the files. So a run that was killed leaves
-# its work to the next one.
+# shellcheck shell=bash disable=SC2154 # home is from lib/paths.sh
+# Sourced by bootstrap and its parts: updates files. A mark is a file that exists if a service has
+# loaded the current files. It is deleted before the first file changes, so that the next run
+# completes an interrupted one.
 
-# replace <file> [mark]: standard input becomes the file, in one step, if it differs.
+# replace FILE [MARK]: replaces the file with stdin in one step, if they differ.
 replace() {
   install -D -m 644 /dev/stdin "$1.new"
   if cmp -s "$1.new" "$1"; then
@@ -14,8 +14,8 @@ replace() {
   fi
 }
 
-# copy_changed <directory> <destination> [mark]: brings the files of a directory of this release to
-# their destination, and removes there what only earlier releases have.
+# copy_changed DIRECTORY DESTINATION [MARK]: copies the changed files of a directory of this
+# release, and deletes files at the destination that only earlier releases have.
 copy_changed() {
   local file earlier
   while read -r file; do
@@ -34,5 +34,6 @@ copy_changed() {
   done
 }
 
-# files_in <directory>: all but Docker's settings, which the owner may change (bin/docker-settings).
+# files_in DIRECTORY: lists the files. bin/docker-settings handles daemon.json, which the owner may
+# change.
 files_in() { find "$1" -type f ! -path "$1/docker/daemon.json" -printf '%P\n' | sort; }
