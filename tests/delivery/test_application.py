@@ -62,7 +62,7 @@ def test_the_manifests_agree(keys, expected):
         (f"{application.DIRECTORY}/Dockerfile", r"C\('127\.0\.0\.1', (\d+)", {PORTS["application"]}),
         (f"{application.DIRECTORY}/Dockerfile", r"c\.request\('GET', '(.*?)'", {application.ALIVE}),
         (f"{application.DIRECTORY}/Dockerfile", r"(\S+)\.source=", {NAME}),
-        ("scripts/host/lib/places.sh", r"\{home%/opt/([^}]*)\}", {NAME}),
+        ("scripts/host/lib/paths.sh", r"\{home%/opt/([^}]*)\}", {NAME}),
         ("scripts/host/bin/bootstrap-postgresql", r"for name in (\w+)_dev ", {application.DATABASE}),
         ("scripts/delivery/switch.nft", r"table ip (\w+)_switch \{", {NAME.replace("-", "_")}),
         ("terraform/variables.tf", r'default     = "(book-shop)"', {NAME}),

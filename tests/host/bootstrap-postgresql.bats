@@ -61,7 +61,7 @@ echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
     if [ "$interrupted" = yes ]; then
       touch "$WORLD/fails"
       verb bootstrap-postgresql
-      assert_failed 1 "no PostgreSQL 15 for the data in $data.kept" "Install postgresql-15"
+      assert_failed 1 "cannot create a PostgreSQL 15 cluster for the data in '$data.kept'" "Run: apt-get install postgresql-15"
       rm "$WORLD/fails"
     fi
     succeeds bootstrap-postgresql
