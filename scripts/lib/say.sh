@@ -1,17 +1,19 @@
 # shellcheck shell=bash
-# Sourced by the shell verbs: progress, errors and help. Help that the user requests with -h is
+# Sourced by the shell verbs: progress, errors and help. Only help that was requested with -h is
 # printed on stdout, everything else on stderr.
+
+# say MESSAGE: prints progress.
 say() { echo "==> $*" >&2; }
 
-# die MESSAGE [STATUS]
+# die MESSAGE [STATUS]: prints an error and exits.
 die() {
   echo "${0##*/}: $1" >&2
   exit "${2:-1}"
 }
 
-# usage "$@": the header of the script; -h asked for it, everything else is a wrong call.
+# usage "$@": prints the script's header and exits, with status 0 for -h, otherwise with 2.
 usage() {
-  [ -r "$0" ] || cd "$OLDPWD" || exit # a relative $0, looked for after the script's own cd
+  [ -r "$0" ] || cd "$OLDPWD" || exit # $0 may be relative to the directory before cd
   local header
   header=$(sed -n '2,${/^#/!q;s/^# \{0,1\}//p;}' "$0")
   case ${1:-} in

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034 # the sourcing scripts use the variables
-# Sourced by check and format: the project's source files, including those that git does not track
-# yet, and the options of shfmt.
+# Sourced by check and format: the project's source files, including untracked files, and the
+# options of shfmt.
 
-# existing_files: git also lists files that the work tree no longer has.
+# existing_files: git also lists files that are deleted in the work tree.
 existing_files() {
   local file
   git ls-files --cached --others --exclude-standard | while read -r file; do

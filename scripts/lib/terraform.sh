@@ -1,26 +1,25 @@
 # shellcheck shell=bash
-# Sourced by what runs Terraform: where the provider comes from.
+# Sourced by the scripts that run Terraform: where its provider comes from.
 
-# A configuration file that is named but missing would make each call of Terraform warn.
+# Terraform warns on each call if TF_CLI_CONFIG_FILE names a missing file.
 [ -e "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE
 export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
 
-# registry_answers <provider>: an error of curl means that it does not.
+# registry_answers PROVIDER
 registry_answers() {
   curl -fsS -m 5 -o /dev/null "https://${1%%/*}/.well-known/terraform.json" 2>/dev/null
 }
 
-# find_provider <provider>: prints its directory in the first mirror on this machine, or nothing.
-# find fails at directories that are missing or that it may not read; those contain no mirror.
+# find_provider PROVIDER: prints the provider's directory in the first mirror on this machine, or
+# nothing. It ignores directories that do not exist or cannot be read.
 find_provider() {
   find -L /opt /usr/share /usr/local/share "$HOME" -maxdepth 6 -name .terraform -prune \
     -o -type d -path "*/$1" -print -quit 2>/dev/null || true
 }
 
-# terraform_init <root> [argument]...: initialises the root with its locked provider. The provider
-# comes from its registry. If that does not answer, it comes from a mirror on this machine: a
-# directory that contains <registry>/<owner>/<provider>. Without a mirror, Terraform uses its own
-# configuration.
+# terraform_init ROOT [ARGUMENT...]: runs terraform init with the locked provider. If the provider's
+# registry does not answer, it uses a mirror on this machine, which is a directory that contains
+# <registry>/<owner>/<provider>. Without a mirror, Terraform uses its own configuration.
 terraform_init() {
   local root=$1 provider found
   shift
@@ -30,6 +29,6 @@ terraform_init() {
     [ -z "$found" ] || set -- "-plugin-dir=${found%"/$provider"}" "$@"
   fi
   terraform -chdir="$root" init -input=false -no-color -lockfile=readonly "$@" >&2 \
-    || die "terraform init failed, see above. The provider $provider comes from its registry;\
- behind a closed network put a mirror of it under ~/.terraform.d/plugins"
+    || die "terraform init failed, see above. If the registry of the provider '$provider' cannot be\
+ reached, put a mirror of it under ~/.terraform.d/plugins"
 }

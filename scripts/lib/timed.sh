@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Makefile uses this as its shell if DELIVERY_STEPS names a file. Runs a recipe (-c RECIPE) and adds a
-# line about it to that file for scripts/summary.
+# The Makefile's shell if DELIVERY_STEPS is set. Runs a recipe (-c RECIPE) and adds its duration,
+# exit status and text to the file DELIVERY_STEPS, for scripts/summary.
 recipe=${*:2}
 status=0 start=${EPOCHREALTIME/./}
 bash "$@" || status=$?

@@ -1,9 +1,9 @@
-# shellcheck shell=bash disable=SC2154 # $etc, $pki and $server are of those who source this
+# shellcheck shell=bash disable=SC2154 # the sourcing scripts set $etc, $pki and $server
 # Sourced by certificates and worker-certificates.
 authority=/etc/kubernetes/pki/ca
 curve=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 
-# certificate <file> <subject> [alternative names]
+# certificate FILE SUBJECT [ALTERNATIVE_NAMES]: creates a key and a certificate.
 certificate() {
   local file=$pki/$1
   openssl req -new "${curve[@]}" -subj "$2" -keyout "$file.key" -out "$file.csr"
@@ -17,7 +17,7 @@ EXTENSIONS
   rm "$file.csr" "$file.ext"
 }
 
-# kubeconfig <file> <subject> [alternative names]
+# kubeconfig FILE SUBJECT [ALTERNATIVE_NAMES]: creates a kubeconfig file with a new certificate.
 kubeconfig() {
   certificate "$@"
   cat >"$etc/$1.conf" <<YAML
@@ -38,7 +38,7 @@ contexts: [{name: host, context: {cluster: host, user: host}}]
 YAML
 }
 
-# node <name> <address>: what its kubelet and its kube-proxy need.
+# node NAME ADDRESS: creates the files of the node's kubelet and kube-proxy.
 node() {
   kubeconfig proxy /CN=system:kube-proxy
   kubeconfig kubelet "/O=system:nodes/CN=system:node:$1" "DNS:$1,IP:$2"
