@@ -110,5 +110,5 @@ TABLE
   logged kubectl 'echo "Warning: bases is deprecated" >&2'
   fails check
   assert_output --partial "Warning: bases is deprecated
-check: a warning or error in k8s/overlays/single-node, see above"
+check: kubectl kustomize reports problems in k8s/overlays/single-node, see above"
 }

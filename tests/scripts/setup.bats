@@ -214,7 +214,7 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
 @test "setup: a Python that is too old is named before anything is done" {
   logged python3 'case $1 in -c) exit 1 ;; esac; echo Python 3.9.2'
   verb setup run
-  assert_failed 1 "Python 3.10 or newer is needed, this is Python 3.9.2"
+  assert_failed 1 "Python 3.9.2 is not supported. Install Python 3.10 to 3.14"
   refute [ -e .venv ]
   refute grep -v python3 "$LOG"
 }
@@ -223,7 +223,7 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
   rm "$TEST_DIR/bin/terraform"
   logged curl '[[ "$*" =~ -o\ ([^ ]+) ]] && echo "not Terraform" >"${BASH_REMATCH[1]}"'
   verb setup infra
-  assert_failed 1 "the Terraform archive is not the one that was pinned"
+  assert_failed 1 "the Terraform archive does not have the SHA-256"
   [ ! -e .venv/bin/terraform ]
   logged curl 'exit 6'
   verb setup infra

@@ -75,7 +75,7 @@ assert_made() {
 @test "base-image: what could not be made whole is not kept" {
   touch "$TEST_DIR/archive-fails"
   verb demo/base-image app
-  assert_failed 1 "making the base image"
+  assert_failed 1 "building the base image"
   refute grep import "$LOG"
   assert_equal "$(find "$XDG_CACHE_HOME/book-shop" "$TMPDIR" -mindepth 1 ! -name '*.lock')" ""
   rm "$TEST_DIR/archive-fails"

@@ -35,7 +35,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   succeeds demo/check-port HTTP_PORT "$PORT" test-host
   assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
   verb demo/check-port HTTP_PORT "$PORT" other-host
-  assert_failed 1 "port $PORT is taken by container test-host." "make demo HTTP_PORT=<port>"
+  assert_failed 1 "port '$PORT' is in use by container test-host." "make demo HTTP_PORT=<port>"
 }
 
 @test "check-port: only root sees all sockets, so sudo is used; a listener without a name is one as well" {
@@ -56,7 +56,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
 @test "check-port: what is not a port number is refused" {
   for port in "" 0 080 65536 123456 http '80;id' -1 $'80\n'; do
     verb demo/check-port HTTP_PORT "$port" test-host
-    assert_failed 2 "HTTP_PORT=$port is not a port number"
+    assert_failed 2 "invalid HTTP_PORT '$port': expected a port from 1 to 65535"
   done
   assert_log ""
 }

@@ -44,7 +44,7 @@ esac'
   verb demo/engine
   assert_answer "" "\
 ==> installing the Docker engine
-==> installing BuildKit's client
+==> installing docker-buildx
 ==> starting the Docker engine"
   assert_equal "$(grep ^apt-get "$LOG")" "$(apt_get update)
 $(apt_get install -y --no-install-recommends docker.io iptables)
