@@ -61,10 +61,10 @@ def install(root):
     with tempfile.TemporaryDirectory() as work:
         archive = Path(work) / "archive"
         curl(URL, f'output = "{archive}"', *(() if URL.startswith("file:") else host_role()))
-        found = hashlib.sha256(archive.read_bytes()).hexdigest()
-        if found != SHA256:
+        actual = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if actual != SHA256:
             sys.exit(
-                f"install: '{URL}' has the SHA-256 '{found}', expected '{SHA256}'. Nothing was changed.\n"
+                f"install: '{URL}' has the SHA-256 '{actual}', expected '{SHA256}'. Nothing was changed.\n"
                 "Write the archive again with: make infra, or for the local host: make demo"
             )
         releases.mkdir(parents=True, exist_ok=True)

@@ -21,12 +21,12 @@ find_provider() {
 # registry does not answer, it uses a mirror on this machine, which is a directory that contains
 # <registry>/<owner>/<provider>. Without a mirror, Terraform uses its own configuration.
 terraform_init() {
-  local root=$1 provider found
+  local root=$1 provider directory
   shift
   provider=$(sed -n 's/^provider "\(.*\)" {$/\1/p' "$root/.terraform.lock.hcl")
   if ! registry_answers "$provider"; then
-    found=$(find_provider "$provider")
-    [ -z "$found" ] || set -- "-plugin-dir=${found%"/$provider"}" "$@"
+    directory=$(find_provider "$provider")
+    [ -z "$directory" ] || set -- "-plugin-dir=${directory%"/$provider"}" "$@"
   fi
   terraform -chdir="$root" init -input=false -no-color -lockfile=readonly "$@" >&2 \
     || die "terraform init failed, see above. If the registry of the provider '$provider' cannot be\
