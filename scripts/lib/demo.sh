@@ -4,7 +4,7 @@
 # check_demo_name NAME: fails if the name is invalid.
 check_demo_name() {
   [[ $1 =~ ^[a-z][a-z0-9-]{0,40}$ ]] \
-    || die "invalid demo name '$1': expected lower-case letters, digits and dashes" 2
+    || fail "invalid demo name '$1': expected lower-case letters, digits and dashes" 2
 }
 
 # save_kernel_settings FILE: saves the settings that a kubelet changes for the whole machine, so

@@ -2,11 +2,11 @@
 # Sourced by the shell verbs: progress, errors and help. Only help that was requested with -h is
 # printed on stdout, everything else on stderr.
 
-# say MESSAGE: prints progress.
-say() { echo "==> $*" >&2; }
+# log MESSAGE: prints progress.
+log() { echo "==> $*" >&2; }
 
-# die MESSAGE [STATUS]: prints an error and exits.
-die() {
+# fail MESSAGE [STATUS]: prints an error and exits.
+fail() {
   echo "${0##*/}: $1" >&2
   exit "${2:-1}"
 }

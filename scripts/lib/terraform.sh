@@ -29,6 +29,6 @@ terraform_init() {
     [ -z "$directory" ] || set -- "-plugin-dir=${directory%"/$provider"}" "$@"
   fi
   terraform -chdir="$root" init -input=false -no-color -lockfile=readonly "$@" >&2 \
-    || die "terraform init failed, see above. If the registry of the provider '$provider' cannot be\
- reached, put a mirror of it under ~/.terraform.d/plugins"
+    || fail "terraform init failed, see above. If the registry of the provider '$provider' cannot\
+ be reached, put a mirror of it under ~/.terraform.d/plugins"
 }
