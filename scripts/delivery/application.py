@@ -4,9 +4,11 @@ That directory is the repository's on a laptop, and the installation's on a host
 """
 
 import json
-from pathlib import Path
+import os
 
-_values = json.loads(Path(__file__).resolve().parents[2].joinpath("application.json").read_text(encoding="utf-8"))
+_directory = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")  # pathlib is slow to import
+with open(os.path.join(_directory, "application.json"), encoding="utf-8") as _file:
+    _values = json.load(_file)
 
 NAME = _values["name"]  # of the namespace, the deployment, the containers, the directories and the units of a host
 DIRECTORY = _values["directory"]  # the Django project

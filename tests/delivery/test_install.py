@@ -159,13 +159,13 @@ def test_installs_the_archive_that_the_role_of_the_instance_may_read(machine, sc
 def test_fetches_nothing_without_the_right_or_with_wrong_credentials(machine, scripted, s3, role, action, wrong):
     has_role(scripted, role(action) | wrong)
     url = f"{s3}/{BUCKET}/{SHA256}.tar.gz"
-    machine.assert_refuses(url, f"install: '{url}' cannot be fetched", "error: 40[03]")
+    machine.assert_refuses(url, f"install: cannot download '{url}'", "error: 40[03]")
 
 
 def test_an_instance_without_a_role_is_an_error(machine, scripted, other):
     scripted.answers += [(200, {}, b"the-token"), (404, {}, b"")]
     url = f"http://{scripted.address}/latest/meta-data/iam/security-credentials/"
-    machine.assert_refuses(f"http://{other.address}/x.tar.gz", f"install: '{url}' cannot be fetched")
+    machine.assert_refuses(f"http://{other.address}/x.tar.gz", f"install: cannot download '{url}'")
     assert other.requests == []
 
 
@@ -179,7 +179,7 @@ def test_a_file_on_the_host_needs_no_role_and_can_be_installed_again(machine, sc
 
 def test_a_missing_file_is_an_error(machine):
     url = "file:///nonexistent/host-files.tar.gz"
-    machine.assert_refuses(url, f"install: '{url}' cannot be fetched")
+    machine.assert_refuses(url, f"install: cannot download '{url}'")
 
 
 @pytest.mark.parametrize("content", [ARCHIVE[:-1], pack("#!/bin/sh\n"), b"<Error/>", b""])
@@ -193,7 +193,7 @@ def test_refuses_an_archive_with_another_checksum(machine, scripted, other, cont
 def test_refuses_a_download_that_breaks_off(machine, scripted, other):
     has_role(scripted)
     other.answers = [(200, {}, other.CUT)]
-    machine.assert_refuses(f"http://{other.address}/x.tar.gz", "cannot be fetched")
+    machine.assert_refuses(f"http://{other.address}/x.tar.gz", "cannot download")
 
 
 def test_repeats_a_download_that_breaks_off(machine, scripted, other):

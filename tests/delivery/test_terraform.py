@@ -151,7 +151,9 @@ def test_fails_when_the_agent_is_too_old_to_pass_parameters(host):
     assert "3.3.2746.0" in done.stderr
 
 
-@pytest.mark.parametrize(("first_boot", "errors"), [(0, []), (1, ["install: the install at first boot failed, running it again"])])
+@pytest.mark.parametrize(
+    ("first_boot", "errors"), [(0, []), (1, ["install: the install at first boot failed, running it again"])]
+)
 def test_the_install_waits_for_the_first_boot_and_runs_the_script(host, first_boot, errors):
     host.program("cloud-init", f"echo cloud-init $* >&2; exit {first_boot}")
     host.program("flock", 'echo flock "$5" >&2; shift 5; exec "$@"')

@@ -31,7 +31,7 @@ contexts: [{name: deployer, context: {cluster: host, user: deployer, namespace: 
 @test "bootstrap-kubernetes: no cluster: k3s is downloaded and started, if it is the file that was pinned" {
   programs=$HOST_ROOT/usr/local/bin
   verb bootstrap-kubernetes
-  assert_failed 1 "bootstrap-kubernetes: k3s v" "is not the file that was pinned: nothing installed"
+  assert_failed 1 "bootstrap-kubernetes: the downloaded k3s v" "does not have the SHA-256" "Nothing was installed"
   assert_equal "$(ls "$programs")" ""
   refute grep systemctl "$LOG"
   # The checksum of the file that the fake curl brings, in place of the pinned one.

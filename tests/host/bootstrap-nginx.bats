@@ -62,7 +62,7 @@ TABLE
   for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a,' ',a' 'a,,b' 'a.' '' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b'; do
     allow "'$wrong'"
     next_verb bootstrap-nginx
-    assert_refused 1 "invalid ALLOWED_HOSTS '$wrong': expected names with commas between"
+    assert_refused 1 "invalid ALLOWED_HOSTS '$wrong': expected names separated by commas"
   done
   assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
 }

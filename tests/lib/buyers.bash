@@ -47,7 +47,10 @@ stop_run() {
   local status=0
   stop_k6 "127.0.0.1:$2" "${RUNS[$1]}" || status=$?
   if [ "$status" -ne 103 ] || grep -q '✗' "$BATS_TEST_TMPDIR/$1"; then
-    fail "k6 ($1) ended with $status: $(cat "$BATS_TEST_TMPDIR/$1")"
+    fail "k6 ($1) ended with $status: $(
+      cat "$BATS_TEST_TMPDIR/$1"
+      grep level=warning "$BATS_TEST_TMPDIR/$1.placed"
+    )"
   fi
 }
 # For teardown, after a failed test.

@@ -32,7 +32,7 @@ scripts/demo/down"
   succeeds bench build promotion
   assert_measured build promotion
   next_verb bench promotion pushing
-  assert_failed 2 "there is no part 'pushing'; there are: promotion swap"
+  assert_failed 2 "invalid part 'pushing': expected promotion swap"
   assert_log ""
 }
 

@@ -58,7 +58,7 @@ TABLE
   for code in 000 403; do # 403 is a proxy's word
     internet_answers "$code"
     succeeds doctor
-    assert_row "public registry" "out of reach: base images are made from Debian's archive"
-    assert_row k3s "out of reach: the local host builds Kubernetes from source"
+    assert_row "public registry" "unreachable: base images are built from Debian's archive"
+    assert_row k3s "unreachable: the local host builds Kubernetes from source"
   done
 }

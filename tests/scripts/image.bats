@@ -27,7 +27,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   echo 'changed' >>k8s/shop.yaml
   echo 'new' >book-shop/new.py
   succeeds image
-  assert_errors "the work tree differs from commit $(head_of)" "book-shop/new.py, k8s/shop.yaml"
+  assert_errors "the content of commit $(head_of), without the changes of the work tree: book-shop/new.py, k8s/shop.yaml"
   assert_equal "$(cat "$ENGINE/context/k8s/shop.yaml")" "kind: Deployment"
   [ ! -e "$ENGINE/context/new.py" ]
 }
@@ -86,9 +86,9 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   assert_failed 1 "docker has no BuildKit" "make setup"
   rm -r "$ENGINE"
   verb image
-  assert_failed 1 "the Docker engine doesn't answer" "make setup" "Cannot connect"
+  assert_failed 1 "the Docker engine does not answer" "make setup" "Cannot connect"
   rm "$TEST_DIR/bin/docker"
   verb image
-  assert_failed 1 "there is no Docker engine here" "make setup"
+  assert_failed 1 "docker is not on the PATH" "make setup"
   not_built
 }

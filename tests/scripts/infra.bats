@@ -95,7 +95,7 @@ destroy|other'
   done
   rm "$TEST_DIR/bin/terraform"
   next_verb infra apply -y
-  assert_failed 1 "terraform is missing. Install"
+  assert_failed 1 "terraform is not on the PATH. Install it: make setup-infra"
   assert_log ""
 }
 

@@ -77,7 +77,7 @@ TABLE
   assert_errors_whole "\
 ==> installing the Python packages of book-shop scripts tests
 what pip says
-==> fetching a registry for the tests"
+==> downloading a registry for the tests"
   assert_equal "$(cat .venv/bin/docker-registry)" "the registry"
   [ -x .venv/bin/docker-registry ]
 }
@@ -227,6 +227,6 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
   [ ! -e .venv/bin/terraform ]
   logged curl 'exit 6'
   verb setup infra
-  assert_failed 1 "Terraform can't be downloaded"
+  assert_failed 1 "cannot download Terraform from"
   succeeds setup deploy
 }

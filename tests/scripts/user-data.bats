@@ -147,7 +147,7 @@ refused() {
   refused 1 SHA-256 "${code[@]/#/$sum}" "${code[@]}" '' -x "$sum-x"
   refused 2 repository "${code[@]}" '' -x 'UPPER/x' '/x' '@REPOSITORY@x'
   refused 3 "host names" "${code[@]}" '' ',' 'a,' ',a' 'a,,b' 'a/b' 'a:80' 'a_b' '*.example.org' '.' 'a.' 'a..b' '..a' '**'
-  assert_errors "expected names with commas between, as in shop.example,.example.org"
+  assert_errors "expected names separated by commas, for example shop.example,.example.org"
   for hosts in '*' '.example.org' 'Shop.example.org,203.0.113.7,*'; do
     succeeds user-data "$url" "$sum" "$DELIVERY_REPOSITORY" "$hosts"
   done

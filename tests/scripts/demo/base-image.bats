@@ -44,7 +44,7 @@ assert_made() {
 
 @test "base-image: elsewhere it is made from Debian's archive, for the application and for the host" {
   verb demo/base-image app
-  assert_errors_whole "==> no public registry: making the base image book-shop-base:trixie from Debian's archive"
+  assert_errors_whole "==> no public registry: building the base image book-shop-base:trixie from Debian's archive"
   assert_made trixie python3,python3-venv,ca-certificates
   registry_answers 403 # a proxy's word, not a registry's
   next_verb demo/base-image host

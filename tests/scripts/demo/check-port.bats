@@ -21,8 +21,8 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
 @test "check-port: names the process that listens, its id and the setting that chooses another port; a free port is fine" {
   listen
   verb demo/check-port DEV_PORT "$PORT" test-host
-  assert_failed 1 "port $PORT is taken by process \"python" \
-    "pid=$LISTENER. Stop it, or choose another: make demo DEV_PORT=<port>"
+  assert_failed 1 "port '$PORT' is in use by process \"python" \
+    "pid=$LISTENER. Stop it, or use another port: make demo DEV_PORT=<port>"
   kill "$LISTENER"
   wait "$LISTENER" || LISTENER=
   verb demo/check-port DEV_PORT "$PORT" test-host
@@ -43,7 +43,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   rm "$TEST_DIR/bin/ss"
   logged ss 'echo "LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"'
   verb demo/check-port HTTP_PORT 2049 test-host
-  assert_failed 1 "port 2049 is taken by process of unknown name"
+  assert_failed 1 "port '2049' is in use by process with unknown name"
   assert grep "^sudo ss .* sport = :2049" "$LOG"
 }
 

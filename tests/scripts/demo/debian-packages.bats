@@ -42,7 +42,7 @@ $install"
   for archives in "" http://security.example.org/debian-security; do
     archive_is $archives
     next_verb demo/debian-packages trixie docker.io docker-cli
-    assert_failed 1 "no Debian archive among this machine's apt sources: install docker.io docker-cli by hand"
+    assert_failed 1 "no Debian archive in this machine's apt sources. Install these manually: docker.io docker-cli"
     assert_equal "$(log)" "apt-get indextargets"
   done
 }

@@ -24,7 +24,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   is_up test 5000
   touch "$ENGINE/images/localhost:5000_book-shop@digest" # an image that has lost its tag
   verb demo/down
-  assert_answer "" "==> test is gone"
+  assert_answer "" "==> removed test"
   assert_equal "$(in_engine_now)" "$others"
   assert_equal "$(grep -v ^docker "$LOG")" "sudo sysctl -q --load $seed/sysctl"$'\n'"sysctl -q --load $seed/sysctl"
   assert_equal "$(cd "$XDG_CACHE_HOME/book-shop" && echo * demo/*)" "demo trixie.tar demo/other"
@@ -36,7 +36,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   succeeds demo/down
   assert_equal "$(in_engine_now)" ""
   next_verb demo/down # there is nothing to remove
-  assert_answer "" "==> test is gone"
+  assert_answer "" "==> removed test"
   refute grep -E ' (rm|remove|prune)|sysctl' "$LOG"
 }
 

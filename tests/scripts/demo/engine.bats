@@ -65,8 +65,8 @@ $(apt_get install -y --no-install-recommends docker-buildx)"
   for started in "==> starting the Docker engine"$'\n' ""; do
     touch "$MACHINE/root-only"
     next_verb demo/engine
-    assert_answer "" "$started==> letting someone use the engine\
- (group docker; valid for this boot at once, for new logins from now on)"
+    assert_answer "" "$started==> adding someone to the group docker and giving\
+ it the engine's socket until the next reboot"
     assert grep -xF "sudo usermod -aG docker someone" "$LOG"
   done
 }

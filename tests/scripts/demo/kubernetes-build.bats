@@ -69,7 +69,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   for damage in "rm kubelet" "truncate -s 1 ctr" "rm pause.tar" "rm -r $output"; do
     (cd "$output" && $damage)
     succeeds demo/kubernetes-build
-    assert_errors "==> the build in $output is damaged: building it again"
+    assert_errors "==> the build in '$output' is damaged, building it again"
     assert_equal "$(cksum "$output"/*)" "$built"
   done
   verb demo/kubernetes-build

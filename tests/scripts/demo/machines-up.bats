@@ -13,7 +13,7 @@ setup() {
   mkdir "$ENGINE/containers"
   echo true >"$ENGINE/containers/test-front"
   verb demo/machines-up
-  assert_answer "$seed/kubeconfig" "==> test is up"
+  assert_answer "$seed/kubeconfig" "==> test is running"
   assert_log 'scripts/demo/check-port HTTP_PORT 80 test-front
 scripts/demo/check-port REGISTRY_PORT 5000 test-registry
 scripts/demo/check-port API_PORT 6443 test-host

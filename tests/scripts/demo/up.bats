@@ -42,7 +42,7 @@ assert_run() {
 
 @test "up: the first time registry and host are made, with what cloud-init reads" {
   verb demo/up
-  assert_answer "" $'==> registry on localhost:5000\n==> machine in a container\n==> cloud-init'
+  assert_answer "" $'==> registry on localhost:5000\n==> building the local host\n==> cloud-init'
   assert_equal "$(did)" "sysctl,network,curl,kubernetes-build,build,run -d,build,run -d,exec"
   assert_equal "$(grep check-port "$LOG")" "scripts/demo/check-port HTTP_PORT 80 test-host
 scripts/demo/check-port DEV_PORT 8080 test-host
@@ -133,7 +133,7 @@ TABLE
   touch "$ENGINE/cloud-init-fails"
   for _ in first second; do
     verb demo/up
-    assert_failed 1 "E: no such package" "the install script failed on the local host; its last lines are above" \
+    assert_failed 1 "E: no such package" "the install script failed on the local host, see above" \
       "docker rm -f test-host && make demo" "make demo-down demo"
   done
 }
@@ -172,6 +172,6 @@ TABLE
 @test "up: a host that is there on other ports is named with them" {
   verb demo/up
   DELIVERY_HTTP_PORT=81 next_verb demo/up
-  assert_failed 1 "on the ports 80 8080" "make demo-down demo"
+  assert_failed 1 "with the ports '80 8080'" "make demo-down demo"
   assert_equal "$(did)" ""
 }
