@@ -62,11 +62,11 @@ run: setup-run ## run the book shop on this machine, on SQLite, without containe
 
 .PHONY: demo
 demo: setup-demo ## start a local host and a registry, and deploy dev and prod there
-	@scripts/demo/run
+	@scripts/local/run
 
 .PHONY: demo-down
 demo-down: ## remove everything that demo created
-	@scripts/demo/down
+	@scripts/local/down
 
 ##@ Every day
 ## Variables: HOST, PROD, NAME, REPOSITORY, COMMIT, IMAGE, TO, PLAN, BASE_IMAGE, AWS_REGION,

@@ -8,7 +8,7 @@ check_demo_name() {
 }
 
 # save_kernel_settings FILE: saves the settings that a kubelet changes for the whole machine, so
-# that scripts/demo/down can restore them. An existing file has the original values and is kept.
+# that scripts/local/down can restore them. An existing file has the original values and is kept.
 save_kernel_settings() {
   local settings=(kernel.panic kernel.panic_on_oops
     kernel.keys.root_maxkeys kernel.keys.root_maxbytes vm.overcommit_memory)

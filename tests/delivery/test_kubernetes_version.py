@@ -17,7 +17,7 @@ def found(pattern, path):
 
 K3S = found(r"^k3s_version=v([0-9.]+)\+k3s\d+$", "scripts/host/bin/bootstrap-kubernetes")
 MINOR = K3S.rpartition(".")[0]
-MODULES = "scripts/demo/kubernetes/modules/kubernetes/go.mod"
+MODULES = "scripts/local/kubernetes/modules/kubernetes/go.mod"
 
 
 def test_the_local_host_builds_the_patch_version_of_k3s_with_its_modules():

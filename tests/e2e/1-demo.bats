@@ -66,7 +66,7 @@ load e2e.bash
 }
 
 # The version from which the local host's Kubernetes is built, "v1.2.3".
-kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( // .*)?$,\2,p' "$SHOP/scripts/demo/kubernetes/modules/kubernetes/go.mod"; }
+kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( // .*)?$,\2,p' "$SHOP/scripts/local/kubernetes/modules/kubernetes/go.mod"; }
 
 @test "the local host and its kubectl have the Kubernetes version of the pinned k3s" {
   version=$(kubernetes_version)

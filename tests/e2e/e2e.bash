@@ -23,7 +23,7 @@ kubectl() { on_host kubectl --namespace book-shop "$@"; }
 # psql DATABASE ARGUMENT...: prints unaligned rows without a head.
 psql() { on_host runuser -u postgres -- psql -At "${@:2}" "$1"; }
 # install_host [HOSTNAMES]: runs the install script again.
-install_host() { "$SHOP/scripts/demo/user-data" "$@" | into_host python3 -; }
+install_host() { "$SHOP/scripts/local/user-data" "$@" | into_host python3 -; }
 port_of() { case $1 in dev) echo "$DELIVERY_DEV_PORT" ;; prod) echo "$DELIVERY_HTTP_PORT" ;; esac }
 # get ENVIRONMENT PATH; await_ready ENVIRONMENT SECONDS
 get() { curl -fsS "http://localhost:$(port_of "$1")$2"; }

@@ -43,7 +43,7 @@ copy_of() {
 }
 make_shop() {
   local SHOP=$TEST_DIR/shop
-  mkdir -p "$SHOP/scripts/"{demo,lib} "$SHOP/book-shop" "$SHOP/k8s" "$TEST_DIR"/{bin,engine,tmp}
+  mkdir -p "$SHOP/scripts/"{local,lib} "$SHOP/book-shop" "$SHOP/k8s" "$TEST_DIR"/{bin,engine,tmp}
   touch "$TEST_DIR/log"
   real version image
   ln -s "$ROOT"/scripts/lib/* "$SHOP/scripts/lib"
@@ -56,7 +56,7 @@ make_shop() {
   # Not a link: an interpreter finds its own virtual environment by the path it was called with.
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
   fake docker <"$ROOT/tests/lib/docker.fake"
-  fake_in_shop scripts/demo/base-image 'echo'
+  fake_in_shop scripts/local/base-image 'echo'
 
   cd "$SHOP" || return
   git init -q -b main --template=

@@ -10,7 +10,7 @@ single() {
   env DELIVERY_PROD=host DELIVERY_HOST=local DELIVERY_DEMO="$DELIVERY_DEMO-single" DELIVERY_HTTP_PORT="$SINGLE_PORT" DELIVERY_DEV_PORT=$((SINGLE_PORT + 1)) DELIVERY_REGISTRY_PORT=$((SINGLE_PORT + 2)) \
     DELIVERY_REPOSITORY="localhost:$((SINGLE_PORT + 2))/book-shop" "$@"
 }
-teardown_file() { single "$SHOP/scripts/demo/down"; }
+teardown_file() { single "$SHOP/scripts/local/down"; }
 on_single() { docker exec -i "$DELIVERY_DEMO-single-host" "$@"; }
 in_single() { on_single kubectl --namespace book-shop exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
 # orders_at PORT BOOK: buys for some seconds; prints the confirmed orders, one a line.
@@ -26,7 +26,7 @@ missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
 @test "a migration from host to cluster and back keeps every confirmed order" {
   placed=$BATS_TEST_TMPDIR/confirmed
   backups=/var/backups/book-shop/prod
-  single "$SHOP/scripts/demo/up"
+  single "$SHOP/scripts/local/up"
   image=$(in_cluster "$SHOP/scripts/deploy" prod 1.1.0)
   docker tag "$image" "localhost:$((SINGLE_PORT + 2))/book-shop:1.1.0"
   docker push -q "localhost:$((SINGLE_PORT + 2))/book-shop:1.1.0"

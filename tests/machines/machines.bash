@@ -8,10 +8,10 @@ WORK=${SHOP%/*}/machines
 mkdir -p "$WORK"
 
 start_machines() {
-  "$SHOP/scripts/demo/machines-up"
+  "$SHOP/scripts/local/machines-up"
   docker tag "$DELIVERY_DEMO-database" "$DELIVERY_POSTGRES_IMAGE"
   docker push -q "$DELIVERY_POSTGRES_IMAGE" >/dev/null
-  docker image rm "$DELIVERY_POSTGRES_IMAGE" >/dev/null # demo/down does not remove this name
+  docker image rm "$DELIVERY_POSTGRES_IMAGE" >/dev/null # local/down does not remove this name
   docker exec "$DELIVERY_DEMO-database" psql -qc "alter role postgres password 'of-the-test'"
 
   mv "$SHOP"/k8s/overlays/{cluster,original}

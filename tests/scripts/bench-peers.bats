@@ -7,7 +7,7 @@ setup() {
   export VERBS=$SHOP/tests/bench
   tools id
   called_by root
-  fake_in_shop scripts/demo/debian-packages
+  fake_in_shop scripts/local/debian-packages
   logged apt-get
 }
 
@@ -25,7 +25,7 @@ machine() {
   while IFS='|' read -r tools packages release steps; do
     machine "$tools" "$packages" "$release"
     succeeds peers
-    assert_equal "$(sed 's/^apt-get .* //; s|^scripts/demo/||' "$LOG" | paste -sd,)" "$steps"
+    assert_equal "$(sed 's/^apt-get .* //; s|^scripts/local/||' "$LOG" | paste -sd,)" "$steps"
   done <<'TABLE'
 |oras skopeo docker-compose-v2|noble|update,skopeo,oras,docker-compose-v2
 |skopeo docker-compose|bookworm|update,skopeo,debian-packages trixie oras,debian-packages trixie docker-compose

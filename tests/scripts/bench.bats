@@ -3,7 +3,7 @@ load ../lib/shop.bash
 setup() {
   start_shop bench
   tools ln
-  fake_in_shop scripts/demo/down
+  fake_in_shop scripts/local/down
   mkdir -p tests/bench
   fake_in_shop tests/bench/peers
   # shellcheck disable=SC2016 # the fake itself expands it
@@ -13,10 +13,10 @@ setup() {
 # assert_measured PART...: after the peers, on a host of its own, which is removed before and after.
 assert_measured() {
   assert_log "tests/bench/peers
-scripts/demo/down
+scripts/local/down
 python3 tests/bench/road.py docs/bench $*
 in $(head_of), on book-shop-bench localhost:15100/book-shop
-scripts/demo/down"
+scripts/local/down"
 }
 
 @test "bench: all parts that there are, on a local host of its own that is removed afterwards" {

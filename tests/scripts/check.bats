@@ -7,9 +7,9 @@ setup() {
   start_shop check
   tools cp grep
   for tool in "${LINTERS[@]}" pytest prove; do logged "$tool" '[[ -z ${FAILS:-} || "${0##*/} $*" != "$FAILS"* ]] || { echo "${0##*/} complains" >&2; exit 1; }'; done
-  mkdir -p scripts/demo/host nginx/{book-shop,conf.d} scripts/host/{bin,k8s}
+  mkdir -p scripts/local/host nginx/{book-shop,conf.d} scripts/host/{bin,k8s}
   echo 'k3s_version=v1.99.3+k3s1' >scripts/host/bin/bootstrap-kubernetes
-  touch book-shop/Dockerfile scripts/demo/host/Dockerfile nginx/conf.d/shop.conf
+  touch book-shop/Dockerfile scripts/local/host/Dockerfile nginx/conf.d/shop.conf
   printf '#!/bin/bash\n' >"book-shop/a tool"
   printf '@test "x" { true; }\n' >book-shop/no-script
   printf '#!/usr/bin/env bats\n' >book-shop/shop.bats
@@ -36,7 +36,7 @@ shfmt -d -i 2 -ci -bn $shell
 ruff format --quiet --check $python
 shellcheck $shell
 ruff check --quiet $python
-hadolint book-shop/Dockerfile scripts/demo/host/Dockerfile
+hadolint book-shop/Dockerfile scripts/local/host/Dockerfile
 kubectl kustomize k8s/overlays/single-node
 kubectl kustomize k8s/overlays/cluster
 kubernetes-validate --quiet --strict --kubernetes-version 1.99.0 $manifests

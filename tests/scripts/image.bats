@@ -39,18 +39,18 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
-@test "image: DELIVERY_BASE_IMAGE wins, else what scripts/demo/base-image prints" {
+@test "image: DELIVERY_BASE_IMAGE wins, else what scripts/local/base-image prints" {
   DELIVERY_BASE_IMAGE=base:mine verb image
   assert_built HEAD BASE_IMAGE=base:mine
   refute grep base-image "$LOG"
-  fake_in_shop scripts/demo/base-image '[ "$*" = app ] && echo base:local'
+  fake_in_shop scripts/local/base-image '[ "$*" = app ] && echo base:local'
   next_verb image
   assert_built HEAD BASE_IMAGE=base:local
-  fake_in_shop scripts/demo/base-image # the Dockerfile's own
+  fake_in_shop scripts/local/base-image # the Dockerfile's own
   next_verb image
   assert_built HEAD
   refute grep BASE_IMAGE "$LOG"
-  fake_in_shop scripts/demo/base-image 'echo "no base" >&2; exit 1'
+  fake_in_shop scripts/local/base-image 'echo "no base" >&2; exit 1'
   next_verb image
   assert_failed 1 "no base"
   not_built

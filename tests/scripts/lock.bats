@@ -19,7 +19,7 @@ compiled() {
 book-shop/pyproject.toml > book-shop/requirements.lock
 scripts/requirements.in with book-shop/requirements.lock > scripts/requirements.lock
 tests/requirements.in with book-shop/requirements.lock with scripts/requirements.lock > tests/requirements.lock
-scripts/demo/kubernetes/go.in > scripts/demo/kubernetes/go.lock"
+scripts/local/kubernetes/go.in > scripts/local/kubernetes/go.lock"
   FAILS=scripts/requirements.in fails lock
   assert_equal "$(compiled | cut -d' ' -f1)" $'book-shop/pyproject.toml\nscripts/requirements.in'
 }
@@ -38,5 +38,5 @@ versions() {
 
 @test "the lock files name no package index" {
   refute grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,tests}/requirements.lock \
-    "$ROOT/scripts/demo/kubernetes/go.lock"
+    "$ROOT/scripts/local/kubernetes/go.lock"
 }

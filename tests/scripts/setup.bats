@@ -7,7 +7,7 @@ TOOLS=(curl update-ca-certificates nft ss sysctl bats prove xgettext jq openssl 
 setup() {
   start_shop setup
   called_by root
-  fake_in_shop scripts/demo/engine
+  fake_in_shop scripts/local/engine
   tools chmod cp find flock install sha256sum sort touch
   for tool in "${TOOLS[@]}"; do logged "$tool"; done
   logged apt-get 'for package in "$@"; do : >"$TEST_DIR/installed-$package"; done
@@ -37,7 +37,7 @@ END
 
 # steps: the log in short, as in "venv,pip book-shop scripts,update,install jq,registry,engine".
 steps() {
-  sed -E 's|^scripts/demo/||; s|^pip .* --no-deps --require-hashes --only-binary :all:|pip|
+  sed -E 's|^scripts/local/||; s|^pip .* --no-deps --require-hashes --only-binary :all:|pip|
 s|--requirement=([a-z-]+)/requirements.lock|\1|g; s|^apt-get .* update$|update|
 s|^apt-get .* install -y --no-install-recommends|install|; s|^apt-get .* download docker-registry$|registry|
 /^dpkg-deb/d' "$LOG" | paste -sd,
@@ -174,9 +174,9 @@ TOOLS
 }
 
 @test "setup: the engine does not inherit the lock of the installation, and its failure is one of setup" {
-  fake_in_shop scripts/demo/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
+  fake_in_shop scripts/local/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
   succeeds setup image
-  fake_in_shop scripts/demo/engine 'echo "no engine" >&2; exit 1'
+  fake_in_shop scripts/local/engine 'echo "no engine" >&2; exit 1'
   verb setup image
   assert_failed 1 "no engine"
 }

@@ -9,7 +9,7 @@ setup() {
   # shellcheck disable=SC2086 # a list of words
   touch $FILES tests/load/deploys.bats
   commit "tests"
-  fake_in_shop scripts/demo/down 'echo "down $DELIVERY_DEMO" >>"$LOG.hosts"'
+  fake_in_shop scripts/local/down 'echo "down $DELIVERY_DEMO" >>"$LOG.hosts"'
   logged pytest 'echo "3 passed"'
   logged docker
   # Does for a host what a test says.

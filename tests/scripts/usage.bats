@@ -9,15 +9,15 @@ setup() {
 # wrong_calls: SCRIPT|ARGUMENTS,ARGUMENTS...
 wrong_calls() {
   printf '%s|one\n' check doctor format host-archive lock test \
-    demo/{down,engine,go,kubernetes-build,machines-up,run,sample-books,up}
+    local/{down,engine,go,kubernetes-build,machines-up,run,sample-books,up}
   cat <<'TABLE'
 bench|promote,-n
 bench-shop|/tmp/shop.md ten,/tmp/shop.md 10 0
-demo/base-image|,db,app host
-demo/check-port|,HTTP_PORT 80,HTTP_PORT 80 test-host more
-demo/debian-packages|,trixie,../trixie docker.io,Trixie docker.io
-demo/network|,one two
-demo/user-data|one two
+local/base-image|,db,app host
+local/check-port|,HTTP_PORT 80,HTTP_PORT 80 test-host more
+local/debian-packages|,trixie,../trixie docker.io,Trixie docker.io
+local/network|,one two
+local/user-data|one two
 image|one two
 infra|,-y,plan -y,destroy -y,apply -y -y,apply yes,import,plan;id,cluster
 run|0,080,123456,port,1;id,8000 8001
@@ -37,5 +37,5 @@ TABLE
 
 @test "usage: every shell script is in the list" {
   cd "$ROOT/scripts"
-  assert_equal "$(grep -lsE '^#!/usr/bin/env bash' -- * demo/* | sort)" "$(printf '%s\n' "${SCRIPTS[@]}" | sort)"
+  assert_equal "$(grep -lsE '^#!/usr/bin/env bash' -- * local/* | sort)" "$(printf '%s\n' "${SCRIPTS[@]}" | sort)"
 }

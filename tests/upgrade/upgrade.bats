@@ -37,7 +37,7 @@ teardown() { stop_runs; }
   # on its way.
   start_steady_run kept 16566 on --env RESEND=on
   start_steady_run new 16567 off
-  "$SHOP/scripts/demo/up" >"$BATS_TEST_TMPDIR/up" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/up")"
+  "$SHOP/scripts/local/up" >"$BATS_TEST_TMPDIR/up" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/up")"
   for run in "kept 16566" "new 16567"; do
     # shellcheck disable=SC2086 # two words
     until_requests $run 3500 # enough orders in any case

@@ -1,4 +1,4 @@
-"""The local host: the machine in a container that scripts/demo/up makes."""
+"""The local host: the machine in a container that scripts/local/up makes."""
 
 import subprocess
 import sys

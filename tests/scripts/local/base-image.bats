@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
+load ../../lib/shop.bash
+setup() {
+  start_shop local/base-image
+  called_by root
+  tools chmod cp flock mv
+  registry_answers 000
+  exec 5>/dev/null 6>/dev/null # mmdebstrap gets no descriptor of its callers: apt's shell knows none above 9
+  logged mmdebstrap 'for fd in 3 4 5 6 9; do [ ! -e "/proc/self/fd/$fd" ] || exit 1; done
+[ ! -f "$ENGINE/../archive-fails" ] || { echo half >"${!#}"; exit 1; }; echo "a root" >"${!#}"'
+}
+
+registry_answers() { printf '#!/bin/bash\nprintf %s\n' "$1" | fake curl; }
+# assert_made SUITE [PACKAGES]: the image is the answer, from the archive if packages are named, and has the machine's authorities.
+assert_made() {
+  local ca=/etc/ssl/certs/ca-certificates.crt
+  assert_answer "book-shop-base:$1"
+  assert grep -xF "docker import --change ENV PIP_CERT=$ca $XDG_CACHE_HOME/book-shop/$1.tar book-shop-base:$1" "$LOG"
+  run grep mmdebstrap "$LOG"
+  if [ $# = 1 ]; then assert_failure && return; fi
+  assert_output --partial " --variant=minbase --include=$2 "
+  assert_output --partial ' --aptopt=Acquire::Retries "5" '
+  assert_output --regexp " --customize-hook=upload $ca $ca $1 $TMPDIR/[^ ]+/rootfs.tar\$"
+}
+
+@test "base-image: where the public registry answers, nothing is printed or made" {
+  registry_answers 401
+  for purpose in app host; do
+    verb local/base-image "$purpose"
+    assert_answer ""
+  done
+  assert_log ""
+}
+
+@test "base-image: DELIVERY_CLOSED_NETWORK=1 is as if nothing answered, and nothing is asked" {
+  logged curl 'echo 401'
+  DELIVERY_CLOSED_NETWORK=1 verb local/base-image app
+  assert_made trixie python3,python3-venv,ca-certificates
+  refute grep curl "$LOG"
+  DELIVERY_CLOSED_NETWORK='' verb local/base-image app
+  assert_answer ""
+}
+
+@test "base-image: elsewhere it is made from Debian's archive, for the application and for the host" {
+  verb local/base-image app
+  assert_errors_whole "==> no public registry: building the base image book-shop-base:trixie from Debian's archive"
+  assert_made trixie python3,python3-venv,ca-certificates
+  registry_answers 403 # a proxy's word, not a registry's
+  next_verb local/base-image host
+  assert_made bookworm ca-certificates
+  rmdir "$TMPDIR" # nothing is left behind
+}
+
+@test "base-image: the second time it is only named, and an engine that lost it gets it from the cache" {
+  verb local/base-image app
+  next_verb local/base-image app
+  assert_answer book-shop-base:trixie ""
+  assert_log "docker image inspect book-shop-base:trixie"
+  rm "$ENGINE/trixie"
+  next_verb local/base-image app
+  assert_made trixie
+}
+
+@test "base-image: a user makes it by sudo and owns the cache; mmdebstrap is installed where it is missing" {
+  called_by someone
+  mv "$TEST_DIR/bin/mmdebstrap" "$TEST_DIR/mmdebstrap"
+  logged apt-get 'case "$*" in *mmdebstrap*) cp "$ENGINE/../mmdebstrap" "$ENGINE/../bin/mmdebstrap" ;; esac'
+  succeeds local/base-image app
+  assert_equal "$(grep '^sudo' "$LOG" | cut -d' ' -f2 | uniq | xargs)" "env mmdebstrap chmod rm"
+  assert grep -xF "$(apt_get install -y --no-install-recommends mmdebstrap debian-archive-keyring)" "$LOG"
+  assert_equal "$(cat "$XDG_CACHE_HOME/book-shop/trixie.tar")" "a root"
+}
+
+@test "base-image: what could not be made whole is not kept" {
+  touch "$TEST_DIR/archive-fails"
+  verb local/base-image app
+  assert_failed 1 "building the base image"
+  refute grep import "$LOG"
+  assert_equal "$(find "$XDG_CACHE_HOME/book-shop" "$TMPDIR" -mindepth 1 ! -name '*.lock')" ""
+  rm "$TEST_DIR/archive-fails"
+  touch "$ENGINE/fails-import"
+  verb local/base-image app
+  assert_failed 1 "the engine fails to import"
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+load ../../lib/shop.bash
+setup() {
+  start_shop local/check-port
+  called_by root
+  tools ss sort paste
+}
+teardown() { [ -z "${LISTENER:-}" ] || kill "$LISTENER"; }
+
+# listen: a process of ours listens on a free port, $PORT; the pipe says when.
+listen() {
+  mkfifo "$TEST_DIR/port"
+  "$PYTHON" -c 'import signal, socket, sys
+taken = socket.create_server(("127.0.0.1", 0))
+open(sys.argv[1], "w").write(f"{taken.getsockname()[1]}\n")
+signal.pause()' "$TEST_DIR/port" 3>&- &
+  LISTENER=$!
+  read -r PORT <"$TEST_DIR/port"
+}
+
+@test "check-port: names the process that listens, its id and the setting that chooses another port; a free port is fine" {
+  listen
+  verb local/check-port DEV_PORT "$PORT" test-host
+  assert_failed 1 "port '$PORT' is in use by process \"python" \
+    "pid=$LISTENER. Stop it, or use another port: make demo DEV_PORT=<port>"
+  kill "$LISTENER"
+  wait "$LISTENER" || LISTENER=
+  verb local/check-port DEV_PORT "$PORT" test-host
+  assert_answer "" ""
+}
+
+@test "check-port: the container itself may have it, another container is named" {
+  listen
+  echo test-host >"$ENGINE/publishers"
+  succeeds local/check-port HTTP_PORT "$PORT" test-host
+  assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
+  verb local/check-port HTTP_PORT "$PORT" other-host
+  assert_failed 1 "port '$PORT' is in use by container test-host." "make demo HTTP_PORT=<port>"
+}
+
+@test "check-port: only root sees all sockets, so sudo is used; a listener without a name is one as well" {
+  called_by someone
+  rm "$TEST_DIR/bin/ss"
+  logged ss 'echo "LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"'
+  verb local/check-port HTTP_PORT 2049 test-host
+  assert_failed 1 "port '2049' is in use by process with unknown name"
+  assert grep "^sudo ss .* sport = :2049" "$LOG"
+}
+
+@test "check-port: no engine is a failure" {
+  rm -r "$ENGINE"
+  verb local/check-port HTTP_PORT 80 test-host
+  assert_failed 1 "Cannot connect to the Docker daemon"
+}
+
+@test "check-port: what is not a port number is refused" {
+  for port in "" 0 080 65536 123456 http '80;id' -1 $'80\n'; do
+    verb local/check-port HTTP_PORT "$port" test-host
+    assert_failed 2 "invalid HTTP_PORT '$port': expected a port from 1 to 65535"
+  done
+  assert_log ""
+}

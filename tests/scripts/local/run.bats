@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+load ../../lib/shop.bash
+STEPS=(local/up image push "deploy dev" promote "deploy prod" local/sample-books status)
+
+setup() {
+  start_shop local/run
+  tools cut grep sort
+  # shellcheck disable=SC2016 # the fakes themselves expand it
+  for step in "${STEPS[@]}"; do
+    logged_script "$SHOP/scripts/${step% *}" "${step% *}" 'call=${0#scripts/}${*:+ $*}
+echo "==> step" >&2
+[ "$call" != status ] || echo "the table"
+[ "$call" != "${FAILS:-}" ]'
+  done
+}
+
+@test "demo: the path step by step, each with the seconds so far; a deploy with its environment; the answer is the table" {
+  verb local/run
+  assert_answer "the table"
+  assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" | sort)"
+  assert_equal "$(sed -n 's/^==> \[ *[0-9]* s\] //p' "$TEST_DIR/stderr")" "\
+local host and image
+push
+deploy dev and prod
+sample books
+done"
+  assert_errors "dev: ==> step" "prod: ==> step"
+  while IFS=, read -r first second; do
+    [ "$(grep -nxF "$first" "$LOG" | cut -d: -f1)" -lt "$(grep -nxF "$second" "$LOG" | cut -d: -f1)" ] || fail "$second before $first"
+  done <<'ORDER'
+local/up,push
+image,push
+push,deploy dev
+push,promote
+promote,deploy prod
+deploy dev,local/sample-books
+deploy prod,local/sample-books
+ORDER
+}
+
+@test "demo: a step that fails ends it, and there is no table" {
+  for failing in "${STEPS[@]:0:6}"; do
+    FAILS=$failing next_verb local/run
+    assert_failed 1 "==> "
+    refute grep -E 'sample-books|status' "$LOG"
+  done
+}

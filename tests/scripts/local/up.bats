@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # the fakes themselves expand what is quoted
+# tests/e2e/1-demo.bats runs it twice, tests/faults/4-rebuild.bats after the host's container was removed.
+load ../../lib/shop.bash
+setup() {
+  start_shop local/up
+  tools cmp cp date mv timeout
+  fake_in_shop scripts/local/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
+  fake_in_shop scripts/local/base-image 'echo base:made'
+  fake_in_shop scripts/local/kubernetes-build 'echo /cache/kubernetes-1.2.3-abc'
+  fake_in_shop scripts/local/network 'echo 172.30.0.0/16'
+  script_is "first script"
+  logged sysctl 'echo "kernel.panic = 0"'
+  logged curl 'exit 6'
+  mkdir scripts/local/host
+  echo 'listen on REGISTRY_PORT' >scripts/local/host/vendor-data
+  echo renew >scripts/local/host/renew-var
+  host_does 'case "$*" in
+  "-i test-host python3 -") cat >"$ENGINE/ran"; [ ! -f "$ENGINE/script-fails" ] || { echo "apt is locked" >&2; exit 100; } ;;
+  *cloud-init-output.log) echo "E: no such package" ;;
+  "test-host sh -c"*) [ ! -f "$ENGINE/cloud-init-fails" ] ;;
+esac'
+  seed=$XDG_CACHE_HOME/book-shop/demo/test
+}
+
+script_is() { fake_in_shop scripts/local/user-data "echo '$1'"; } # what the install script is
+# everything_reachable: the public registry and k3s.
+everything_reachable() {
+  fake_in_shop scripts/local/base-image
+  logged curl
+}
+# did: the steps in short, as in "network,kubernetes-build,build,run -d,exec".
+did() {
+  sed -nE 's,^scripts/local/(network|kubernetes-build).*,\1,p; s/^(sysctl|curl) .*/\1/p
+s/^docker (build|run -d|run --rm|start|stop|rm|exec -i|exec).*/\1/p' "$LOG" | paste -sd,
+}
+# assert_run NAME OPTION...: the container was started with these.
+assert_run() {
+  run grep "^docker run -d --name $1 " "$LOG"
+  for option in "${@:2}"; do assert_output --partial " $option "; done
+}
+
+@test "up: the first time registry and host are made, with what cloud-init reads" {
+  verb local/up
+  assert_answer "" $'==> registry on localhost:5000\n==> building the local host\n==> cloud-init'
+  assert_equal "$(did)" "sysctl,network,curl,kubernetes-build,build,run -d,build,run -d,exec"
+  assert_equal "$(grep check-port "$LOG")" "scripts/local/check-port HTTP_PORT 80 test-host
+scripts/local/check-port DEV_PORT 8080 test-host
+scripts/local/check-port REGISTRY_PORT 5000 test-registry"
+  assert_run test-registry "--network test --network-alias registry" "-p 127.0.0.1:5000:5000" \
+    "-v test-registry:/var/lib/registry" "--restart unless-stopped"
+  assert_run test-host "-p 127.0.0.1:80:80 -p 127.0.0.1:8080:8080" "--network test --ip 172.30.0.10" "-v test-host:/var" \
+    "-v $seed:/var/lib/cloud/seed/nocloud:ro" "--hostname test-host" "--stop-timeout 60"
+  run grep '^docker build' "$LOG"
+  assert_line --partial "--build-arg BASE_IMAGE=base:made --tag test-registry scripts/local/registry"
+  assert_line --partial "--build-arg BASE_IMAGE=base:made --target host-with-kubernetes \
+--build-context kubernetes=/cache/kubernetes-1.2.3-abc --tag test-host"
+  assert_equal "$(cat "$seed/user-data" "$seed/vendor-data" "$seed/sysctl")" $'first script\nlisten on 5000\nkernel.panic = 0'
+  assert_equal "$(sed 's/[0-9]\{10,\}/NOW/' "$seed/meta-data")" $'instance-id: i-NOW\nlocal-hostname: test-host'
+  assert_equal "$(ls "$seed")" $'meta-data\nports\nsysctl\nuser-data\nvendor-data'
+}
+
+@test "up: other ports are published, and the next verbs find them" {
+  DELIVERY_HTTP_PORT=81 DELIVERY_DEV_PORT=8081 DELIVERY_REGISTRY_PORT=5001 succeeds local/up
+  assert_run test-registry "-p 127.0.0.1:5001:5000"
+  assert_run test-host "-p 127.0.0.1:81:80 -p 127.0.0.1:8081:8080"
+  assert_equal "$(cat "$seed/vendor-data")" "listen on 5001"
+  assert_equal "$(cat "$seed/ports")" "DELIVERY_HTTP_PORT ?= 81
+DELIVERY_DEV_PORT ?= 8081
+DELIVERY_REGISTRY_PORT ?= 5001"
+}
+
+@test "up: where public registry and k3s can be reached nothing is made here; a host with k3s keeps it" {
+  everything_reachable
+  succeeds local/up
+  assert_equal "$(did)" "sysctl,network,curl,build,run -d,build,run -d,exec"
+  refute grep BASE_IMAGE "$LOG"
+  assert grep -F -- "--target host --tag" "$LOG"
+  logged curl 'exit 6' # GitHub is out of reach now
+  succeeds local/up
+  assert_equal "$(did)" "network,start,exec"
+}
+
+@test "up: DELIVERY_CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
+  everything_reachable
+  DELIVERY_CLOSED_NETWORK=1 succeeds local/up
+  assert_equal "$(did)" "sysctl,network,kubernetes-build,build,run -d,build,run -d,exec"
+  assert grep -F -- "--target host-with-kubernetes" "$LOG"
+}
+
+@test "up: a host that was made with another Kubernetes is rebuilt, with the secrets that are not in its volume" {
+  verb local/up
+  while IFS='|' read -r made_with steps given; do
+    echo "$made_with" >"$ENGINE/labels/test-host"
+    : >"$ENGINE/given"
+    succeeds local/up
+    assert_errors "rebuilding it with kubernetes-1.2.3-abc and its data" "keeping the data in the volume test-host"
+    assert_equal "$(did)" "network,${steps},run --rm,run -d,exec"
+    assert_equal "$(paste -sd, "$ENGINE/given")" "$given"
+    assert_equal "$(cat "$ENGINE/labels/test-host")" kubernetes-1.2.3-abc
+  done <<'TABLE'
+kubernetes-1.2.2-abc|kubernetes-build,build,stop,rm|renew
+|curl,kubernetes-build,build,stop,run --rm,rm|files of - test-host:/etc/book-shop,renew
+TABLE
+}
+
+@test "up: a host that lost its registry gets a new one and stays itself" {
+  verb local/up
+  rm "$ENGINE/containers/test-registry"
+  succeeds local/up
+  assert_equal "$(did)" "network,kubernetes-build,build,run -d,start,exec"
+  assert_run test-registry
+  assert_success
+}
+
+@test "up: a changed install script is run on the living host until it succeeds, and not again" {
+  verb local/up
+  script_is "second script"
+  touch "$ENGINE/script-fails"
+  verb local/up
+  assert_failed 1 "apt is locked" "the install script failed on the local host" "make demo"
+  assert_equal "$(cat "$seed/user-data")" "first script"
+  rm "$ENGINE/script-fails" "$ENGINE/ran"
+  succeeds local/up
+  assert_errors "==> the install script has changed"
+  assert_equal "$(did)" "network,kubernetes-build,start,exec,exec -i"
+  assert_equal "$(cat "$ENGINE/ran" "$seed/user-data")" $'second script\nsecond script'
+  succeeds local/up
+  assert_equal "$(did)" "network,kubernetes-build,start,exec"
+}
+
+@test "up: a first boot that fails shows its last lines, each time" {
+  touch "$ENGINE/cloud-init-fails"
+  for _ in first second; do
+    verb local/up
+    assert_failed 1 "E: no such package" "the install script failed on the local host, see above" \
+      "docker rm -f test-host && make demo" "make demo-down demo"
+  done
+}
+
+@test "up: a host that could not be made is made the next time" {
+  for command in build run; do
+    touch "$ENGINE/fails-$command"
+    verb local/up
+    assert_failed 1 "the engine fails to $command"
+    rm "$ENGINE/fails-$command"
+  done
+  succeeds local/up
+  # Without sysctl: the kernel's settings as they were the first time.
+  assert_equal "$(did)" "network,curl,kubernetes-build,build,run -d,build,run -d,exec"
+}
+
+@test "up: a taken port, a bad name, an unset variable and an invalid install script stop it before anything is touched" {
+  for TAKEN in HTTP_PORT DEV_PORT REGISTRY_PORT; do
+    TAKEN=$TAKEN verb local/up
+    assert_failed 1 "port taken"
+  done
+  refute grep -v check-port "$LOG"
+  for name in Shop ../shop -x 'a b' 1 "$(printf 'a%.0s' {1..42})"; do
+    DELIVERY_DEMO=$name next_verb local/up
+    assert_failed 2 "invalid demo name '$name'"
+    assert_log ""
+  done
+  assert_demands local/up DEMO REPOSITORY HTTP_PORT DEV_PORT REGISTRY_PORT
+  [ ! -e "$XDG_CACHE_HOME" ]
+  fake_in_shop scripts/local/user-data 'echo "not a repository" >&2; exit 2'
+  verb local/up
+  assert_failure 2
+  assert_equal "$(did)" ""
+}
+
+@test "up: a host that is there on other ports is named with them" {
+  verb local/up
+  DELIVERY_HTTP_PORT=81 next_verb local/up
+  assert_failed 1 "with the ports '80 8080'" "make demo-down demo"
+  assert_equal "$(did)" ""
+}
