@@ -1,4 +1,4 @@
-"""Who runs a verb, for the history of the environment."""
+"""The user who runs a verb, for the history of the environment."""
 
 import getpass
 import os
@@ -8,9 +8,9 @@ GRAMMAR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@\[\]-]{0,63}")
 
 
 def name():
-    """GitHub's actor in CI, else the user; "unknown" where that does not match the grammar."""
+    """GitHub's actor in CI, otherwise the local user; "unknown" if the name does not match the grammar."""
     try:
-        found = os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name: KeyError up to Python 3.12
+        user = os.environ.get("GITHUB_ACTOR") or getpass.getuser()
+    except (KeyError, OSError):  # the user id has no name (KeyError up to Python 3.12)
         return "unknown"
-    return found if GRAMMAR.fullmatch(found) else "unknown"
+    return user if GRAMMAR.fullmatch(user) else "unknown"

@@ -1,6 +1,6 @@
-"""What is specific to the application: application.json in the directory above (docs/reference.md).
+"""The properties of the application, from application.json (docs/reference.md).
 
-That directory is the repository's on a laptop, and the installation's on a host.
+The file is at the root of the repository, or of the installation on a host.
 """
 
 import json

@@ -89,11 +89,11 @@ class Client:
     def pages(self, operation, key, paging="NextToken", **parameters):
         """The lists under `key` in all pages of an answer, joined. `paging` is the name of the service's page token."""
         answer = self.ask(operation, **parameters)
-        found = list(answer[key])
+        items = list(answer[key])
         while answer.get(paging):
             answer = self.ask(operation, **parameters, **{paging: answer[paging]})
-            found += answer[key]
-        return found
+            items += answer[key]
+        return items
 
     def _problem(self, error):
         """The CommandError for an error of botocore."""

@@ -1,6 +1,6 @@
 """The dumps of an environment's database on its host: <environment>/<time>.dump.
 
-A name is the time of the dump in UTC, 20261125T031500Z; with -replaced it is what a restore replaced.
+The time is in UTC, for example 20261125T031500Z. The suffix -replaced marks data that a restore replaced.
 """
 
 import calendar
@@ -13,21 +13,21 @@ from delivery.cli import CommandError, log
 from delivery.postgres import database
 
 REPLACED = "-replaced"
-STAMP = "%Y-%m-%dT%H:%M:%SZ"  # of the history
+STAMP = "%Y-%m-%dT%H:%M:%SZ"  # the format of times in the history
 
 
 def back_up(environment, postgres, directory, lock, kept):
-    """Dumps an environment's database and returns the path. No migration runs meanwhile."""
+    """Dumps an environment's database and returns the path. The lock keeps migrations from running meanwhile."""
     with lock.acquire(f"backup {environment}"):
-        check_space(directory, postgres.size(database(environment)))  # a dump is compressed: it takes less
+        check_space(directory, postgres.size(database(environment)))  # an upper bound: dumps are compressed
         log(f"back up {environment}")
         return dump(environment, database(environment), postgres, directory, kept)
 
 
 def dump(environment, name, postgres, directory, kept, suffix=""):
-    """Dumps a database and returns the path of a file that is whole and readable.
+    """Dumps a database, checks the dump and returns its path. Raises CommandError.
 
-    Only then are older dumps removed: `kept` of each kind stay.
+    Afterwards deletes older dumps: the newest `kept` with this suffix stay.
     """
     folder = directory / environment
     new = folder / "new"
@@ -39,7 +39,7 @@ def dump(environment, name, postgres, directory, kept, suffix=""):
             f"the dump of {name} failed", f"{error.why}. No older one was removed", "make backups"
         ) from None
     while (path := folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{suffix}.dump").exists():
-        time.sleep(0.2)  # each has a second of its own
+        time.sleep(0.2)  # names have a resolution of one second
     new.rename(path)
     sync(folder)
     for old in dumps(directory, environment, suffix)[kept:]:
@@ -48,13 +48,13 @@ def dump(environment, name, postgres, directory, kept, suffix=""):
 
 
 def dumps(directory, environment, suffix=""):
-    """The dumps of an environment, the newest first: the nightly ones, or those with a suffix."""
-    found = (directory / environment).glob(f"[0-9]*Z{suffix}.dump")
-    return sorted((path for path in found if NAME.fullmatch(path.stem)), reverse=True)
+    """The dumps of an environment, newest first: the nightly ones, or those with the given suffix."""
+    paths = (directory / environment).glob(f"[0-9]*Z{suffix}.dump")
+    return sorted((path for path in paths if NAME.fullmatch(path.stem)), reverse=True)
 
 
 def find(directory, environment, name):
-    """The dump of that name, or the newest that no restore has made for `latest`. Raises CommandError."""
+    """The path of the dump of that name; `latest` is the newest nightly one. Raises CommandError if there is none."""
     path = directory / environment / f"{name}.dump"
     if name == "latest":
         path = next(iter(dumps(directory, environment)), path)
@@ -64,11 +64,11 @@ def find(directory, environment, name):
 
 
 def listing(directory, environments):
-    """A line `<environment> <name> <bytes>` for each dump: environment by environment, the newest first."""
+    """One line `<environment> <name> <bytes>` per dump, sorted by environment, newest first."""
     lines = []
     for environment in environments:
-        found = dumps(directory, environment) + dumps(directory, environment, REPLACED)
-        for path in sorted(found, reverse=True):
+        paths = dumps(directory, environment) + dumps(directory, environment, REPLACED)
+        for path in sorted(paths, reverse=True):
             lines.append(f"{environment} {path.stem} {path.stat().st_size}")
     return "\n".join(lines)
 
@@ -76,22 +76,22 @@ def listing(directory, environments):
 def status(directory, environment, history):
     """{"last_backup": the name of the newest nightly dump or None, "backup_overdue": whether one is missing}.
 
-    Every dump was read to its end when it was made. `history` is the environment's: one that has been
-    live for longer than NIGHTLY without a dump misses it.
+    Only the age counts, because each dump was checked when it was made. `history` is the environment's:
+    without any dump, one is overdue NIGHTLY after the first entry.
     """
     newest = next((path.stem for path in dumps(directory, environment)), None)
     since = [seconds(newest, "%Y%m%dT%H%M%SZ")] if newest else [seconds(e["time"], STAMP) for e in history[:1]]
-    overdue = any(time.time() - found > NIGHTLY.total_seconds() for found in since)
+    overdue = any(time.time() - start > NIGHTLY.total_seconds() for start in since)
     return {"last_backup": newest, "backup_overdue": overdue}
 
 
 def seconds(text, form):
-    """A time in UTC as seconds since 1970."""
+    """A time in UTC as a Unix time in seconds."""
     return calendar.timegm(time.strptime(text, form))
 
 
 def check_space(directory, required):
-    """Raises CommandError unless the disk of PostgreSQL and of the dumps has that many bytes free."""
+    """Raises CommandError unless the disk with the databases and dumps has `required` bytes free."""
     free = shutil.disk_usage(directory).free
     if free < required:
         why = f"{free} bytes are free, {required} are required"
@@ -99,7 +99,7 @@ def check_space(directory, required):
 
 
 def sync(directory):
-    """Makes a rename in a directory outlast a power failure."""
+    """Flushes a directory to disk, so that a rename in it survives a power failure."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""The host's backups, as its verb lists them: a line each, `<environment> <name> <bytes>`, the newest first.
+"""The backups on the host, from the output of its verb `backups`: `<environment> <name> <bytes>` per line.
 
-A name is its time in UTC, 20261125T031500Z; with -replaced it has the data that a restore replaced then.
+A name is the time in UTC, for example 20261125T031500Z. The suffix -replaced marks data that a restore replaced.
 """
 
 import datetime
@@ -10,20 +10,20 @@ from collections import namedtuple
 from delivery.cli import CommandError, UsageError
 
 NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
-NIGHTLY = datetime.timedelta(hours=26)  # one is made each day, and the timer may be late
+NIGHTLY = datetime.timedelta(hours=26)  # the timer runs once a day and may be late
 
 
 class Backup(namedtuple("Backup", "environment name size")):
-    """One dump of an environment's data; `size` is in bytes. As text it is a line of the list."""
+    """A backup of an environment's data; `size` is in bytes. str() returns its line in the list."""
 
     @property
     def time(self):
-        """When it was made."""
+        """The time of the backup, in UTC."""
         return datetime.datetime.strptime(f"{self.name[:15]}+0000", "%Y%m%dT%H%M%S%z")
 
     @property
     def replaced(self):
-        """Whether a restore made it."""
+        """Whether it contains data that a restore replaced."""
         return self.name.endswith("-replaced")
 
     def __str__(self):
@@ -32,19 +32,19 @@ class Backup(namedtuple("Backup", "environment name size")):
 
 
 def check_name(name):
-    """Raises UsageError unless the text is the name of a backup, or `latest`."""
+    """Raises UsageError unless `name` is `latest` or has the form of a backup's name."""
     if name != "latest" and not NAME.fullmatch(name):
         why = "expected latest, or a name from the list"
         raise UsageError(f"invalid name of a backup {name[:200]!r}", why, "make backups")
 
 
 def now():
-    """The time, in UTC."""
+    """The current time, in UTC."""
     return datetime.datetime.now(datetime.timezone.utc)
 
 
 def age(passed):
-    """A length of time in words, to the hour from two hours on, to the day from two days on."""
+    """A duration in words: in minutes below two hours, in hours below two days, then in days."""
     minutes = max(0, int(passed.total_seconds() // 60))
     if minutes < 120:
         return f"{minutes} min"
@@ -52,15 +52,15 @@ def age(passed):
 
 
 def of(target):
-    """All backups on a host, the newest first. Raises as Target.ask does."""
+    """All backups on a host, in the order of its list. Raises what Target.ask raises."""
     lines = target.ask("backups").splitlines()
     return [Backup(environment, name, int(size)) for environment, name, size in map(str.split, lines)]
 
 
 def select(backups, environment, name):
-    """The environment's backup of that name, or its latest: the newest that no restore has made.
+    """The environment's backup of that name; `latest` is the newest nightly one.
 
-    Raises CommandError when there is none.
+    Raises CommandError if there is none.
     """
     for backup in backups:
         if backup.environment == environment and (name == backup.name or (name == "latest" and not backup.replaced)):
@@ -70,7 +70,7 @@ def select(backups, environment, name):
 
 
 def overdue(backups, environment):
-    """What is wrong with an environment's nightly backups, or None."""
+    """A message if an environment's nightly backup is overdue, otherwise None."""
     nightly = [backup for backup in backups if backup.environment == environment and not backup.replaced]
     if not nightly:
         return f"{environment} has no backup"

@@ -1,7 +1,7 @@
-"""Arguments, progress, errors and confirmation: what every verb has in common, on the laptop and on the host.
+"""Arguments, progress, errors and confirmation of all verbs, on the laptop and on the host.
 
-stdout carries the answer; progress and errors go to stderr. The exit status is 0, 1 (the work
-failed) or 2 (wrong usage).
+stdout carries the answer; progress and errors go to stderr. The exit status is 0, 1 (the
+operation failed) or 2 (wrong usage).
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 
 
 class CommandError(Exception):
-    """Work that failed: what failed, why, and the command that fixes it. All errors of the package derive from it."""
+    """What failed, why, and the command that fixes it. All errors of the package derive from this class."""
 
     status = 1
 
@@ -34,7 +34,7 @@ class UsageError(CommandError):
 class AlreadyReported(Exception):
     """A program failed and has printed its own error.
 
-    `status` is its exit status, `output` what it had printed on stdout.
+    `status` is its exit status, `output` is its output on stdout.
     """
 
     def __init__(self, status, output=""):
@@ -50,12 +50,12 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self):
-        # Without a usage and a width of their own argparse imports shutil, a fifth of a verb's start-up time.
+        # An explicit usage and width keep argparse from importing shutil, a fifth of a verb's start-up time.
         width = {"formatter_class": lambda prog: argparse.HelpFormatter(prog, width=100)}
         super().__init__(prog=verb(), usage="", allow_abbrev=False, **width)
 
     def parse_known_args(self, args=None, namespace=None):
-        """Also refuses `--`, which argparse drops."""
+        """Also refuses `--`, which argparse ignores."""
         if "--" in (sys.argv[1:] if args is None else args):
             self.error("unrecognized arguments: --")
         return super().parse_known_args(args, namespace)
@@ -67,17 +67,17 @@ class Parser(argparse.ArgumentParser):
             return "".join(line[2:] or "\n" for line in header)
 
     def error(self, message):
-        """Prints what is wrong and the header on stderr, and exits with 2."""
+        """Prints the message and the header on stderr, and exits with 2."""
         print(f"{self.prog}: {message}", file=sys.stderr)
         print(self.format_help(), end="", file=sys.stderr)
         raise SystemExit(UsageError.status)
 
 
 def run(operation, parser=None):
-    """Calls `operation` with the parsed arguments as keywords and prints its result, unless that is None or empty.
+    """Calls `operation` with the parsed arguments as keywords and prints its result unless it is empty.
 
-    The operation runs in the directory above the script's, whatever directory the caller is in.
-    Ends the process. A CommandError is printed on stderr and becomes its exit status.
+    The operation runs in the parent of the script's directory, whatever the current directory is.
+    Ends the process. A CommandError is printed on stderr and determines the exit status.
     """
     with reported():
         arguments = vars((parser or Parser()).parse_intermixed_args())
@@ -90,7 +90,7 @@ def run(operation, parser=None):
 
 @contextlib.contextmanager
 def reported():
-    """Prints a CommandError that is raised inside on stderr, and ends the process with its exit status."""
+    """Ends the process with the exit status of an error that is raised inside; prints a CommandError on stderr."""
     try:
         yield
     except CommandError as error:
@@ -108,12 +108,12 @@ def verb():
 
 
 def log(step):
-    """Prints on stderr which step begins."""
+    """Prints a progress message on stderr."""
     print(f"==> {step}", file=sys.stderr, flush=True)
 
 
 def required_variable(name):
-    """The value of an environment variable that the Makefile exports. Raises CommandError when it is unset or empty."""
+    """The value of an environment variable that the Makefile exports. Raises CommandError if it is unset or empty."""
     if value := os.environ.get(name):
         return value
     why = "it depends on the target: the defaults are in the Makefile"
@@ -121,14 +121,14 @@ def required_variable(name):
 
 
 def flag(name):
-    """Whether an environment variable is 1. Raises UsageError for another value than 1 or none."""
+    """Whether an environment variable is 1. Raises UsageError unless it is 1, empty or unset."""
     if (value := os.environ.get(name, "")) in ("", "1"):
         return bool(value)
     raise UsageError(f"invalid {name} '{value}'", "expected 1 or nothing", f"unset {name}")
 
 
 def number(of_what, most):
-    """The `type` of an argument that is a decimal number from 1 to `most`, as text. It raises UsageError."""
+    """An argparse `type`: a decimal number from 1 to `most`, returned as text. It raises UsageError."""
 
     def check(text):
         if re.fullmatch("[1-9][0-9]{0,8}", text) and int(text) <= most:
@@ -139,7 +139,7 @@ def number(of_what, most):
 
 
 def number_variable(name, default, of_what="seconds", least=0):
-    """The environment variable of that name as a number from `least` to 99999, or the default. Raises UsageError."""
+    """An environment variable as an int from `least` to 99999, or the default. Raises UsageError."""
     text = os.environ.get(name) or str(default)
     if re.fullmatch("[0-9]{1,5}", text) and int(text) >= least:
         return int(text)
@@ -150,8 +150,8 @@ def number_variable(name, default, of_what="seconds", least=0):
 def confirm(question, expected, terminal=False):
     """Asks on stderr and raises CommandError unless the answer is the expected word.
 
-    The answer is a line of stdin; with `terminal`, for a verb that reads data from stdin, a line of
-    the terminal.
+    The answer is a line from stdin, or with `terminal` from the terminal, for verbs that read data from
+    stdin.
     """
     print(f"{question} Type {expected} to continue: ", end="", file=sys.stderr, flush=True)
     with open("/dev/tty", encoding="utf-8") if terminal else contextlib.nullcontext(sys.stdin) as source:

@@ -1,4 +1,4 @@
-"""Time, so that tests need not wait."""
+"""The clock. Tests replace it so that they do not wait."""
 
 import time
 
@@ -11,11 +11,11 @@ class Clock:
         return time.monotonic()
 
     def sleep(self, seconds):
-        """Waits that long."""
+        """Waits for a number of seconds."""
         time.sleep(seconds)
 
     def poll(self, limit, interval):
-        """Yields at once and then after each `interval` seconds, until `limit` seconds have passed; at least twice."""
+        """Yields at once, then every `interval` seconds until `limit` seconds have passed, but at least twice."""
         deadline = self.now() + limit
         yield
         while True:

@@ -1,4 +1,4 @@
-"""The shop's data in a cluster, through a pod with PostgreSQL's own programs that is removed afterwards."""
+"""Creates, dumps and loads the shop's data in a cluster, with PostgreSQL's client programs in a temporary pod."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ revoke connect on database {name} from public;
 
 
 def run(operation, yes):
-    """create: makes role and database, returns the DATABASE_URL. dump: prints a dump. load: loads one from stdin.
+    """create: creates role and database, returns the DATABASE_URL. dump: prints a dump. load: loads one from stdin.
 
     load asks for the name of the cluster unless `yes`. Raises CommandError.
     """
@@ -42,12 +42,12 @@ def run(operation, yes):
 
 
 def create(cluster):
-    """Makes the shop's role and database on the server of ADMIN_URL; returns their DATABASE_URL."""
+    """Creates the shop's role and database on the server of DELIVERY_ADMIN_URL; returns their DATABASE_URL."""
     admin = urllib.parse.urlsplit(required_variable("DELIVERY_ADMIN_URL"))
     password = secrets.token_urlsafe(32)
     cluster.kubectl("apply", "--filename", NAMESPACE)  # the pod runs in it
     with pod(cluster, secret=False):
-        # Neither password is an argument or a setting of the pod's.
+        # Sent on stdin, so that neither password is in an argument list or in the pod's manifest.
         text = f"{admin.geturl()}\n{ROLE.format(name=OWNER, password=password)}"
         execute(cluster, 'read -r url; psql -qXv ON_ERROR_STOP=1 "$url" >&2', input=text, text=True)
     address = f"{admin.hostname}:{admin.port or 5432}"
@@ -56,7 +56,7 @@ def create(cluster):
 
 @contextlib.contextmanager
 def pod(cluster, secret=True):
-    """A pod to run commands in, for as long as the context lasts; one that a killed run has left is deleted first."""
+    """Runs a pod for commands while the context lasts. Deletes a pod that a killed run has left behind first."""
     image = required_variable("DELIVERY_POSTGRES_IMAGE")
     cluster.kubectl("delete", "pod", POD, "--ignore-not-found", "--grace-period", "1")
     cluster.kubectl("apply", "--filename", "-", input=json.dumps(manifest(image, secret)))
@@ -68,7 +68,7 @@ def pod(cluster, secret=True):
 
 
 def manifest(image, secret):
-    """The pod: what Pod Security "restricted" accepts, with the labels that the network policies select."""
+    """The pod's manifest, for the Pod Security level "restricted". The network policies select its labels."""
     hardened = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "data", "image": image, "command": ["sleep", "3600"], "securityContext": hardened}
     if secret:
@@ -85,7 +85,7 @@ def manifest(image, secret):
 
 
 def execute(cluster, script, **streams):
-    """Runs a line of shell in the pod. Raises CommandError when it fails; its own messages are on stderr."""
+    """Runs a line of shell in the pod. Raises CommandError if it fails; its messages are on stderr."""
     command = ["kubectl", "--context", cluster.context, "--namespace", NAME, "exec", "--stdin", POD, "--"]
     if subprocess.run([*command, "sh", "-euc", script], **streams).returncode:
         why = "see above: nothing was changed by halves"

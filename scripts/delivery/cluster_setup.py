@@ -1,4 +1,4 @@
-"""What the shop needs in a cluster: its namespace, the rights and the lock of deploys, and its settings."""
+"""Prepares a cluster for the shop: its namespace, the permissions and the lock of deploys, and its settings."""
 
 import base64
 import json
@@ -13,14 +13,14 @@ from delivery.targets.cluster import Cluster
 SECRET = f"{NAME}-env"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 EKS = "scripts/cluster/k8s/eks.yaml"
-# A new pod there is ready only once the load balancer has found it so; until then no old one is removed.
+# A new pod counts as ready only when the load balancer finds it healthy; until then no old pod is removed.
 GATE = "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
 
 
 def set_up(yes):
-    """Applies the manifests and the settings to the current cluster, after asking unless `yes`. Safe to run again.
+    """Applies the manifests and the settings to the current cluster. Asks first unless `yes`. Safe to run again.
 
-    Raises CommandError without a database, and when the answer is not yes.
+    Raises CommandError if there is no DATABASE_URL or the answer is not yes.
     """
     cluster = Cluster()
     cluster.check()
@@ -50,10 +50,12 @@ def set_up(yes):
 
 
 def settings(current):
-    """The shop's settings: those of the cluster, replaced by the ones in the environment. Raises CommandError without
-    a database."""
+    """The shop's settings: those of the cluster, overridden by environment variables.
+
+    Raises CommandError if there is no DATABASE_URL.
+    """
     overrides = {name: os.environ[name] for name in ("DATABASE_URL", "ALLOWED_HOSTS") if os.environ.get(name)}
-    # The load balancer's name is not known before there is one.
+    # The load balancer's host name is not known before it exists.
     result = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"} | current | overrides
     if not result.get("DATABASE_URL"):
         why = "the cluster has no database of the shop's own"

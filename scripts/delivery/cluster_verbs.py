@@ -1,4 +1,4 @@
-"""The verbs of a host for prod on a cluster. They run in the process of the caller, where make runs."""
+"""The host's verbs for prod on a cluster. They run in the caller's process."""
 
 import json
 import os
@@ -8,10 +8,9 @@ from delivery.compositions import cluster_environments
 
 
 def call(verb, *arguments, context, repository=""):
-    """Runs a verb of verbs.json in the cluster of a kubectl context, and returns its answer, "" if it has none.
+    """Runs a verb of verbs.json in the cluster of a kubectl context and returns its answer, or "" if it has none.
 
-    `repository` is the one whose images the cluster runs, for verbs that take an image. Raises
-    CommandError.
+    Verbs that take an image need `repository`, the only one whose images are accepted. Raises CommandError.
     """
     prod = environment(context, repository)
     if verb == "status":
@@ -22,15 +21,15 @@ def call(verb, *arguments, context, repository=""):
         "plan": lambda image: operations.plan(prod, image),
         "history": lambda lines: operations.history(prod, int(lines)),
         "logs": lambda lines: operations.logs(prod, int(lines)),
-    }[verb](*arguments[1:])  # the first one is the environment
+    }[verb](*arguments[1:])  # the first argument is the environment
     return f"{answer}\n" if answer else ""
 
 
 def url(context):
-    """The address of prod: DELIVERY_CLUSTER_URL, or that of its Ingress; empty while it has none."""
+    """The address of prod: DELIVERY_CLUSTER_URL, or that of its Ingress; empty while there is none."""
     return environment(context).url()
 
 
 def environment(context, repository=""):
-    """The environment prod in the cluster."""
+    """The environment prod on the cluster."""
     return cluster_environments(context, repository, actor.name(), os.environ.get("DELIVERY_CLUSTER_URL"))["prod"]

@@ -1,4 +1,4 @@
-"""The two compositions of the parts: the environments of a host, and prod on a cluster."""
+"""Assembles the environments: dev and prod on a host, and prod on a cluster."""
 
 import dataclasses
 import os
@@ -30,7 +30,7 @@ CLUSTER_KINDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Time limits of a deploy in seconds. The manifests' own limits end before `migration` and `rollout`."""
+    """Time limits of a deploy in seconds. The limits in the manifests are shorter than `migration` and `rollout`."""
 
     migration: int
     drain: int
@@ -41,17 +41,17 @@ class Limits:
 
 
 def actor():
-    """Who deploys, for the history and the lock."""
+    """The deploying user, for the history and the lock."""
     return os.environ.get("DELIVERY_ACTOR") or "unknown"
 
 
 def lock_wait():
-    """How long a deploy waits for another one of its environment, in seconds."""
+    """How many seconds a deploy waits for another deploy of its environment."""
     return number_variable("DELIVERY_LOCK_WAIT", 300)
 
 
 def host_environments(paths=None):
-    """{"dev": …, "prod": …} of the host that this runs on."""
+    """{"dev": …, "prod": …} of this host."""
     paths = paths or Paths()
     repository, docker = paths.repository(), Docker(*HARDENED)
     environments = {}
@@ -105,7 +105,7 @@ def host_environments(paths=None):
 
 
 def cluster_environments(context, repository, deployer, url=None):
-    """{"prod": …} of a cluster, a context of kubectl.
+    """{"prod": …} on the cluster of a kubectl context.
 
     `deployer` is recorded as the actor; `url` overrides the address of the Ingress.
     """
@@ -127,16 +127,16 @@ def cluster_environments(context, repository, deployer, url=None):
         repository=repository,
         overlay="cluster",
         kinds=CLUSTER_KINDS,
-        platform=lambda: "linux/amd64",  # the nodes that the overlay asks for
+        platform=lambda: "linux/amd64",  # the nodes that the overlay selects
         address=address,
         directory="/",
-        # A new node may have to start first, and the first time a load balancer.
+        # A new node may have to start first, and before the first answer a load balancer.
         limits=Limits(
             migration=number_variable("DELIVERY_MIGRATION_LIMIT", 330),
             rollout=600,
             answer=number_variable("DELIVERY_ANSWER_LIMIT", 300),
             drain=90,
         ),
-        clean_images=lambda: None,  # the kubelets do that
+        clean_images=lambda: None,  # the kubelets remove images
     )
     return {"prod": prod}

@@ -35,21 +35,21 @@ def connect(scheme, host, timeout):
     proxy = proxy_of(scheme, host)
     if not proxy:
         return kind(host, **options)
-    made = kind(proxy.hostname, proxy.port or 80, **options)
+    tunnel = kind(proxy.hostname, proxy.port or 80, **options)
     target = urlsplit(f"//{host}")
-    made.set_tunnel(target.hostname, target.port or made.default_port, authorization(proxy))
-    return made
+    tunnel.set_tunnel(target.hostname, target.port or tunnel.default_port, authorization(proxy))
+    return tunnel
 
 
 def proxy_of(scheme, host):
     """The address of the proxy for `host[:port]`, as a urlsplit result; None if there is none.
 
-    Raises UsageError when it is not an http:// address.
+    Raises UsageError if it is not an http:// address.
     """
     variable = f"{scheme}_proxy"
     if LOOPBACK.fullmatch(host) or not (os.environ.get(variable) or os.environ.get(variable.upper())):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # slow to import, seldom needed
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # slow to import and rarely needed
 
     proxies = getproxies_environment()
     address = proxies.get(scheme, "")
@@ -73,18 +73,18 @@ def route(scheme, host):
 
 
 def in_network(host, networks):
-    """Whether the address in `host[:port]` belongs to one of the networks in a list with commas."""
+    """Whether the address in `host[:port]` belongs to one of the networks, a comma-separated list."""
     import ipaddress
 
     try:
         address = ipaddress.ip_address(urlsplit(f"//{host}").hostname)
-    except ValueError:  # a name
+    except ValueError:  # a host name
         return False
     for network in networks.split(","):
         try:
             if address in ipaddress.ip_network(network.strip(), strict=False):
                 return True
-        except ValueError:  # a name
+        except ValueError:  # a host name
             continue
     return False
 
@@ -104,12 +104,12 @@ def tls_context(host):
     import ssl
 
     context = ssl.create_default_context()  # it reads SSL_CERT_FILE and SSL_CERT_DIR
-    more = [os.environ.get("GIT_SSL_CAINFO", "")]
+    files = [os.environ.get("GIT_SSL_CAINFO", "")]
     if not os.environ.get("SSL_CERT_FILE") and ssl.get_default_verify_paths().cafile not in BUNDLES:
-        more += [bundle for bundle in BUNDLES if os.path.exists(bundle)][:1]
+        files += [bundle for bundle in BUNDLES if os.path.exists(bundle)][:1]
     directory = os.path.join(DOCKER, host)
     if os.path.isdir(directory):
-        more += [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".crt")]
-    for file in filter(None, more):
+        files += [os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".crt")]
+    for file in filter(None, files):
         context.load_verify_locations(file)
     return context

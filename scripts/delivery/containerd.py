@@ -6,14 +6,14 @@ from delivery import process
 
 
 class Containerd:
-    """The namespace of the kubelet."""
+    """The images in the kubelet's namespace, k8s.io."""
 
     def __init__(self):
         ctr = ("k3s", "ctr") if shutil.which("k3s") else ("ctr",)
         self._command = (*ctr, "--namespace", "k8s.io", "images")
 
     def images(self):
-        """{name: digest} of all images. One image has several names: its reference, and its id."""
+        """{name: digest} of all images. An image has several names: its reference and its id."""
         lines = process.run([*self._command, "ls"]).splitlines()[1:]
         return {line.split()[0]: line.split()[2] for line in lines if len(line.split()) > 2}
 

@@ -1,4 +1,4 @@
-"""The Docker engine, through its command line. No policy: what to run, and when, is decided elsewhere."""
+"""The Docker engine, through its command line. This module has no policy: its callers decide what runs, and when."""
 
 import json
 from typing import NamedTuple
@@ -6,20 +6,20 @@ from typing import NamedTuple
 from delivery import process
 from delivery.application import NAME, PORTS
 
-TEMPORARY = f"{NAME}.temporary"  # the label of a container that nothing runs in
+TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
 REVISION_LABEL = "org.opencontainers.image.revision"
 
 
 class Image(NamedTuple):
-    """platform is `linux/amd64`, revision the commit that the image was built from, or "" without that label."""
+    """`platform` is for example linux/amd64; `revision` is the commit it was built from, or "" without that label."""
 
     platform: str
     revision: str
 
 
 class Container(NamedTuple):
-    """image is the reference that the container was started with, restarts how often Docker restarted it, process
-    the id of its first process."""
+    """`image` is the reference it was started with, `restarts` how often Docker restarted it, `process` the id of its
+    main process."""
 
     image: str
     running: bool
@@ -28,30 +28,30 @@ class Container(NamedTuple):
 
 
 class Docker:
-    """An engine. `options` are passed to every container that is started."""
+    """An engine. `options` are passed to every container that it starts."""
 
     def __init__(self, *options):
         self.options = options
 
     def platform(self):
-        """The platform that the engine runs, as in linux/amd64."""
+        """The platform of the engine, for example linux/amd64."""
         return self._docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
 
     def image(self, reference):
-        """The Image of a reference, or None when the engine does not have it."""
-        found = self._inspect("image", reference)
-        if found is None:
+        """The Image of a reference, or None if the engine does not have it."""
+        result = self._inspect("image", reference)
+        if result is None:
             return None
-        labels = found["Config"].get("Labels") or {}
-        return Image(f"{found['Os']}/{found['Architecture']}", labels.get(REVISION_LABEL, ""))
+        labels = result["Config"].get("Labels") or {}
+        return Image(f"{result['Os']}/{result['Architecture']}", labels.get(REVISION_LABEL, ""))
 
     def pull(self, reference):
-        """Fetches an image. The engine verifies that its content has the digest."""
+        """Pulls an image. The engine verifies its digest."""
         self._docker("pull", "--quiet", reference)
 
     def images(self, repository):
-        """The references repository@digest of all images of a repository, those without a tag included."""
-        # Since version 29.1.3 images without a tag are listed with --all only.
+        """The references repository@digest of all images of a repository, including untagged ones."""
+        # Since version 29.1.3, Docker lists untagged images only with --all.
         form = "{{.Repository}}@{{.Digest}}"
         listed = self._docker("image", "ls", "--all", "--digests", "--format", form, repository).split()
         return sorted({reference for reference in listed if not reference.endswith("@<none>")})
@@ -62,16 +62,16 @@ class Docker:
 
     def container(self, name):
         """The Container of that name, or None."""
-        found = self._inspect("container", name)
-        if found is None:
+        result = self._inspect("container", name)
+        if result is None:
             return None
-        state = found["State"]
-        return Container(found["Config"]["Image"], state["Running"], found["RestartCount"], state["Pid"])
+        state = result["State"]
+        return Container(result["Config"]["Image"], state["Running"], result["RestartCount"], state["Pid"])
 
     def start(self, name, image, port, settings):
-        """Starts a container of the application in the background, on 127.0.0.1:port. It survives a reboot.
+        """Starts a container of the application in the background, on 127.0.0.1:port. It starts again after a reboot.
 
-        `settings` are lines NAME=value. They come by a pipe: no secret is in an argument or a file.
+        `settings` are lines NAME=value. A pipe passes them, so that no secret is in an argument list or a file.
         """
         self._docker(
             *(
@@ -88,10 +88,10 @@ class Docker:
         )
 
     def run(self, name, image, command, settings, limit, show=True):
-        """Runs a command in a container of its own and passes its output through to stderr.
+        """Runs a command in a new container and passes its output through to stderr.
 
-        Without `show` its stdout is returned. Raises ProgramFailed when the command fails, TimedOut
-        after `limit` seconds. The container is removed in every case.
+        Without `show`, returns its stdout. Raises ProgramFailed if the command fails, TimedOut after
+        `limit` seconds. The container is always removed.
         """
         self.remove(name)
         options = ("--rm", "--name", name, *self.options, "--env-file", "/dev/stdin")
@@ -102,11 +102,11 @@ class Docker:
             raise
 
     def stop(self, name):
-        """Ends a container; the application finishes its requests first."""
+        """Stops a container after the application has finished its requests."""
         self._docker("stop", name)
 
     def remove(self, name):
-        """Kills and removes a container, if it exists."""
+        """Kills and removes a container if it exists."""
         if self.container(name):
             self._docker("rm", "--force", name)
 
@@ -115,7 +115,7 @@ class Docker:
         return process.run(["docker", "logs", "--tail", str(lines), name], merge=True)
 
     def copy_from_image(self, image, path, destination):
-        """Copies a directory out of an image, without running it. Raises CommandError when the image lacks it."""
+        """Copies a directory out of an image without running it. Raises CommandError if the image lacks it."""
         container = self._docker("create", "--label", TEMPORARY, image).strip()
         try:
             self._docker("cp", f"{container}:{path}", str(destination))
@@ -123,7 +123,7 @@ class Docker:
             self._docker("rm", container)
 
     def remove_leftovers(self):
-        """Removes containers that a killed copy_from_image has left, more than an hour ago."""
+        """Removes containers that a killed copy_from_image left behind more than an hour ago."""
         self._docker("container", "prune", "--force", "--filter", f"label={TEMPORARY}", "--filter", "until=1h")
 
     def restart_engine(self):
@@ -131,7 +131,7 @@ class Docker:
         process.run(["systemctl", "restart", "docker"])
 
     def _inspect(self, kind, name):
-        """What the engine knows of an image or a container, or None when there is none of that name."""
+        """The engine's description of an image or a container, as a dict; None if it does not exist."""
         try:
             return json.loads(self._docker(kind, "inspect", name))[0]
         except process.ProgramFailed as error:

@@ -1,4 +1,4 @@
-"""The shop's repository in ECR Public: what its API knows (boto3), in addition to what every registry does."""
+"""The shop's repository in ECR Public, through the registry protocol and the API of ECR Public (boto3)."""
 
 import base64
 import contextlib
@@ -12,15 +12,15 @@ from delivery import aws, references, registry
 from delivery.cli import CommandError, log, required_variable
 
 HOST = "public.ecr.aws"
-REGION = "us-east-1"  # wherever the rest is
-MOST = 100  # images that one request deletes
+REGION = "us-east-1"  # of the API, whatever AWS_REGION is
+MOST = 100  # images per request to delete
 
 
 class EcrPublic(registry.Registry):
     """A repository at public.ecr.aws (`public.ecr.aws/<alias>/<name>`).
 
-    Reads of tags come out of a cache there and may be old, so what must be true is asked of the API. That knows the
-    caller's own repositories only: CommandError is raised when this belongs to another account.
+    The registry reads tags from a cache that may be stale, so decisions to write are based on the API. The API covers
+    only the caller's repositories: it raises CommandError if this one belongs to another account.
     """
 
     LAG = (1, 2, 4)
@@ -36,9 +36,9 @@ class EcrPublic(registry.Registry):
         self._api = None
 
     def recorded_digest(self, tag):
-        """As the API has it. Without credentials nothing can be written anyway: then as anybody reads it."""
+        """The digest from the API. Without credentials nothing can be written, so the cached digest is sufficient."""
         try:
-            answer = self._ours("describe_images", imageIds=[{"imageTag": references.tag(tag)}])
+            answer = self._request("describe_images", imageIds=[{"imageTag": references.tag(tag)}])
         except aws.NoCredentials:
             return self.digest(tag)
         except aws.Refused as refused:
@@ -48,7 +48,7 @@ class EcrPublic(registry.Registry):
         return answer["imageDetails"][0]["imageDigest"]
 
     def images(self):
-        """All images, those without a tag included."""
+        """All images, including untagged ones."""
         client, name = self._checked()
         details = client.pages("describe_images", "imageDetails", paging="nextToken", repositoryName=name)
         return [
@@ -57,34 +57,34 @@ class EcrPublic(registry.Registry):
         ]
 
     def delete(self, images):
-        """Deletes images tag by tag: one goes with its last tag, so one that has been given another since stays."""
+        """Deletes the listed tags of images. An image is deleted with its last tag, so one with a newer tag stays."""
         tags = [{"imageTag": tag} for image in images for tag in image.tags]
         for first in range(0, len(tags), MOST):
-            answer = self._ours("batch_delete_image", imageIds=tags[first : first + MOST])
-            left = [failure for failure in answer["failures"] if failure["failureCode"] != "ImageNotFound"]
-            if left:
-                why = "; ".join(f"{failure['imageId']}: {failure['failureReason']}" for failure in left)
+            answer = self._request("batch_delete_image", imageIds=tags[first : first + MOST])
+            failures = [failure for failure in answer["failures"] if failure["failureCode"] != "ImageNotFound"]
+            if failures:
+                why = "; ".join(f"{failure['imageId']}: {failure['failureReason']}" for failure in failures)
                 raise CommandError(f"{self.repository}: some images were not deleted", why, "the same again")
 
     @contextlib.contextmanager
     def engine(self):
-        """Logs docker in, in a configuration of its own that goes with the context: no password is left on disk."""
+        """Logs docker in with a temporary configuration, so that no password stays on disk."""
         credential = self._password()
         if not credential:
             raise CommandError(f"can't push to {HOST}", "there are no AWS credentials", aws.LOGIN)
-        # Which engine docker talks to is in the configuration too, and has to stay as it is.
-        where = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
+        # The configuration also selects the engine, so DOCKER_HOST keeps the current one.
+        endpoint = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").strip()
         with tempfile.TemporaryDirectory() as directory:
-            # Docker would put a first password into the desktop's keyring, unless the configuration names a registry.
+            # Without this entry, Docker would store the password in the desktop's keyring.
             with open(os.path.join(directory, "config.json"), "w", encoding="utf-8") as file:
                 json.dump({"auths": {HOST: {}}}, file)
-            environment = os.environ | {"DOCKER_CONFIG": directory, "DOCKER_HOST": where}
+            environment = os.environ | {"DOCKER_CONFIG": directory, "DOCKER_HOST": endpoint}
             user, password = credential
             docker("login", "--username", user, "--password-stdin", HOST, input=password, env=environment)
             yield environment
 
     def _password(self):
-        """The (user, password) that the registry's token service takes, good for 12 hours; None without credentials."""
+        """The (user, password) for the registry's token service, valid for 12 hours; None without credentials."""
         try:
             answer = aws.Client("ecr-public", REGION, self._sleep).ask("get_authorization_token")
         except aws.NoCredentials as problem:
@@ -93,17 +93,17 @@ class EcrPublic(registry.Registry):
         token = answer["authorizationData"]["authorizationToken"]
         return tuple(base64.b64decode(token).decode().split(":", 1))
 
-    def _ours(self, operation, **parameters):
+    def _request(self, operation, **parameters):
         client, name = self._checked()
         return client.ask(operation, repositoryName=name, **parameters)
 
     def _checked(self):
-        """(client, name) of the API, once it is sure that it speaks of this repository."""
+        """(client, name) of the API, after a check that the repository belongs to this account."""
         if not self._api:
             client = aws.Client("ecr-public", REGION, self._sleep)
-            found = uri(client, self.name)
-            if found != str(self.repository):
-                why = f"these credentials' own repository of that name is {found}"
+            address = uri(client, self.name)
+            if address != str(self.repository):
+                why = f"these credentials' own repository of that name is {address}"
                 raise CommandError(
                     f"{self.repository} belongs to another account", why, "set AWS_PROFILE or DELIVERY_REPOSITORY"
                 )
@@ -111,9 +111,9 @@ class EcrPublic(registry.Registry):
         return self._api
 
 
-def docker(*arguments, **more):
-    """Runs docker and returns its stdout. Raises CommandError with docker's own words when it fails."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **more)
+def docker(*arguments, **options):
+    """Runs docker and returns its stdout. Raises CommandError with docker's message if it fails."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
     if done.returncode:
         raise CommandError(f"docker {arguments[0]} failed", done.stderr.strip(), "make doctor")
     return done.stdout
@@ -125,5 +125,5 @@ def uri(client, name):
 
 
 def repository(sleep=time.sleep):
-    """The address of the account's repository DELIVERY_NAME. Raises CommandError, aws.Refused when there is none."""
+    """The address of the account's repository DELIVERY_NAME. Raises CommandError; aws.Refused if there is none."""
     return uri(aws.Client("ecr-public", REGION, sleep), required_variable("DELIVERY_NAME"))

@@ -1,10 +1,10 @@
-"""Writes files so that a reader finds the old text or the new one."""
+"""Writes files atomically: a reader finds the old text or the new one."""
 
 import os
 
 
 def replace(path, text):
-    """Replaces a file whole or not at all, also when the power fails. Everyone may read it."""
+    """Replaces a file atomically, even if the power fails. Every user can read the file."""
     new = path.with_name(path.name + ".new")
     with open(new, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,7 +1,7 @@
-"""What a commit is called: VERSION, tags and source, read from the Git repository of the current directory.
+"""The VERSION, tags and source of a commit, from the Git repository of the current directory.
 
-Everything is read from the commit, nothing from the work tree (except `changes`, which compares
-the two).
+Everything is read from the commit, not from the work tree (except `changes`, which compares the
+two).
 """
 
 import subprocess
@@ -11,17 +11,17 @@ from delivery.cli import CommandError, UsageError
 from delivery.references import VERSION
 
 PROJECT = f"{DIRECTORY}/pyproject.toml"
-TREES = (DIRECTORY, "k8s")  # an image is made of these, and of nothing else
-SOURCE_LABEL = f"{NAME}.source"  # of an image: what source() returns
+TREES = (DIRECTORY, "k8s")  # an image is built from these only
+SOURCE_LABEL = f"{NAME}.source"  # the label of an image with its source()
 DEV = ("refs/heads/dev", "refs/remotes/origin/dev")
 
 
 class Unreadable(CommandError):
-    """The commit has no VERSION, or lacks a tree that an image is made of."""
+    """The commit has no VERSION, or lacks a directory that an image is built from."""
 
 
 def output(*arguments, stdin=None):
-    """Runs git and returns its stdout as text. Raises CommandError with git's own message when it fails."""
+    """Runs git and returns its stdout as text. Raises CommandError with git's message if it fails."""
     done = subprocess.run(["git", *arguments], input=stdin, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         why = done.stderr.strip() or f"exit status {done.returncode}"
@@ -30,7 +30,7 @@ def output(*arguments, stdin=None):
 
 
 def resolve(name="HEAD"):
-    """The full hash of the commit that a branch, tag or (short) hash names. Raises UsageError when there is none."""
+    """The full hash of the commit that a branch, tag or (short) hash names. Raises UsageError if there is none."""
     try:
         return output("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").strip()
     except CommandError as error:
@@ -40,7 +40,7 @@ def resolve(name="HEAD"):
 def version(commit):
     """VERSION at a commit: [project].version of its pyproject.toml (PEP 621), three numbers with dots.
 
-    Raises Unreadable when the file is missing, is not TOML or holds anything else.
+    Raises Unreadable if the file is missing, is not TOML or has no such version.
     """
     try:
         import tomllib
@@ -48,16 +48,16 @@ def version(commit):
         import tomli as tomllib
     remedy = f'set version = "N.N.N" under [project] in {PROJECT} and commit it'
     try:
-        found = tomllib.loads(output("cat-file", "blob", f"{commit}:{PROJECT}"))["project"]["version"]
+        value = tomllib.loads(output("cat-file", "blob", f"{commit}:{PROJECT}"))["project"]["version"]
     except CommandError:
         raise Unreadable(f"commit {commit} has no VERSION", f"it has no {PROJECT}", remedy) from None
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} is not TOML: {error}", remedy) from None
     except (KeyError, TypeError):
         raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} sets none", remedy) from None
-    if not (isinstance(found, str) and VERSION.fullmatch(found)):
-        raise Unreadable(f"commit {commit} has no usable VERSION", f"{found!r} in its {PROJECT} is not N.N.N", remedy)
-    return found
+    if not (isinstance(value, str) and VERSION.fullmatch(value)):
+        raise Unreadable(f"commit {commit} has no usable VERSION", f"{value!r} in its {PROJECT} is not N.N.N", remedy)
+    return value
 
 
 def snapshot(commit):
@@ -66,7 +66,7 @@ def snapshot(commit):
 
 
 def source(commit):
-    """The source of an image: two tree hashes, "<application>-<k8s>". Raises Unreadable without one of them."""
+    """The source of an image: its tree hashes, "<application>-<k8s>". Raises Unreadable if a directory is missing."""
     names = "".join(f"{commit}:{tree}\n" for tree in TREES)
     answers = output("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=names).splitlines()
     for tree, answer in zip(TREES, answers, strict=True):
@@ -77,24 +77,24 @@ def source(commit):
 
 
 def changes(commit):
-    """The files of an image in the work tree that differ from a commit, untracked ones included."""
+    """The files of an image in the work tree that differ from a commit, including untracked files."""
     differ = output("diff", "--name-only", "-z", commit, "--", *TREES)
     untracked = output("ls-files", "--others", "--exclude-standard", "-z", "--", *TREES)
     return sorted({*differ.split("\0"), *untracked.split("\0")} - {""})
 
 
 def candidates(commit):
-    """The commits whose snapshot is the image of `commit`, newest first: those with the same source that are reachable
-    from it or from dev (here or at origin).
+    """Yields the commits with the same source as `commit`, whose snapshots are images of `commit` too, newest first.
+
+    They are reachable from it or from dev (here or at origin).
 
     Trees are compared, not history: a merge, a squash and a commit that changes neither tree all keep
-    the source. Lazy, and two processes whatever the number of commits. Raises CommandError when git
-    fails on the way.
+    the source. Two processes are enough for any number of commits. Raises CommandError if git fails.
     """
     expected = source(commit).split("-")
     trees = "%n".join(f"%H:{tree} %H" for tree in TREES)
     log = ["git", "-c", "log.showSignature=false", "log", "--date-order", f"--format={trees}"]
-    log += ["--ignore-missing", commit, *DEV, "--"]  # there may be no dev
+    log += ["--ignore-missing", commit, *DEV, "--"]  # dev may not exist
     check = ["git", "cat-file", "--buffer", "--batch-check=%(objectname) %(rest)"]
     with (
         subprocess.Popen(log, stdout=subprocess.PIPE) as logging,
@@ -114,15 +114,17 @@ def candidates(commit):
 
 
 def dates(commits):
-    """When each of these commits (full hashes) was committed, in seconds since 1970; those that aren't in this clone
-    are left out. Raises CommandError when git fails."""
+    """{commit: commit date as a Unix time in seconds} of these commits (full hashes).
+
+    Commits that are missing from this clone are left out. Raises CommandError if git fails.
+    """
     names = "".join(f"{commit}\n" for commit in commits)
     answers = output("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=names).splitlines()
-    here = [answer.split()[0] for answer in answers if answer.endswith(" commit")]
-    log = output("log", "--no-walk=unsorted", "--format=%H %ct", "--stdin", stdin="\n".join(here)) if here else ""
+    known = [answer.split()[0] for answer in answers if answer.endswith(" commit")]
+    log = output("log", "--no-walk=unsorted", "--format=%H %ct", "--stdin", stdin="\n".join(known)) if known else ""
     return {commit: int(date) for commit, date in map(str.split, log.splitlines())}
 
 
 def shallow():
-    """Whether the clone lacks history, as a CI checkout may."""
+    """Whether this clone is shallow, as a CI checkout may be."""
     return output("rev-parse", "--is-shallow-repository").strip() == "true"

@@ -61,10 +61,10 @@ def ask(method, path, body=None):
         raise CommandError("GitHub's answer can't be read", f"{method} {path}: {error}", "the same again") from None
 
 
-def failure(asked, status, done, content):
+def failure(request, status, done, content):
     """The CommandError for a request that failed."""
-    why = f"{asked}: {done.stderr.strip() or 'no words'}"
-    with contextlib.suppress(AttributeError, ValueError):  # the body may be no JSON object
+    why = f"{request}: {done.stderr.strip() or 'no words'}"
+    with contextlib.suppress(AttributeError, ValueError):  # the body may not be a JSON object
         why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
     if done.returncode == 4 or status == "401":
         return CommandError("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
@@ -119,20 +119,20 @@ def make_release(tag, notes):
 
 def variables(where):
     """The variables of the repository (`actions`) or of an environment (`environments/NAME`), as {name: value}."""
-    there = {}
+    result = {}
     for page in itertools.count(1):
         answer = get(f"{where}/variables?per_page=30&page={page}") or {}
-        there |= {variable["name"]: variable["value"] for variable in answer.get("variables", ())}
+        result |= {variable["name"]: variable["value"] for variable in answer.get("variables", ())}
         if page * 30 >= answer.get("total_count", 0):
-            return there
+            return result
 
 
-def variable_changes(where, wanted):
+def variable_changes(where, expected):
     """Yields the Changes that give these variables these values; `where` is as in variables()."""
     place = where.replace("actions", "variable").replace("environments/", "variable of ")
-    there = variables(where)
-    for name, value in wanted.items():
-        now = there.get(name)
+    existing = variables(where)
+    for name, value in expected.items():
+        now = existing.get(name)
         body = {"name": name, "value": value}
         if now is None:
             yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
@@ -153,15 +153,15 @@ def environment_changes(name, branches):
         text = f"{'~' if now else '+'} environment {name}: only from chosen branches"
         yield Change(text, "PUT", path, {**protection(now), "deployment_branch_policy": policy})
     policies = now and get(f"{path}/deployment-branch-policies?per_page=100")  # a new environment has none
-    there = {
+    existing = {
         (policy.get("type", "branch"), policy["name"]): policy["id"]
         for policy in (policies or {}).get("branch_policies", [])
     }
     for branch in branches:
-        if ("branch", branch) not in there:
+        if ("branch", branch) not in existing:
             text = f"+ environment {name}: from branch {branch}"
             yield Change(text, "POST", f"{path}/deployment-branch-policies", {"name": branch, "type": "branch"})
-    for (kind, pattern), number in there.items():
+    for (kind, pattern), number in existing.items():
         if kind != "branch" or pattern not in branches:
             text = f"- environment {name}: from {kind} {pattern}"
             yield Change(text, "DELETE", f"{path}/deployment-branch-policies/{number}")
@@ -179,23 +179,23 @@ def protection(environment):
     return kept
 
 
-def ruleset_changes(wanted):
+def ruleset_changes(expected):
     """Yields the Changes that create or correct these rulesets. Rulesets with other names stay."""
-    there = {ruleset["name"]: ruleset["id"] for ruleset in ask("GET", "rulesets?per_page=100&includes_parents=false")}
-    for ruleset in wanted:
+    existing = {item["name"]: item["id"] for item in ask("GET", "rulesets?per_page=100&includes_parents=false")}
+    for ruleset in expected:
         name = f"rules {ruleset['name']}: {', '.join(rule['type'] for rule in ruleset['rules'])}"
-        if ruleset["name"] not in there:
+        if ruleset["name"] not in existing:
             yield Change(f"+ {name}", "POST", "rulesets", ruleset)
-        elif not holds(ask("GET", path := f"rulesets/{there[ruleset['name']]}"), ruleset):
+        elif not holds(ask("GET", path := f"rulesets/{existing[ruleset['name']]}"), ruleset):
             yield Change(f"~ {name}", "PUT", path, ruleset)
 
 
-def holds(now, wanted):
-    """Whether decoded JSON has the wanted values: lists in any order, and objects that may have more keys."""
-    if isinstance(wanted, dict):
-        return isinstance(now, dict) and all(key in now and holds(now[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, list):
-        if not isinstance(now, list) or len(now) != len(wanted):
+def holds(actual, expected):
+    """Whether decoded JSON has the expected values: lists in any order, and objects that may have more keys."""
+    if isinstance(expected, dict):
+        return isinstance(actual, dict) and all(key in actual and holds(actual[key], expected[key]) for key in expected)
+    if isinstance(expected, list):
+        if not isinstance(actual, list) or len(actual) != len(expected):
             return False
-        return all(any(holds(one, item) for one in now) for item in wanted)
-    return now == wanted
+        return all(any(holds(item, value) for item in actual) for value in expected)
+    return actual == expected

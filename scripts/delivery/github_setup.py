@@ -1,4 +1,4 @@
-"""The settings that the workflows need of the GitHub repository."""
+"""The settings of the GitHub repository that the workflows need."""
 
 import itertools
 import json
@@ -13,13 +13,13 @@ BRANCHES = {"dev": ["dev", "main"], "prod": ["main"]}
 
 
 def rules(name, target, pattern, *rules):
-    """A ruleset in GitHub's form."""
+    """A ruleset in the form of GitHub's REST API."""
     condition = {"ref_name": {"include": [pattern], "exclude": []}}
     return {"name": name, "target": target, "enforcement": "active", "conditions": condition, "rules": list(rules)}
 
 
 KEPT = ({"type": "deletion"}, {"type": "non_fast_forward"})
-# main takes a commit once its check has passed: by a pull request, or as a fast-forward of dev.
+# main accepts a commit whose check has passed, by a pull request or as a fast-forward of dev.
 CHECKED = {
     "type": "required_status_checks",
     "parameters": {
@@ -36,9 +36,9 @@ RULESETS = [
 
 
 def set_up(yes):
-    """Makes the settings that differ, after asking unless `yes`; returns the repository's name (owner/name).
+    """Changes the settings that differ; asks first unless `yes`. Returns the repository's name (owner/name).
 
-    Raises CommandError when the infrastructure is not there, or the answer is not yes.
+    Raises CommandError if the infrastructure does not exist or the answer is not yes.
     """
     region = required_variable("AWS_REGION")
     name, repository, roles, urls = outputs()
@@ -46,9 +46,9 @@ def set_up(yes):
     full_name = github.ask("GET", "")["full_name"]
     parts = [github.variable_changes("actions", variables)]
     for environment, branches in BRANCHES.items():
-        own = {"AWS_ROLE": roles[environment], "URL": urls[environment]}
+        settings = {"AWS_ROLE": roles[environment], "URL": urls[environment]}
         parts.append(github.environment_changes(environment, branches))
-        parts.append(github.variable_changes(f"environments/{environment}", own))
+        parts.append(github.variable_changes(f"environments/{environment}", settings))
     changes = list(itertools.chain(*parts, github.ruleset_changes(RULESETS)))
     if not changes:
         log("nothing to change")
@@ -65,7 +65,7 @@ def set_up(yes):
 
 
 def outputs():
-    """(name, repository, roles, urls) of the infrastructure, from Terraform. Raises AlreadyReported, CommandError."""
+    """(name, repository, roles, urls) from Terraform's outputs. Raises AlreadyReported, CommandError."""
     done = subprocess.run(["scripts/infra", "output"], stdout=subprocess.PIPE, encoding="utf-8")
     if done.returncode:
         raise AlreadyReported(done.returncode)

@@ -1,4 +1,4 @@
-"""The verbs of a host that deal with its data, or with both environments."""
+"""The host's verbs for data and for both environments."""
 
 import json
 
@@ -19,17 +19,17 @@ CLEAR_SESSIONS = ("python3", "manage.py", "clearsessions")
 
 
 def status():
-    """The status of both environments as JSON: that of each environment, and of its backups."""
+    """The status of both environments and their backups, and the version of the host's files, as JSON."""
     paths = Paths()
-    found = [
+    entries = [
         operations.status(environment) | dumps.status(paths.backups, name, environment.state.history())
         for name, environment in host_environments(paths).items()
     ]
-    return json.dumps({"environments": found, "host_files": paths.version()})
+    return json.dumps({"environments": entries, "host_files": paths.version()})
 
 
 def backup(environment=None):
-    """Dumps one database, or both, and prints the paths."""
+    """Dumps the database of one environment, or of both, and prints the paths."""
     paths = Paths()
     environments = host_environments(paths)
 
@@ -40,12 +40,12 @@ def backup(environment=None):
 
 
 def backups():
-    """A line for each dump."""
+    """One line per dump, as backup.listing returns them."""
     return dumps.listing(Paths().backups, ENVIRONMENTS)
 
 
 def restore(environment, dump):
-    """Gives an environment the data of a dump."""
+    """Replaces the data of an environment with a dump."""
     paths = Paths()
     restoring.restore(
         host_environments(paths)[environment],
@@ -63,7 +63,7 @@ def restore(environment, dump):
 
 
 def clear_sessions():
-    """Removes the expired sessions of each environment that has a live image."""
+    """Deletes the expired sessions of each environment that has a live image."""
     paths, docker = Paths(), Docker(*HARDENED)
     environments = host_environments(paths)
 
@@ -81,7 +81,7 @@ def kept():
 
 
 def for_each(names, operation):
-    """Calls the operation with each name, also after one has failed. Raises the last CommandError in the end."""
+    """Calls the operation with each name, even if one fails. Raises the last CommandError and logs the others."""
     failures = []
     for name in names:
         try:

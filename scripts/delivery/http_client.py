@@ -1,4 +1,4 @@
-"""The two questions that a deploy asks the application: is it ready, and which revision answers."""
+"""The requests of a deploy to the application: is it ready, and which revision answers."""
 
 import http.client
 import json
@@ -8,7 +8,7 @@ from delivery.application import READY
 
 
 def get(url, timeout=5):
-    """The body of a 200 answer, or None for every other outcome. `timeout` in seconds."""
+    """The body of a response with status 200, otherwise None. `timeout` is in seconds."""
     try:
         with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
             return answer.read() if answer.status == 200 else None
@@ -17,7 +17,7 @@ def get(url, timeout=5):
 
 
 def version(url):
-    """What /version answers there: {"version": …, "revision": …}, or {} when nothing usable answers."""
+    """The answer of /version: {"version": …, "revision": …}, or {} without a valid answer."""
     try:
         answer = json.loads(get(f"{url}/version") or b"{}")
     except ValueError:
@@ -26,10 +26,10 @@ def version(url):
 
 
 def answers(url, revision):
-    """Whether the application answers there with that revision."""
+    """Whether the application answers at `url` with that revision."""
     return bool(url) and version(url).get("revision") == revision
 
 
 def is_ready(url):
-    """Whether the application reports there that it can serve."""
+    """Whether the application reports at `url` that it is ready."""
     return bool(url) and get(f"{url}{READY}") is not None

@@ -1,4 +1,4 @@
-"""Removes the images that a host does not need from Docker and from Kubernetes."""
+"""Removes images that a host no longer needs from Docker and from Kubernetes."""
 
 import re
 
@@ -6,18 +6,18 @@ from delivery.cli import CommandError, log
 
 
 def needed(environments, repository):
-    """The references of the images that are live, would be rolled back to, or are being deployed."""
-    found = set()
+    """The references of the images that are live, that a rollback would return to, or that are being deployed."""
+    references = set()
     for environment in environments:
         memory = environment.state.load()
-        found |= {memory.current, memory.previous}
-        found |= set(re.findall(re.escape(repository) + "@sha256:[0-9a-f]{64}", environment.lock.holder() or ""))
-    return found - {None}
+        references |= {memory.current, memory.previous}
+        references |= set(re.findall(re.escape(repository) + "@sha256:[0-9a-f]{64}", environment.lock.holder() or ""))
+    return references - {None}
 
 
 def clean_docker(docker, repository, kept):
-    """Removes the images of a repository but those in `kept`. One that is in use stays."""
-    docker.remove_leftovers()  # they keep their image
+    """Removes the images of a repository except those in `kept`. Images in use stay."""
+    docker.remove_leftovers()  # each keeps its image in use
     for image in docker.images(repository):
         if image not in kept:
             try:
@@ -27,7 +27,7 @@ def clean_docker(docker, repository, kept):
 
 
 def clean_containerd(containerd, repository, kept):
-    """Removes the images of a repository but those in `kept`, by all their names."""
+    """Removes the images of a repository except those in `kept`, with all their names."""
     digests = {image.partition("@")[2] for image in kept}
     images = containerd.images()
     stale = {digest for name, digest in images.items() if name.startswith(f"{repository}@") and digest not in digests}

@@ -1,4 +1,4 @@
-"""Replaces the host's files by those of a new release, and keeps the owner's settings."""
+"""Replaces the host's files with those of a new release, and keeps the owner's settings."""
 
 import ctypes
 import json
@@ -13,15 +13,15 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 
 
 class InvalidDockerSettings(CommandError):
-    """The owner's daemon.json is not a JSON object: Docker would not start with it either."""
+    """The owner's daemon.json is not a JSON object. Docker would not start with it either."""
 
 
 def install(release, repository, allowed_hosts):
-    """Makes the unpacked files in `release` those of /opt/<name> and becomes `bootstrap`.
+    """Installs the unpacked files in `release` as /opt/<name>, then replaces this process by `bootstrap`.
 
-    `release` is a directory in <name>-releases, next to <name>. The two are exchanged in one
-    step: a program that starts meanwhile finds all files of one of them. The previous files are in
-    `release` then, where bootstrap looks up what it has to remove.
+    `release` is a directory in <name>-releases, next to <name>. The two are exchanged atomically: a
+    program that starts meanwhile finds all files of one of them. Afterwards `release` contains the
+    previous files, where bootstrap looks up what to remove.
 
     Raises InvalidDockerSettings before anything is changed.
     """
@@ -39,7 +39,7 @@ def install(release, repository, allowed_hosts):
 
 
 def exchange(one, other):
-    """Exchanges the names of two directories of one file system, as one step. Raises OSError."""
+    """Exchanges the names of two directories of one file system atomically. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
         number = ctypes.get_errno()
@@ -47,11 +47,11 @@ def exchange(one, other):
 
 
 def docker_settings(home, root):
-    """The text of /etc/docker/daemon.json under `root`: the owner's settings with those of the host's files in `home`.
+    """The new text of /etc/docker/daemon.json under `root`: the owner's settings, overridden by those in `home`.
 
-    The owner's own text where it has all of them. Raises InvalidDockerSettings.
+    Returns the owner's text unchanged if it contains all of them. Raises InvalidDockerSettings.
     """
-    own = json.loads((home / "etc/docker/daemon.json").read_text(encoding="utf-8"))
+    required = json.loads((home / "etc/docker/daemon.json").read_text(encoding="utf-8"))
     path = Path(root) / "etc/docker/daemon.json"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
@@ -64,5 +64,5 @@ def docker_settings(home, root):
             f"{error}. Nothing was changed",
             "correct the file, then install again: make demo, or on AWS: make infra",
         ) from error
-    merged = settings | own
+    merged = settings | required
     return text if merged == settings else json.dumps(merged, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""A Kubernetes cluster, through kubectl. No policy: what to apply, and when, is decided elsewhere."""
+"""A Kubernetes cluster, through kubectl. This module has no policy: its callers decide what to apply, and when."""
 
 import json
 
@@ -29,9 +29,9 @@ class Kubernetes:
         return True
 
     def get(self, kind, name):
-        """An object as a dict, or None when it does not exist."""
-        found = self.kubectl("get", kind, name, "--ignore-not-found", "--output=json")
-        return json.loads(found) if found.strip() else None
+        """An object as a dict, or None if it does not exist."""
+        text = self.kubectl("get", kind, name, "--ignore-not-found", "--output=json")
+        return json.loads(text) if text.strip() else None
 
     def names(self, kinds, selector):
         """The names of all objects of these kinds with these labels, as `apply` returns them."""
@@ -42,7 +42,7 @@ class Kubernetes:
         return json.loads(self.kubectl("get", "pods", "--selector", selector, "--output=json"))["items"]
 
     def build(self, directory):
-        """The manifests that kustomize builds of a directory, as YAML."""
+        """The manifests that kustomize builds from a directory, as YAML."""
         return process.run(["kubectl", "kustomize", str(directory)])
 
     def apply(self, manifests, selector=None):
@@ -56,8 +56,8 @@ class Kubernetes:
     def select(self, manifests, selector):
         """Those of the manifests (YAML or JSON) that have these labels, as a list of dicts. Changes nothing."""
         command = ("create", "--dry-run=client", "--filename=-", "--output=json", "--selector", selector)
-        found = json.loads(self.kubectl(*command, input=manifests))
-        return found["items"] if found["kind"] == "List" else [found]
+        result = json.loads(self.kubectl(*command, input=manifests))
+        return result["items"] if result["kind"] == "List" else [result]
 
     def names_in(self, manifests, selector):
         """The names of those of the manifests that have these labels, as `apply` returns them. Changes nothing."""
@@ -65,40 +65,39 @@ class Kubernetes:
         return set(self.kubectl(*command, input=manifests).split())
 
     def delete(self, *names):
-        """Deletes objects, given as kind/name, and waits for their end. Ignores those that do not exist."""
+        """Deletes objects, given as kind/name, and waits until they are deleted. Ignores those that do not exist."""
         self.kubectl("delete", "--ignore-not-found", *names)
 
     def difference(self, manifests, selector):
-        """What applying these manifests would change, as a unified diff; empty when nothing."""
+        """What applying these manifests would change, as a unified diff; empty if nothing would change."""
         return self.kubectl("diff", "--filename=-", "--selector", selector, input=manifests, passed=(0, 1))
 
     def wait_for_rollout(self, deployment, limit):
-        """Whether the rollout of a deployment ends well within `limit` seconds. Shows its progress on stderr."""
+        """Whether the rollout of a deployment succeeds within `limit` seconds. Shows its progress on stderr."""
         command = ("rollout", "status", f"deployment/{deployment}", f"--timeout={limit}s")
         return process.succeeds(self._command(*command), show=True)
 
     def is_rolled_out(self, deployment):
-        """Whether all pods of a deployment are those of its newest state."""
+        """Whether the rollout of a deployment is complete."""
         return process.succeeds(self._command("rollout", "status", f"deployment/{deployment}", "--timeout=1s"))
 
     def logs(self, pod, lines):
-        """The last lines of a pod; empty for one that never started."""
+        """The last log lines of a pod; empty if it never started."""
         try:
             return self.kubectl("logs", pod, f"--tail={lines}")
         except process.ProgramFailed:
             return ""
 
     def replace(self, manifest):
-        """Replaces an object that has not changed since it was read, and returns it as it is then.
+        """Replaces an object unless it has changed since it was read, and returns the new object.
 
-        The resourceVersion in the manifest decides. Raises ProgramFailed with "Conflict" in its stderr
-        when the object has changed.
+        Kubernetes compares the resourceVersion in the manifest. Raises ProgramFailed with "Conflict" in
+        its stderr if the object has changed.
         """
-        answer = self.kubectl("replace", "--filename=-", "--output=json", input=json.dumps(manifest))
-        return json.loads(answer)
+        return json.loads(self.kubectl("replace", "--filename=-", "--output=json", input=json.dumps(manifest)))
 
     def kubectl(self, *arguments, input=None, passed=(0,)):
-        """What kubectl prints. Raises ProgramFailed with its own message unless its exit status is in `passed`."""
+        """The output of kubectl. Raises ProgramFailed with kubectl's message unless the exit status is in `passed`."""
         try:
             return process.run(self._command(*arguments), input=input, passed=passed)
         except process.ProgramFailed as error:

@@ -1,4 +1,4 @@
-"""One deploy of an environment at a time: a lock of the kernel on a host, a Lease on a cluster."""
+"""Mutual exclusion of the deploys of an environment: a file lock on a host, a Lease on a cluster."""
 
 import contextlib
 import datetime
@@ -20,7 +20,7 @@ RENEWAL = 5  # seconds between two renewals of a Lease
 
 
 class LockLost(CommandError):
-    """Another deploy has taken the lock over. Nothing may be changed any more."""
+    """Another deploy has taken over the lock. This one must not change anything any more."""
 
     def __init__(self, holder):
         why = f"it is held by: {holder or 'no one'}"
@@ -31,37 +31,37 @@ class Token(Protocol):
     """Proof of a lock that was acquired."""
 
     def check(self) -> None:
-        """Raises LockLost when the lock is no longer held."""
+        """Raises LockLost if the lock is no longer held."""
 
 
 class Lock(Protocol):
     """Mutual exclusion of the deploys of one environment."""
 
     def acquire(self, purpose: str) -> AbstractContextManager[Token]:
-        """Waits for the lock and holds it for as long as the context lasts.
+        """Waits for the lock and holds it while the context lasts.
 
-        A deploy that waits reports the holder at once. Raises CommandError, which names the holder,
-        when the lock is not free within the limit.
+        Reports the holder before it waits. Raises CommandError, which names the holder, if the lock is
+        not released within the limit.
         """
 
     def holder(self) -> str | None:
-        """The holder of the lock with the purpose and the start time; None when it is free."""
+        """The description of the lock's holder, or None if the lock is free."""
 
 
 def description(purpose, actor, machine=""):
-    """What a lock says about its holder; `machine` is named where several can hold it."""
+    """Describes this process as the holder of a lock; `machine` is its name where several machines use the lock."""
     since = datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")
     return f"{purpose}, by {actor}, process {os.getpid()}{machine and f' on {machine}'}, since {since}"
 
 
 def busy(environment, holder, limit):
-    """The error of a deploy that did not get the lock."""
+    """The error of a deploy that did not get the lock in time."""
     why = f"it is held by: {holder or 'unknown'}; waited {limit} s"
     return CommandError(f"{environment} is locked", why, "make status shows when that has ended")
 
 
 class FileLock:
-    """A lock file. The kernel releases the lock of a process that died, once its children have ended too."""
+    """A lock file. After a crash, the kernel releases the lock when the children of the process have ended too."""
 
     def __init__(self, environment, path, actor, limit=300, clock=None):
         self.environment, self.path, self.actor, self.limit = environment, path, actor, limit
@@ -80,7 +80,7 @@ class FileLock:
             file.truncate(0)
 
     def check(self):
-        """The kernel takes no lock away."""
+        """As Token.check. The kernel never revokes a file lock."""
 
     def holder(self):
         """As Lock.holder."""
@@ -112,8 +112,8 @@ class FileLock:
 class LeaseLock:
     """A Lease in the cluster, renewed while it is held.
 
-    A Lease that has not changed for `lease_limit` seconds, by this machine's own clock, belongs to a
-    deploy that died and is taken over. Kubernetes accepts one change of each resourceVersion only.
+    A Lease that has not changed for `lease_limit` seconds, by this machine's clock, belongs to a deploy
+    that died, and is taken over. Kubernetes accepts only one change of each resourceVersion.
     """
 
     def __init__(self, environment, kubernetes, actor, limit=300, lease_limit=30, clock=None):
@@ -142,7 +142,7 @@ class LeaseLock:
     def check(self):
         """As Token.check."""
         if self._taken_by is None:
-            # When Kubernetes does not answer now, its resourceVersions still refuse what a loser writes.
+            # If Kubernetes does not answer, the resourceVersion still protects the state from stale writes.
             with contextlib.suppress(process.ProgramFailed):
                 owner = self.holder()
                 self._taken_by = None if owner == self._identity else owner or ""
@@ -167,14 +167,14 @@ class LeaseLock:
     def _wait(self, identity):
         version, since, reported = None, 0, None
         for _ in self.clock.poll(self.limit, 2):
-            looked, lease = self.clock.now(), self._read()
+            read_at, lease = self.clock.now(), self._read()
             owner = lease["spec"].get("holderIdentity")
             if lease["metadata"]["resourceVersion"] != version:
-                version, since = lease["metadata"]["resourceVersion"], looked
-            if owner == identity:  # the answer to its acquisition was lost
+                version, since = lease["metadata"]["resourceVersion"], read_at
+            if owner == identity:  # acquired before, but the response was lost
                 self._lease, self._identity = lease, identity
                 return
-            if not owner or looked - since >= self.lease_limit:
+            if not owner or read_at - since >= self.lease_limit:
                 now = timestamp()
                 lease["spec"] = {
                     "holderIdentity": identity,
@@ -191,7 +191,7 @@ class LeaseLock:
         raise busy(self.environment, self.holder(), self.limit)
 
     def _keep(self, ended):
-        """Renews the Lease until the deploy has ended. One that is lost interrupts the main thread by LockLost."""
+        """Renews the Lease until the deploy has ended. Raises LockLost in the main thread if the Lease is lost."""
         while not ended.wait(RENEWAL):
             try:
                 self._lease["spec"]["renewTime"] = timestamp()
@@ -207,7 +207,7 @@ class LeaseLock:
                     self._lease = lease
 
     def _release(self):
-        """Frees the Lease, if it is still this deploy's."""
+        """Releases the Lease if this deploy still holds it."""
         if self._taken_by is not None:
             return
         try:
@@ -225,5 +225,5 @@ class LeaseLock:
 
 
 def timestamp():
-    """The time as a Lease has it (MicroTime), in UTC."""
+    """The current time in UTC, in the format of a Lease (MicroTime)."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%FT%T.%fZ")

@@ -1,4 +1,4 @@
-"""The verbs of an environment, written against the protocols: they are the same on a host and on a cluster."""
+"""The verbs of an environment. They use the protocols only, so they are the same on a host and on a cluster."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from delivery.state import entry
 
 
 def deploy(environment, image, actor):
-    """Makes an image live, or leaves the live image as it is.
+    """Makes an image live. If that fails, the previous image stays live.
 
     Raises CommandError, whose reason names the image that is still live.
     """
@@ -23,17 +23,17 @@ def deploy(environment, image, actor):
 
 
 def rollback(environment, image, actor):
-    """Makes the previous image live again, or the given one, which has been live before.
+    """Makes the previous image live again, or the given one, which must have been live before.
 
-    Refuses a second rollback in a row without an image: two people who roll back at the
-    same time would otherwise return to the faulty image. Raises CommandError.
+    Refuses a second rollback in a row without an image: otherwise two users who roll back at the same
+    time would return to the faulty image. Raises CommandError.
     """
     name = environment.name
     if image:
         images.check(image, environment.repository)
     with environment.lock.acquire(f"rollback {name} {image or ''}".rstrip()) as token:
         environment.state.claim(token)
-        history = [found for found in environment.state.history() if not found["verb"].startswith("restore")]
+        history = [past for past in environment.state.history() if not past["verb"].startswith("restore")]
         if not image:
             memory, live = environment.state.load(), environment.live()
             # A deploy that was killed after the switch has not saved its image.
@@ -42,7 +42,7 @@ def rollback(environment, image, actor):
             if not image:
                 why = f"{name} has had no other live image"
                 raise CommandError("nothing to roll back to", why, f"make history-{name}")
-            last = next((found for found in reversed(history) if found["result"] == "ok"), None)
+            last = next((past for past in reversed(history) if past["result"] == "ok"), None)
             if last and last["verb"] == "rollback" and not was_killed:
                 why = f"{last['actor']} rolled {name} back at {last['time']}"
                 raise CommandError(
@@ -50,7 +50,7 @@ def rollback(environment, image, actor):
                     f"name the version to return to: make rollback-{name} TO={image}",
                 )  # fmt: skip
         digest = image.partition("@")[2]
-        results = [found["result"] for found in history if found["digest"] == digest]
+        results = [past["result"] for past in history if past["digest"] == digest]
         if not results:
             why = f"{name} never served it"
             raise CommandError(f"cannot roll back to '{image}'", why, f"make history-{name}")
@@ -65,10 +65,10 @@ def _deploy(environment, token, image, actor, verb):
 
     def record(result):
         seconds = time.monotonic() - started
-        made = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
-        environment.state.add(token, made)
+        past = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
+        environment.state.add(token, past)
 
-    def remember():
+    def save_state():
         memory = environment.state.load().with_live(image, candidate.manifests)
         environment.state.save(token, memory)
 
@@ -78,14 +78,14 @@ def _deploy(environment, token, image, actor, verb):
         last = next(reversed(environment.state.history()), {})
         if (last.get("digest"), last.get("result")) != (image.partition("@")[2], "ok"):
             record("ok")
-        remember()
+        save_state()
         environment.clean_up(candidate)
         log(f"{environment.name} serves {image} already")
         return
 
     try:
         environment.migrate(candidate)
-        token.check()  # that may have taken minutes
+        token.check()  # the migration may have taken minutes
         with reverted_on_failure(environment, token, candidate):
             environment.start(candidate)
             environment.prove(candidate)
@@ -100,7 +100,7 @@ def _deploy(environment, token, image, actor, verb):
         raise CommandError(error.what, why, error.remedy) from error
     try:
         record("ok")
-        remember()
+        save_state()
         environment.clean_up(candidate)
     except LockLost:
         raise
@@ -112,7 +112,7 @@ def _deploy(environment, token, image, actor, verb):
 
 @contextlib.contextmanager
 def reverted_on_failure(environment, token, candidate):
-    """Makes the previous image live again when a step fails, unless another deploy owns the environment now."""
+    """Makes the previous image live again if a step fails, unless another deploy holds the lock now."""
     try:
         yield
     except LockLost:
@@ -124,7 +124,7 @@ def reverted_on_failure(environment, token, candidate):
 
 
 def _still_live(environment):
-    """The live image in words, when a deploy failed."""
+    """The live image after a failed deploy, for an error message."""
     try:
         return environment.live() or "nothing"
     except ProgramFailed:
@@ -140,12 +140,12 @@ def plan(environment, image):
 
 
 def history(environment, lines):
-    """The last entries of an environment's history, one JSON object a line, the oldest first."""
-    return "\n".join(json.dumps(found, separators=(",", ":")) for found in environment.state.history()[-lines:])
+    """The last entries of an environment's history, one JSON object per line, oldest first."""
+    return "\n".join(json.dumps(past, separators=(",", ":")) for past in environment.state.history()[-lines:])
 
 
 def logs(environment, lines):
-    """The last lines of the live image. Raises CommandError when there is none."""
+    """The last log lines of the live image. Raises CommandError if there is none."""
     if not environment.live():
         why = f"{environment.name} has no live image"
         raise CommandError("there are no logs", why, f"make deploy-{environment.name}")
@@ -153,9 +153,9 @@ def logs(environment, lines):
 
 
 def status(environment, web=http_client):
-    """What an environment serves, as a dict: version, revision, digest, healthy, previous, deploying, last.
+    """The status of an environment, as a dict: version, revision, digest, healthy, previous, deploying, last.
 
-    A part that does not answer is None, or False for healthy.
+    A value that cannot be determined is None, or False for healthy.
     """
     url = environment.url()
     version = web.version(url) if url else {}
@@ -174,10 +174,10 @@ def status(environment, web=http_client):
     }
 
 
-def _or_none(question):
-    """The answer, or None when the part of the system that is asked does not work."""
+def _or_none(function):
+    """The result of the function, or None if it raises CommandError, which is logged."""
     try:
-        return question()
+        return function()
     except CommandError as error:
         log(f"{error.what}: {error.why}")
         return None

@@ -1,11 +1,11 @@
-"""Where things are on a host."""
+"""The paths on a host."""
 
 from pathlib import Path
 
 from delivery.application import NAME
 from delivery.cli import CommandError
 
-HOME = f"/opt/{NAME}"  # of the installation
+HOME = f"/opt/{NAME}"  # the installation directory
 BIN = f"{HOME}/bin"
 BOOTSTRAP = f"{BIN}/bootstrap"
 
@@ -22,11 +22,11 @@ class Paths:
         self.locks = root / "run/lock"
 
     def environment_settings(self, environment):
-        """The settings of an environment as text, a line NAME=value for each."""
+        """The settings of an environment as text, one NAME=value per line."""
         return (self.settings / f"{environment}.env").read_text(encoding="utf-8")
 
     def repository(self):
-        """The one repository whose images this host runs. Raises CommandError on a host that was not set up."""
+        """The only repository whose images this host runs. Raises CommandError if the host is not set up."""
         try:
             lines = (self.settings / "host.env").read_text(encoding="utf-8").splitlines()
             return dict(line.split("=", 1) for line in lines if "=" in line)["REPOSITORY"]
@@ -34,5 +34,5 @@ class Paths:
             raise CommandError("the host is not set up", error, f"run {BOOTSTRAP} on the host") from None
 
     def version(self):
-        """The version of the host's files, 12 hex digits of their hash."""
+        """The version of the host's files: the first 12 hex digits of their hash."""
         return (self.files / "version").read_text(encoding="utf-8").strip()

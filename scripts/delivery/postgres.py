@@ -1,4 +1,4 @@
-"""The host's PostgreSQL, as its own user: one database for each environment."""
+"""The host's PostgreSQL server, accessed as the user postgres. Each environment has one database."""
 
 import os
 
@@ -6,20 +6,20 @@ from delivery import process
 from delivery.application import DATABASE
 from delivery.paths import BOOTSTRAP
 
-BUSY = 5  # tries of an exchange that a connecting client holds up
+BUSY = 5  # tries of an exchange, which a connecting client can block
 QUIET = {"PGOPTIONS": "-c client_min_messages=warning"}
 
 
 def database(environment):
-    """The name of an environment's database, and of the role that owns it."""
+    """The name of an environment's database and of its owner's role."""
     return f"{DATABASE}_{environment}"
 
 
 class Postgres:
-    """The server of this host. Every method raises ProgramFailed with PostgreSQL's own message."""
+    """The server of this host. Every method raises ProgramFailed with PostgreSQL's message."""
 
     def _sql(self, statements):
-        """What statements return, as psql prints it unaligned. Several are one transaction."""
+        """The output of SQL statements, unaligned. Several statements run in one transaction."""
         return self._run("psql", "-XAtqc", statements).strip()
 
     def size(self, name):
@@ -36,34 +36,34 @@ class Postgres:
         return bool(self._sql(f"select 1 from pg_database where datname = '{name}'"))  # noqa: S608
 
     def create(self, name, owner):
-        """Makes an empty database."""
+        """Creates an empty database."""
         self._sql(f"create database {name} owner {owner} template template0")
 
     def drop(self, name):
-        """Removes a database, if it exists."""
+        """Drops a database if it exists."""
         self._sql(f"drop database if exists {name} with (force)")
 
     def dump(self, name, path):
-        """Writes a database to a file, readable by root only (pg_dump's custom format)."""
+        """Dumps a database in pg_dump's custom format to a file that only root can read."""
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             self._run("pg_dump", "-Fc", name, stdout=file)
             os.fsync(file.fileno())
 
     def check_dump(self, path):
-        """Reads a dump to its end: the list at its beginning proves little. Raises ProgramFailed for a damaged one."""
+        """Reads a whole dump, not only its table of contents. Raises ProgramFailed if it is damaged."""
         with open(path, "rb") as file, open(os.devnull, "wb") as nothing:
             self._run("pg_restore", "--file=-", stdin=file, stdout=nothing)
 
     def load(self, path, name, role):
-        """Fills an empty database from a dump."""
+        """Loads a dump into an empty database. The role owns the objects."""
         with open(path, "rb") as file:
             options = ("--exit-on-error", "--no-owner", f"--role={role}", f"--dbname={name}")
             self._run("pg_restore", *options, stdin=file)
 
     def exchange(self, live, new, old):
-        """Renames two databases in one step: `new` becomes `live`, which becomes `old`. Both or neither.
+        """Renames two databases in one transaction: `live` becomes `old`, and `new` becomes `live`.
 
-        A client that connects meanwhile waits for the lock and then finds the new one.
+        A client that connects meanwhile waits for the lock and then reaches the new database.
         """
         statements = (
             "set statement_timeout = 900; lock table pg_database; "  # noqa: S608
@@ -74,9 +74,9 @@ class Postgres:
             try:
                 self._sql(statements)
                 return
-            except process.ProgramFailed:  # a client that was just connecting
+            except process.ProgramFailed:  # a client was just connecting
                 if last:
                     raise
 
-    def _run(self, *command, **more):
-        return process.run(["runuser", "-u", "postgres", "--", *command], env=os.environ | QUIET, **more)
+    def _run(self, *command, **options):
+        return process.run(["runuser", "-u", "postgres", "--", *command], env=os.environ | QUIET, **options)

@@ -7,7 +7,7 @@ from delivery.cli import CommandError
 
 
 class ProgramFailed(CommandError):
-    """A program is missing or ended with an error; `stderr` is what it printed."""
+    """A program is missing or failed; `stderr` is its output there."""
 
     def __init__(self, command, why, stderr=""):
         self.stderr = stderr
@@ -21,13 +21,12 @@ class TimedOut(ProgramFailed):
 def run(command, *, input=None, timeout=None, env=None, show=False, merge=False, passed=(0,), stdin=None, stdout=None):
     """Runs a program and returns its stdout as text.
 
-    With `show`, everything that it prints is passed through to stderr instead; with `merge`, its
-    stderr is part of the result. It reads `input` (text) or the open file `stdin`, and writes to the
-    open file `stdout`, if one is given. Raises TimedOut after `timeout` seconds, ProgramFailed when
-    its exit status is not in `passed`.
+    With `show`, its output is passed through to stderr instead; with `merge`, its stderr is part of the
+    result. It reads `input` (text) or the open file `stdin`, and writes to the open file `stdout` if one
+    is given. Raises TimedOut after `timeout` seconds, ProgramFailed if its exit status is not in `passed`.
 
-    A child inherits the file descriptors that are marked inheritable: a host's lock, which the kernel
-    then frees only when the last child of a killed deploy has ended.
+    The program inherits inheritable file descriptors. One of them is the host's lock, so that the kernel
+    releases the lock of a killed deploy only when its last child has ended.
     """
     streams = {"stdout": stdout or subprocess.PIPE, "stderr": subprocess.STDOUT if merge else subprocess.PIPE}
     if show:
@@ -47,10 +46,10 @@ def run(command, *, input=None, timeout=None, env=None, show=False, merge=False,
     return done.stdout or ""
 
 
-def succeeds(command, **more):
-    """Whether a program ends without an error. Takes what `run` takes."""
+def succeeds(command, **options):
+    """Whether a program succeeds. Takes the arguments of `run`."""
     try:
-        run(command, **more)
+        run(command, **options)
     except ProgramFailed:
         return False
     return True

@@ -1,4 +1,4 @@
-"""The way of a commit's image into the registry: push it as a snapshot, promote the snapshot to a release."""
+"""Pushes a commit's image to the registry as a snapshot, and promotes the snapshot to a release."""
 
 import itertools
 import json
@@ -8,14 +8,14 @@ import sys
 from delivery import git, registry
 from delivery.cli import CommandError, flag, log
 
-MOST = 100  # tags that promote looks for: each costs a request, and who has more commits of one source can push again
+MOST = 100  # tags that promote looks for, with one request each; if more commits share a source, push again
 
 
 def push(commit):
     """Pushes the image of a commit under its snapshot tag and returns its repository@digest.
 
-    A tag that is in the registry is left alone. Raises CommandError when it, or the engine's image,
-    belongs to another commit, and registry.Moved when another push wrote the tag at the same time.
+    A tag that is in the registry is left alone. Raises CommandError if it, or the engine's image, belongs
+    to another commit, and registry.Moved if another push wrote the tag at the same time.
     """
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
@@ -33,7 +33,7 @@ def push(commit):
     except CommandError:
         if not digest:
             raise
-        local = None  # nothing is left to push: no engine is needed
+        local = None  # the image is in the registry, so no engine is needed
     if local is not None:
         check_labels(local, expected, f"{reference} in the Docker engine", build)
     if digest:
@@ -56,7 +56,7 @@ def push(commit):
 
 
 def local_labels(reference):
-    """The labels of the engine's image of a reference; None when it has none. Raises CommandError without an engine."""
+    """The labels of a local image, or None if the engine does not have it. Raises CommandError without an engine."""
     if not docker("image", "ls", "--quiet", reference).strip():
         return None
     return json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)) or {}
@@ -69,7 +69,7 @@ def pushed_digests(repository, reference):
 
 
 def docker(*arguments):
-    """Runs docker and returns its stdout. Raises CommandError when there is no engine, or it fails."""
+    """Runs docker and returns its stdout. Raises CommandError if there is no engine or it fails."""
     try:
         return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
     except FileNotFoundError:
@@ -79,7 +79,7 @@ def docker(*arguments):
 
 
 def check_labels(labels, expected, where, remedy):
-    """Raises CommandError unless the labels have the expected values: those of this commit and this source."""
+    """Raises CommandError unless the labels have the expected values, those of a commit and its source."""
     for label, value in expected.items():
         if labels.get(label) != value:
             why = f"its label {label} is '{labels.get(label, '')}' instead of '{value}': no tag ever moves"
@@ -90,21 +90,21 @@ def promote(commit):
     """Gives the snapshot of a commit's source the release tag VERSION and returns repository@digest of the release.
 
     A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Raises CommandError
-    when there is no snapshot or VERSION is another image's, and registry.Moved when another promotion
+    if there is no snapshot or VERSION belongs to another image, and registry.Moved if another promotion
     wrote the tag at the same time.
     """
     planned = flag("DELIVERY_PLAN")
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
-    release = git.version(commit)  # every candidate's as well: it is part of the source
+    release = git.version(commit)  # all candidates have it too: it is part of the source
 
     released = shop.recorded_digest(release)
-    looked_for, newest = [], None
+    tags, newest = [], None
     for candidate in itertools.islice(git.candidates(commit), MOST):
-        looked_for.append(f"{release}-SNAPSHOT-{candidate}")
-        digest = shop.recorded_digest(looked_for[-1])
-        newest = newest or (digest and looked_for[-1])
-        # A commit that changes neither tree makes a newer snapshot of the released source: still nothing to do.
+        tags.append(f"{release}-SNAPSHOT-{candidate}")
+        digest = shop.recorded_digest(tags[-1])
+        newest = newest or (digest and tags[-1])
+        # The released source may have a newer snapshot, of a commit that changes neither tree: nothing to do.
         if digest and released in (None, digest):
             break
     else:
@@ -112,7 +112,7 @@ def promote(commit):
             why = f"{release} is {released} for good, which is not a snapshot of this source; {newest} is"
             remedy = f"bump the version in {git.PROJECT}, commit, then make image push promote"
             raise CommandError(f"{shop.repository}:{release} is released already, as another image", why, remedy)
-        why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(looked_for)} commits with the source\n"
+        why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(tags)} commits with the source\n"
         why += f"    {git.source(commit)}\n    that are reachable from {commit} or dev"
         if git.shallow():
             why += "; this clone is shallow: git fetch --unshallow shows more"
@@ -122,10 +122,10 @@ def promote(commit):
         raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
 
     if planned:
-        return f"{looked_for[-1]} -> {release}{' (it is that already)' if released else ''}: {shop.image(digest)}"
+        return f"{tags[-1]} -> {release}{' (it is that already)' if released else ''}: {shop.image(digest)}"
     if released:
-        log(f"{release} is {looked_for[-1]} already")
+        log(f"{release} is {tags[-1]} already")
     else:
-        log(f"promoting {looked_for[-1]} to {release}")
+        log(f"promoting {tags[-1]} to {release}")
         shop.tag(shop.manifest(digest), release)
     return shop.image(digest)

@@ -1,4 +1,4 @@
-"""Names of images and environments: the only grammar of each (OCI distribution-spec 1.1, "Pulling manifests").
+"""The grammar of image references (OCI distribution-spec 1.1, "Pulling manifests") and environment names.
 
 A reference is `repository:tag` or `repository@sha256:<64 hex digits>`.
 """
@@ -10,7 +10,7 @@ from delivery.cli import UsageError
 
 ENVIRONMENTS = ("dev", "prod")
 
-# A host has a dot or a port or is localhost, as Docker has it.
+# As in Docker, a host contains a dot, has a port or is localhost.
 WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST = r"(?:localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?"
 REPOSITORY = re.compile(rf"(?P<host>{HOST})/(?P<name>{WORD}(?:/{WORD})*)")
@@ -22,20 +22,20 @@ SNAPSHOT = re.compile(rf"{VERSION.pattern}-SNAPSHOT-(?P<commit>{COMMIT.pattern})
 
 
 class BadReference(UsageError):
-    """A repository, tag or digest that the grammar does not allow."""
+    """An invalid repository, tag or digest."""
 
 
-class Repository(collections.namedtuple("Repository", "host name")):  # typing would be slower to import
-    """`host` is `localhost:5000` or `public.ecr.aws`, `name` what follows the first slash."""
+class Repository(collections.namedtuple("Repository", "host name")):  # typing is slower to import
+    """`host` is for example `localhost:5000`; `name` is the part after the first slash."""
 
     def __str__(self):
         return f"{self.host}/{self.name}"
 
 
 def repository(text):
-    """The Repository that `host[:port]/name` names. Raises BadReference for everything else, a tag included."""
-    if found := REPOSITORY.fullmatch(text):
-        return Repository(found["host"], found["name"])
+    """Parses `host[:port]/name` to a Repository. Raises BadReference for anything else, for example a tag."""
+    if match := REPOSITORY.fullmatch(text):
+        return Repository(match["host"], match["name"])
     raise BadReference(
         f"invalid repository {text[:200]!r}",
         "expected host[:port]/name in lower case, without tag or digest",
@@ -44,7 +44,7 @@ def repository(text):
 
 
 def image(text):
-    """The (Repository, digest) that `host[:port]/name@sha256:<64 hex>` names. Raises BadReference for all else."""
+    """Parses `host[:port]/name@sha256:<64 hex>` to (Repository, digest). Raises BadReference for anything else."""
     name, _, digest = text.partition("@")
     if DIGEST.fullmatch(digest):
         return repository(name), digest
@@ -54,14 +54,14 @@ def image(text):
 
 
 def tag(text):
-    """The text, if it is a tag. Raises BadReference for everything else."""
+    """Returns the text if it is a valid tag. Raises BadReference otherwise."""
     if TAG.fullmatch(text):
         return text
     raise BadReference(f"invalid tag {text[:200]!r}", "expected at most 128 letters, digits and _ . -", "make version")
 
 
 def environment(name):
-    """The text, if it names an environment. Raises UsageError for everything else."""
+    """Returns the name if it is dev or prod. Raises UsageError otherwise."""
     if name in ENVIRONMENTS:
         return name
     raise UsageError(f"invalid environment {name[:200]!r}", f"expected {' or '.join(ENVIRONMENTS)}", "make help")

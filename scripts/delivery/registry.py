@@ -29,11 +29,8 @@ ACCEPT = {"Accept": ", ".join(INDEXES + IMAGES)}
 
 TIMEOUT = 10  # seconds to connect, and for each read
 PAUSES = (0.2, 0.5, 1.0)  # seconds before each retry
-THROTTLED = (
-    1,
-    3,
-    8,
-)  # seconds before each retry of a 429; ECR Public limits requests per second and sends no Retry-After
+# Seconds before each retry of a 429. ECR Public limits requests per second and sends no Retry-After.
+THROTTLED = (1, 3, 8)
 LONGEST_PAUSE = 20  # seconds; the longest Retry-After that is followed
 LARGEST = 4 << 20  # bytes; the specification's limit for a manifest, far above any image config
 REDIRECTS = 5
@@ -162,9 +159,9 @@ class Registry:
         if kind(media_type) not in INDEXES + IMAGES:
             raise self._unexpected(f"manifest {reference}", f"it came as {media_type or 'nothing named'}")
         digest = digest_of(answer.body)
-        for promised in (reference if DIGEST.fullmatch(reference) else None, self._digest_header(answer)):
-            if promised not in (None, digest):
-                raise self._unexpected(f"manifest {reference}", f"its bytes have the digest {digest}, not {promised}")
+        for expected in (reference if DIGEST.fullmatch(reference) else None, self._digest_header(answer)):
+            if expected not in (None, digest):
+                raise self._unexpected(f"manifest {reference}", f"its bytes have the digest {digest}, not {expected}")
         return Manifest(digest, media_type, answer.body)
 
     def tag(self, manifest, tag):
@@ -196,22 +193,22 @@ class Registry:
 
     def tags(self):
         """All tags, page by page ("Listing tags"). A repository that does not exist has none."""
-        found, query = [], "n=100"
+        tags, query = [], "n=100"
         while query:
             answer = self._ask("GET", f"tags/list?{query}", ok=(200, 404))
             if answer.status == 404:
                 break
             try:
                 page = json.loads(answer.body)["tags"] or []
-                if odd := [tag for tag in page if not TAG.fullmatch(tag)]:
-                    raise ValueError(f"'{odd[0]}' is no tag")
+                if invalid := [tag for tag in page if not TAG.fullmatch(tag)]:
+                    raise ValueError(f"'{invalid[0]}' is no tag")
             except (KeyError, TypeError, ValueError) as error:
                 raise self._unexpected("list of tags", f"{type(error).__name__}: {error}") from None
-            new = [tag for tag in page if tag not in found]
-            found += new
+            new = [tag for tag in page if tag not in tags]
+            tags += new
             link = NEXT.search(answer.headers.get("Link", ""))
             query = urlsplit(link[1]).query if link and new else None
-        return found
+        return tags
 
     def images(self):
         """All images that have a tag, as Image."""
@@ -298,34 +295,35 @@ class Registry:
         {"token": …} or {"access_token": …}.
         """
         scheme, _, rest = challenge.partition(" ")
-        asked = {key.lower(): quoted or bare for key, quoted, bare in PARAMETER.findall(rest)}
+        parameters = {key.lower(): quoted or bare for key, quoted, bare in PARAMETER.findall(rest)}
         credential = self._credential and self._credential()
         basic = credential and "Basic " + base64.b64encode(":".join(credential).encode()).decode()
         if scheme.lower() == "basic" and basic:
             return basic
-        if scheme.lower() != "bearer" or "realm" not in asked:
+        if scheme.lower() != "bearer" or "realm" not in parameters:
             why = f"it asks for '{challenge}'" if challenge else "it says 401 and not what it asks for"
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
-        realm = urlsplit(asked["realm"])
+        realm = urlsplit(parameters["realm"])
         if realm.scheme != "https" and not LOOPBACK.fullmatch(realm.netloc):
-            raise self._unexpected("token service", f"{asked['realm']} is not https: credentials don't go there")
-        query = urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
-        url = f"{asked['realm']}{'&' if realm.query else '?'}{query}"
+            raise self._unexpected("token service", f"{parameters['realm']} is not https: credentials don't go there")
+        query = urlencode({key: parameters[key] for key in ("service", "scope") if key in parameters})
+        url = f"{parameters['realm']}{'&' if realm.query else '?'}{query}"
         answer = self._exchange("GET", url, {"Authorization": basic} if basic else {}, None)
         if answer.status != 200:
             why = f"{realm.netloc} gave no token: {answer.status} {complaint(answer.body)}".strip()
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
         try:
-            given = json.loads(answer.body)
-            return "Bearer " + (given.get("token") or given["access_token"])
+            content = json.loads(answer.body)
+            return "Bearer " + (content.get("token") or content["access_token"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._unexpected("token", f"{realm.netloc} answered without one") from None
 
     def _follow(self, method, url, headers, body):
         """Follows the redirects of reads: blobs may be stored elsewhere. Only the registry receives the token."""
-        own = urlsplit(url)[:2]
+        registry = urlsplit(url)[:2]
         for _ in range(REDIRECTS + 1):
-            token = {"Authorization": self._authorization} if self._authorization and urlsplit(url)[:2] == own else {}
+            trusted = self._authorization and urlsplit(url)[:2] == registry
+            token = {"Authorization": self._authorization} if trusted else {}
             answer = self._exchange(method, url, headers | token, body)
             if method in ("PUT", "DELETE") or answer.status not in (301, 302, 303, 307, 308):
                 return answer

@@ -8,10 +8,10 @@ BUMP = f"bump the version in {git.PROJECT}, commit and push that to dev, then to
 
 
 def publish(check_only):
-    """Tags HEAD and makes its release; returns the address. With `check_only` it returns the tag and changes nothing.
+    """Tags HEAD and creates its release; returns the URL. With `check_only` it returns the tag and changes nothing.
 
-    A release that exists is left alone. Raises CommandError when the tag is on another commit, or prod
-    does not serve HEAD's release.
+    An existing release is left alone. Raises CommandError if the tag is on another commit, or prod does
+    not serve HEAD's release.
     """
     commit = git.resolve()
     version = git.version(commit)

@@ -1,4 +1,4 @@
-"""The verbs that run on a target, as the laptop and CI start them."""
+"""The verbs that the laptop and CI run on a target."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RE
 
 
 def deploy(environment, image):
-    """Makes an image live: the one named, HEAD's snapshot in dev, HEAD's release in prod. Returns repository@digest.
+    """Makes an image live: the named one, or HEAD's snapshot in dev and release in prod. Returns repository@digest.
 
     With DELIVERY_PLAN=1 it changes nothing and returns what would change.
     """
@@ -28,8 +28,8 @@ def deploy(environment, image):
 def resolve(shop, environment, name):
     """repository@digest of the image to deploy: a tag, repository@digest, or HEAD's for None.
 
-    Raises UsageError for another repository and for a snapshot in production, CommandError when there is
-    no such tag.
+    Raises UsageError for another repository and for a snapshot in production, CommandError if there is no
+    such tag.
     """
     if name is None:
         name = (git.snapshot if environment == "dev" else git.version)(git.resolve())
@@ -40,7 +40,7 @@ def resolve(shop, environment, name):
 
 
 def rollback(environment, image):
-    """Makes the previous image live again, or the one named, which must have been live before.
+    """Makes the previous image live again, or the named one, which must have been live before.
 
     With DELIVERY_PLAN=1 it changes nothing and returns what would change.
     """
@@ -54,7 +54,7 @@ def rollback(environment, image):
 
 
 def previous(target, environment):
-    """repository@digest that a rollback would make live. Raises CommandError when there is none."""
+    """The repository@digest that a rollback would make live. Raises CommandError if there is none."""
     digest = status.environments(target)[environment]["previous"]
     if not digest:
         why = f"{environment} has served no other image yet"
@@ -69,7 +69,7 @@ def history(environment, lines):
 
 
 def history_row(entry):
-    """One line of the history (JSON on the host) as a line of text."""
+    """One entry of the history as a line of the table."""
     cells = (f"{entry['time']:20}", f"{entry['actor']:16}", f"{entry['verb']:9}", f"{entry['commit'][:12]:13}")
     return " ".join((*cells, f"{entry['digest'][:19]:20}", f"{entry['result']:7}", str(entry["seconds"])))
 
@@ -80,17 +80,17 @@ def logs(environment, lines):
 
 
 def backup(environment):
-    """Backs up the data of one environment, or of both (None); returns the files on the host, a line each."""
+    """Backs up the data of one environment, or of both (None); returns the paths on the host, one per line."""
     names = [environment] if environment else []
     try:
         return targets.for_data(*names or ENVIRONMENTS).ask("backup", *names).rstrip()
     except AlreadyReported as failure:
-        print(failure.output, end="", file=sys.stderr)  # the other environment's, which succeeded
+        print(failure.output, end="", file=sys.stderr)  # the path of the other environment, whose backup succeeded
         raise
 
 
 def list_backups():
-    """The backups on the host, newest first, a line each; reports the ones that are overdue on stderr."""
+    """The backups on the host, newest first, one per line; reports overdue ones on stderr."""
     entries = backups.of(targets.for_data())
     for environment in ENVIRONMENTS:
         if problem := backups.overdue(entries, environment):
@@ -99,9 +99,9 @@ def list_backups():
 
 
 def restore(environment, name, yes):
-    """Replaces the data of an environment by that of a backup, which is named or `latest`; asks unless `yes`.
+    """Replaces the data of an environment with a backup, the named one or `latest`; asks first unless `yes`.
 
-    Raises CommandError when there is no such backup, or the answer is not the environment's name.
+    Raises CommandError if there is no such backup or the answer is not the environment's name.
     """
     backups.check_name(name)
     target = targets.for_data(environment)
@@ -111,5 +111,5 @@ def restore(environment, name, yes):
     print(f"{backup}\nChanges made there in the last {age} are removed and kept as a backup.", file=sys.stderr)
     if not yes:
         confirm("The data is replaced.", environment)
-    # By its name: by now another one may be the latest.
+    # By name, because another backup may be the latest by now.
     target.run("restore", environment, backup.name)

@@ -1,4 +1,4 @@
-"""Gives an environment the data of a dump."""
+"""Replaces the data of an environment with a dump."""
 
 import contextlib
 import re
@@ -15,11 +15,11 @@ MIGRATION_LIMIT = 300  # seconds
 
 
 def restore(environment, name, *, docker, postgres, settings, directory, kept, answer_limit, actor, web, clock):
-    """Replaces an environment's data by that of a dump, migrated to the code of its live image.
+    """Replaces an environment's data with a dump, migrated to the code of its live image.
 
-    The data is restored next to the live database and takes its place in one step. When the
-    environment then does not answer, the previous data returns. It is kept as a dump in the end.
-    Raises CommandError; then the environment has the data that it had.
+    The dump is loaded into a new database, which is exchanged with the live one in one step. If the
+    environment does not answer afterwards, they are exchanged back. The replaced data is kept as a
+    dump. Raises CommandError; then the environment has its previous data.
     """
     backups.check_name(name)
     live = database(environment.name)
@@ -44,7 +44,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
         except CommandError as error:
             why = f"{error.why}. Nothing was changed"
             raise CommandError(f"the dump {dump.stem} is damaged", why, "make backups") from None
-        # The previous data as a dump, the new data as a database.
+        # Space for a dump of the previous data and for a database with the new data.
         backup.check_space(directory, size + max(size, 10 * dump.stat().st_size))
         image = environment.live()
         if not image:
@@ -55,18 +55,18 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
         def record(result):
             seconds = time.monotonic() - started
             verb = f"restore {dump.stem}"
-            made = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
-            environment.state.add(token, made)
+            past = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
+            environment.state.add(token, past)
 
-        keep_replaced()  # what a restore that was killed has left
+        keep_replaced()  # left behind by a killed restore
         postgres.drop(new)
         try:
             log(f"restore {dump.stem} next to the live data")
             postgres.create(new, live)
             postgres.load(dump, new, live)
             log("migrate")
-            own = re.sub(rf"(?m)^(DATABASE_URL=.*/){live}$", rf"\g<1>{new}", settings)
-            docker.run(container, image, MIGRATE, own, MIGRATION_LIMIT)
+            overridden = re.sub(rf"(?m)^(DATABASE_URL=.*/){live}$", rf"\g<1>{new}", settings)
+            docker.run(container, image, MIGRATE, overridden, MIGRATION_LIMIT)
             log("exchange the databases")
             postgres.exchange(live, new, replaced)
             if not any(is_healthy() for _ in clock.poll(answer_limit, 0.3)):

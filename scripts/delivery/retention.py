@@ -1,4 +1,4 @@
-"""Which images of a repository can be deleted."""
+"""Decides which images of a repository can be deleted."""
 
 from delivery import git, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, UsageError, flag, log, required_variable
@@ -6,9 +6,9 @@ from delivery.references import DIGEST, ENVIRONMENTS, SNAPSHOT, VERSION
 
 
 def prune(keep, yes):
-    """Deletes the images that are not needed if `yes`, and returns the plan, a line for each image.
+    """Returns the plan, one line per image, and with `yes` deletes the images that are not needed.
 
-    Raises CommandError and deletes nothing when the images that the host needs are not known.
+    Raises CommandError and deletes nothing if the images that the host needs are not known.
     """
     planned = flag("DELIVERY_PLAN")
     shop = registry.shop()
@@ -37,7 +37,7 @@ def check_host(shop):
 
 
 def environments():
-    """The entries of dev and prod in the status of the targets that they run on. Raises CommandError."""
+    """The status entries of dev and prod, from the targets that they run on. Raises CommandError."""
     entries = {}
     for name in ENVIRONMENTS:
         if name not in entries or targets.on_cluster(name):
@@ -55,27 +55,29 @@ def line(image, why):
 
 
 def commits(image):
-    """The commits that an image's snapshot tags name."""
-    return [found["commit"] for tag in image.tags if (found := SNAPSHOT.fullmatch(tag))]
+    """The commits in an image's snapshot tags."""
+    return [match["commit"] for tag in image.tags if (match := SNAPSHOT.fullmatch(tag))]
 
 
 def dates(images):
-    """{digest: when it came, in seconds since 1970}: when it was pushed, or where the registry doesn't know, when its
-    newest commit was made. Images whose commits aren't in this clone are left out."""
+    """{digest: Unix time in seconds} of when an image was pushed or, if unknown, of its newest commit.
+
+    Images whose commits are missing from this clone are left out.
+    """
     unknown = [image for image in images if image.pushed is None]
     committed = git.dates(sorted({commit for image in unknown for commit in commits(image)}))
-    found = {image.digest: image.pushed for image in images if image.pushed is not None}
+    result = {image.digest: image.pushed for image in images if image.pushed is not None}
     for image in unknown:
         if known := [committed[commit] for commit in commits(image) if commit in committed]:
-            found[image.digest] = max(known)
-    return found
+            result[image.digest] = max(known)
+    return result
 
 
 def needed(entries):
-    """{digest: why} of the live and the previous images, from the status entries {environment: entry}.
+    """{digest: reason} of the live and the previous images, from the status entries {environment: entry}.
 
-    Raises CommandError unless there is a live image for dev and for prod: an environment whose Docker or
-    Kubernetes is down reports none.
+    Raises CommandError unless dev and prod have a live image: an environment whose Docker or Kubernetes
+    is down reports none.
     """
     what, result = "what the host needs is not known: nothing is deleted", {}
     try:
@@ -94,10 +96,10 @@ def needed(entries):
 
 
 def plan(images, dates, needed, keep):
-    """[(image, why it stays or None if it can be deleted)], newest first.
+    """[(image, why it is kept, or None if it can be deleted)], newest first.
 
-    Only an image whose every tag is a snapshot's can be deleted: its tags are deleted with the digest. One without
-    a tag may be a part of another one. The newest `keep` snapshots are counted with those that stay anyway.
+    An image can be deleted only if all its tags are snapshot tags, because they are deleted with the digest. An
+    untagged image may be a part of another one. The newest `keep` snapshots include those kept for another reason.
     """
     images = sorted(images, key=lambda image: (dates.get(image.digest, 0), image.tags), reverse=True)
     newest = [image.digest for image in images if commits(image) and image.digest in dates][:keep]
@@ -105,7 +107,7 @@ def plan(images, dates, needed, keep):
 
 
 def reason(image, dates, needed, newest):
-    """Why an image stays, or None."""
+    """Why an image is kept, or None."""
     others = [tag for tag in image.tags if not SNAPSHOT.fullmatch(tag)]
     if releases := [tag for tag in others if VERSION.fullmatch(tag)]:
         return f"release {', '.join(releases)}"

@@ -1,4 +1,4 @@
-"""Requests to an environment at its public address, as a customer makes them."""
+"""Checks an environment at its public address, as a customer uses it."""
 
 import json
 import re
@@ -15,10 +15,10 @@ TIMEOUT = 10  # seconds for each answer
 
 
 def check(environment):
-    """Checks that HEAD's image answers, with its pages and their style sheets; returns the address.
+    """Checks that HEAD's image answers and that its pages and their style sheets load; returns the address.
 
-    It tries for DELIVERY_SMOKE_LIMIT seconds (30), since the last pods of the previous image may still be
-    stopping. Raises CommandError.
+    It retries for DELIVERY_SMOKE_LIMIT seconds (default 30), because the last pods of the previous image
+    may still be stopping. Raises CommandError.
     """
     limit = number_variable("DELIVERY_SMOKE_LIMIT", 30)
     commit, shop = git.resolve(), registry.shop()
@@ -42,7 +42,7 @@ def check(environment):
 
 
 def probe(url, build):
-    """Raises CommandError unless the build {version, revision} answers, with all that its pages need."""
+    """Raises CommandError unless the build {version, revision} answers and its pages and their style sheets load."""
     answer = get(f"{url}/version")
     try:
         same = json.loads(answer) == build
@@ -58,9 +58,9 @@ def probe(url, build):
 
 
 def get(url):
-    """The text at an address. Raises CommandError unless the status is 200."""
+    """The text at a URL. Raises CommandError unless the status is 200."""
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 http alone: it is the host's own
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 the target's own URL
             return answer.read().decode()
-    except (OSError, ValueError) as error:  # no answer, another status, no text
+    except (OSError, ValueError) as error:  # no answer, another status, or not UTF-8
         raise CommandError(f"{url} does not answer as it should", error, "make status") from None

@@ -1,7 +1,7 @@
 """The state of an environment: its live and its previous image, the live manifests, and the history.
 
-Docker and Kubernetes decide what is live; the state only remembers. An entry of the history is a dict
-with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
+Docker and Kubernetes determine what is live; the state only records it. An entry of the history is a
+dict with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
 """
 
 import dataclasses
@@ -16,19 +16,19 @@ from delivery.cli import CommandError
 from delivery.lock import LockLost
 
 CONFIG_MAP = f"{NAME}-deploys"
-KEPT_ENTRIES = 500  # in a ConfigMap, which holds 1 MiB
+KEPT_ENTRIES = 500  # in the ConfigMap, whose size is limited to 1 MiB
 
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """References of the live and the previous image; manifests is YAML, or "" for an environment without."""
+    """References of the live and the previous image; `manifests` is YAML, or "" for dev."""
 
     current: str | None = None
     previous: str | None = None
     manifests: str = ""
 
     def with_live(self, image, manifests=""):
-        """The memory once an image is live. A rollback returns to the previous one."""
+        """The memory after `image` has become live."""
         if image == self.current:
             return dataclasses.replace(self, manifests=manifests)
         return Memory(image, self.current or self.previous, manifests)
@@ -44,17 +44,17 @@ class State(Protocol):
         """Returns the memory."""
 
     def save(self, token, memory: Memory) -> None:
-        """Remembers. Raises LockLost when the token is stale; then nothing was written."""
+        """Replaces the memory. Raises LockLost and writes nothing if the token is stale."""
 
     def add(self, token, entry: dict) -> None:
-        """Appends an entry to the history. Raises LockLost when the token is stale."""
+        """Appends an entry to the history. Raises LockLost if the token is stale."""
 
     def history(self) -> list[dict]:
-        """The entries of this environment, the oldest first."""
+        """The entries of this environment, oldest first."""
 
 
 def entry(environment, verb, actor, image, commit, result, seconds):
-    """An entry of the history, made now."""
+    """An entry of the history with the current time."""
     return {
         "time": datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ"),
         "actor": actor,
@@ -68,15 +68,15 @@ def entry(environment, verb, actor, image, commit, result, seconds):
 
 
 def parse_history(text, environment):
-    """The entries of an environment in lines of JSON. A line that a power cut has torn is skipped."""
+    """The entries of an environment in lines of JSON. A line that a power failure has damaged is skipped."""
     entries = []
     for line in text.splitlines():
         try:
-            found = json.loads(line)
+            value = json.loads(line)
         except ValueError:
             continue
-        if isinstance(found, dict) and found.get("environment") == environment:
-            entries.append(found)
+        if isinstance(value, dict) and value.get("environment") == environment:
+            entries.append(value)
     return entries
 
 
@@ -98,7 +98,7 @@ class FileState:
     def save(self, token, memory):
         """As State.save."""
         token.check()
-        # previous first: when the power fails in between, both name the image that was live.
+        # previous first: if the power fails in between, both name the image that was live.
         names = {"previous": memory.previous, "current": memory.current, "manifests.yaml": memory.manifests}
         for name, value in names.items():
             if value:
@@ -128,7 +128,7 @@ class FileState:
 
 
 def ends_with_newline(file):
-    """Whether the last line of a binary file is complete; a power cut may have torn it."""
+    """Whether the last line of a binary file is complete; a power failure may have damaged it."""
     if file.seek(0, os.SEEK_END) == 0:
         return True
     file.seek(-1, os.SEEK_END)
@@ -138,8 +138,8 @@ def ends_with_newline(file):
 class ConfigMapState:
     """A ConfigMap in the cluster: a key for each of current, previous, manifests.yaml and deploys.jsonl.
 
-    Its resourceVersion is the fencing token: claim() changes it, and a write with an older one is
-    refused by Kubernetes.
+    Its resourceVersion is the fencing token: claim() changes it, and Kubernetes refuses a write with an
+    older one.
     """
 
     def __init__(self, environment, kubernetes):
@@ -180,10 +180,10 @@ class ConfigMapState:
         self._claimed = self._replace(changed)
 
     def _get(self):
-        found = self.kubernetes.get("configmap", CONFIG_MAP)
-        if found is None:
+        config_map = self.kubernetes.get("configmap", CONFIG_MAP)
+        if config_map is None:
             raise CommandError("the cluster has no memory of deploys", "it was not set up", "make cluster-setup")
-        return found
+        return config_map
 
     def _replace(self, config_map):
         try:

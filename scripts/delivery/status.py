@@ -1,9 +1,9 @@
-"""What the environments serve: the status that a target reports, and the table of it.
+"""The status of the environments, as a target reports it and as a table.
 
 The host's verb prints {"environments": [...], ...}. Each environment has `environment`, `version`,
-`revision`, `digest` and `previous` (a digest), each null when it has none; `healthy`, whether it
-answers; `deploying`, who deploys there now, and `last`, how the last deploy ended. Those of a host also
-have `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
+`revision`, `digest` and `previous` (a digest), each null if there is none; `healthy`, whether it
+answers; `deploying`, the holder of the lock; and `last`, the last entry of the history. On a host it also
+has `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
 """
 
 import json
@@ -20,9 +20,9 @@ HEAD = (
 
 
 def show(form=None):
-    """Prints the status of the host, or with DELIVERY_PROD=cluster of the cluster: a table, or `json` as reported.
+    """Prints the status of the host, or with DELIVERY_PROD=cluster of the cluster, as a table or as JSON (`json`).
 
-    Raises CommandError afterwards when a nightly backup is missing.
+    Raises CommandError afterwards if a nightly backup is overdue.
     """
     target = targets.for_environment("prod")
     answer = target.ask("status")
@@ -38,12 +38,12 @@ def show(form=None):
 
 
 def environments(target):
-    """{environment: its entry} in the status of a target. Raises as `parse` and Target.ask do."""
+    """{environment: entry} in the status of a target. Raises what `parse` and Target.ask raise."""
     return parse(target.ask("status"))
 
 
 def parse(answer):
-    """{environment: its entry} in the JSON of a status. Raises CommandError when it is not of the form above."""
+    """{environment: entry} in the JSON of a status. Raises CommandError if it does not have the form above."""
     try:
         return {entry["environment"]: entry for entry in json.loads(answer)["environments"]}
     except (KeyError, TypeError, ValueError) as error:
@@ -62,14 +62,14 @@ def row(url, entry):
 
 
 def backup_age(entry):
-    """The age of the newest nightly dump in words; a dash without one, and on a cluster."""
+    """The age of the newest nightly dump in words; a dash if there is none, as on a cluster."""
     if not entry.get("last_backup"):
         return "-"
     return backups.age(backups.now() - backups.Backup(entry["environment"], entry["last_backup"], 0).time)
 
 
 def last_deploy(entry):
-    """Who deploys there now, or how the last deploy ended. A host with older files reports neither."""
+    """The running deploy, or the result of the last one. A host with older files reports neither."""
     if entry.get("deploying"):
         return f"now: {entry['deploying']}"
     last = entry.get("last")

@@ -1,4 +1,4 @@
-"""What the environments serve and how long each step took, as Markdown for a job's summary page on GitHub."""
+"""The live images and the duration of each step, as Markdown for a job's summary page on GitHub."""
 
 import os
 
@@ -9,15 +9,15 @@ BUILD = ("version", "revision", "digest")
 
 
 def write():
-    """Writes the summary to GITHUB_STEP_SUMMARY and returns where, or returns it where that is not set.
+    """Appends the summary to GITHUB_STEP_SUMMARY and returns a message, or returns the summary if that is unset.
 
-    Without an answer from the host it has the steps alone, and CommandError is raised afterwards.
+    If the host does not answer, it contains only the steps, and CommandError is raised afterwards.
     """
     commit = git.resolve()
     parts, failure = [f"## {git.version(commit)}, commit {commit}\n"], None
     try:
         parts.append(served(targets.for_environment("prod")))
-    except CommandError as error:  # the steps are reported all the same: they may show why
+    except CommandError as error:  # the steps may show why
         parts.append(f"What is served is not known: {error.what}.\n")
         failure = error
     if (path := os.environ.get("DELIVERY_STEPS")) and os.path.exists(path):
@@ -34,7 +34,7 @@ def write():
 
 
 def served(target):
-    """The table of what a target serves. Raises CommandError when it doesn't report it."""
+    """The table of a target's live images. Raises CommandError if the target does not report them."""
     try:
         entries = status.environments(target)
     except AlreadyReported as failed:
@@ -61,7 +61,7 @@ def last_backup(entry):
 def steps(path):
     """The table of the steps, from the lines that scripts/lib/timed.sh writes: seconds, exit status, recipe.
 
-    Each target begins with its setup; a setup of less than a second found everything installed and has
+    Each target runs its setup first. A setup that takes less than a second has installed nothing and has
     no row.
     """
     with open(path, encoding="utf-8") as file:

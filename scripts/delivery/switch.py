@@ -1,6 +1,6 @@
 """The switch of :8080: which slot of dev receives new connections.
 
-The kernel's table is the truth (switch.nft); a state file restores it after a reboot. Needs root and nft.
+The kernel's table (switch.nft) decides; a state file restores it after a reboot. Needs root and nft.
 """
 
 import fcntl
@@ -25,10 +25,10 @@ class Switch:
     def __init__(self, root="/"):
         self.directory = Path(root, "var/lib", application.NAME, "dev")
         self.file = self.directory / "live-slot"
-        self.old_flag = self.directory / "slot-b-is-live"  # of a host that was installed before the switch
+        self.old_flag = self.directory / "slot-b-is-live"  # on a host that was installed before the switch existed
 
     def live(self):
-        """The slot, `a` or `b`, that the kernel sends to. Without a table, the slot that restore() will choose."""
+        """The slot, `a` or `b`, that new connections reach. Without a table, the slot that restore() would choose."""
         listed = _nft("-j", "list", "map", "ip", TABLE, "live")
         if listed.returncode == 0:
             elements = json.loads(listed.stdout)["nftables"][-1]["map"].get("elem", [])
@@ -44,12 +44,12 @@ class Switch:
         return slot
 
     def to(self, slot):
-        """Sends new connections to a slot and records it; makes or repairs the table. Raises CommandError."""
+        """Sends new connections to a slot and records it; creates or repairs the table. Raises CommandError."""
         self._load(slot)
         self.old_flag.unlink(missing_ok=True)
 
     def restore(self):
-        """Loads the table for the live slot, for example after a reboot, and records it. Raises as to() does."""
+        """Loads the table for the live slot, for example after a reboot, and records it. Raises CommandError."""
         self._load(None)
 
     def _load(self, slot):

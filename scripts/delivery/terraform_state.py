@@ -14,11 +14,11 @@ KEPT_DAYS = 90  # how long previous versions of the state stay
 
 def account(sts, expected=None):
     """The number of the account that the credentials belong to. Raises CommandError unless it is the expected one."""
-    found = sts.get_caller_identity()["Account"]
-    if expected and found != expected:
-        why = f"the credentials belong to account {found}, DELIVERY_AWS_ACCOUNT is {expected}"
+    number = sts.get_caller_identity()["Account"]
+    if expected and number != expected:
+        why = f"the credentials belong to account {number}, DELIVERY_AWS_ACCOUNT is {expected}"
         raise CommandError("wrong AWS account", why, "set AWS_PROFILE to a profile of that account")
-    return found
+    return number
 
 
 def region_of(s3, bucket, owner):
@@ -75,13 +75,13 @@ def is_set(s3, bucket, owner, setting, argument, value):
     from botocore.exceptions import ClientError
 
     try:
-        found = getattr(s3, f"get_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner)
+        answer = getattr(s3, f"get_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
         raise
-    found = found.get(argument, found)  # some answers are nested under the argument's name
-    return all(found.get(key) == wanted for key, wanted in value.items())
+    current = answer.get(argument, answer)  # some answers are nested under the argument's name
+    return all(current.get(key) == expected for key, expected in value.items())
 
 
 def bucket(make_it=False):
@@ -99,13 +99,13 @@ def bucket(make_it=False):
         owner = account(boto3.client("sts", region_name=region), os.environ.get("DELIVERY_AWS_ACCOUNT"))
         name = f"{required_variable('TF_VAR_name')}-terraform-state-{owner}"
         s3 = boto3.client("s3", region_name=region)
-        found = region_of(s3, name, owner)
-        if found and found != region:
-            why = f"the shop's state is in {found} ({name}), AWS_REGION is {region}"
-            raise CommandError("wrong AWS region", why, f"export AWS_REGION={found}")
+        current = region_of(s3, name, owner)
+        if current and current != region:
+            why = f"the shop's state is in {current} ({name}), AWS_REGION is {region}"
+            raise CommandError("wrong AWS region", why, f"export AWS_REGION={current}")
         if make_it:
             make(s3, name, region, owner)
-        elif not found:
+        elif not current:
             why = f"bucket {name} doesn't exist"
             raise CommandError("there is no place for Terraform's state yet", why, "make infra-bootstrap")
         return name

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Installs the book shop's host: downloads the archive of the host's files, verifies it and installs it.
+"""Makes this machine the book shop's host: downloads the archive of the host's files, verifies and installs it.
 
-scripts/user-data prints this script and replaces the placeholders between @. The script can run again
-at any time. It changes nothing unless the archive has the expected SHA-256.
+scripts/user-data prints this script with the words between @ replaced. Safe to run again. Nothing is
+changed unless the archive has the expected SHA-256.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ SHA256 = "@SHA256@"
 REPOSITORY = "@REPOSITORY@"
 ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
-# At first boot, the network and the credentials of the host's role may not be ready yet.
+# On the first boot, the network and the credentials of the host's role may not be ready yet.
 RETRY = ("retry = 10", "retry-delay = 3", "retry-max-time = 60", "retry-all-errors")
 
 
 def curl(url, *options):
-    """Returns the response of `url` as bytes. Options are on stdin, because all users can read argument lists."""
+    """The answer of `url`, as bytes. Credentials are on stdin, because every user can read an argument list."""
     lines = (f'url = "{url}"', "fail", "silent", "show-error", "max-time = 120", *RETRY, *options)
     command = ("curl", "--disable", "--config", "-")
     done = subprocess.run(command, input="\n".join(lines).encode(), stdout=subprocess.PIPE)
@@ -36,7 +36,7 @@ def curl(url, *options):
 
 
 def host_role():
-    """Returns curl's options for a request to S3 with the role of this EC2 instance (IMDSv2)."""
+    """curl's options for a request to S3 with the role of this EC2 instance (IMDSv2)."""
     lifetime = 'header = "X-aws-ec2-metadata-token-ttl-seconds: 300"'
     token = curl(f"{METADATA}/api/token", "request = PUT", lifetime).decode()
 
@@ -49,28 +49,28 @@ def host_role():
         f'aws-sigv4 = "aws:amz:{metadata("placement/region")}:s3"',
         f'user = "{keys["AccessKeyId"]}:{keys["SecretAccessKey"]}"',
         f'header = "X-Amz-Security-Token: {keys["Token"]}"',
-        # The hash of the empty body. S3 requires it, and curl 7.88 does not send it.
+        # The hash of an empty body. S3 requires it, and curl 7.88 does not send it by itself.
         f'header = "X-Amz-Content-Sha256: {hashlib.sha256().hexdigest()}"',
     )
 
 
 def install(root):
-    """Unpacks the archive in opt/book-shop-releases under `root` and executes its bin/install."""
+    """Unpacks the archive next to /opt/book-shop under `root`, then replaces this process by its program `install`."""
     os.umask(0o022)
     releases = root / "opt/book-shop-releases"
     with tempfile.TemporaryDirectory() as work:
         archive = Path(work) / "archive"
         curl(URL, f'output = "{archive}"', *(() if URL.startswith("file:") else host_role()))
-        actual = hashlib.sha256(archive.read_bytes()).hexdigest()
-        if actual != SHA256:
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        if digest != SHA256:
             sys.exit(
-                f"install: '{URL}' has the SHA-256 '{actual}', expected '{SHA256}'. Nothing was changed.\n"
+                f"install: '{URL}' has the SHA-256 '{digest}', expected '{SHA256}'. Nothing was changed.\n"
                 "Write the archive again with: make infra, or for the local host: make demo"
             )
         releases.mkdir(parents=True, exist_ok=True)
         release = Path(tempfile.mkdtemp(dir=releases))
         release.chmod(0o755)
-        # Without --touch, all files have the same time. Python recompiles a module only if its time or size changes.
+        # With new file times: Python compares the time and size of a source file with its compiled module.
         command = ("tar", "--extract", "--gzip", "--touch", "--no-same-owner", "--directory", release)
         subprocess.run((*command, "--file", archive), check=True)
     (release / "version").write_text(SHA256[:12] + "\n")

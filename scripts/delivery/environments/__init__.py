@@ -1,1 +1,1 @@
-"""How an image becomes live: in two slots of Docker, or by a rollout of Kubernetes."""
+"""How an image becomes live: in one of two Docker containers, or by a Kubernetes rollout."""

@@ -1,4 +1,4 @@
-"""dev: two slots, each a container. NGINX :8080 sends to the live one."""
+"""dev: two slots, each a container. NGINX on :8080 sends requests to the live one."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ def container(slot):
 
 
 class DockerSlots:
-    """The environment dev on a host. `limits` are seconds."""
+    """The environment dev on a host. `limits` are in seconds."""
 
     name = "dev"
 
@@ -38,8 +38,8 @@ class DockerSlots:
 
     def live(self):
         """As Environment.live."""
-        found = self.docker.container(container(self.traffic.live()))
-        return found.image if found and found.running else None
+        live = self.docker.container(container(self.traffic.live()))
+        return live.image if live and live.running else None
 
     def prepare(self, image, returns=False):
         """As Environment.prepare."""
@@ -74,8 +74,8 @@ class DockerSlots:
         name, port = container(self.idle_slot), PORTS[self.idle_slot]
         log(f"start slot {self.idle_slot}")
         self.docker.remove(name)
-        # A restart of Docker during such a start leaves the port bound; another restart frees it, and
-        # containers outlive that.
+        # If Docker was restarted during an earlier start, the port stays bound until the next restart.
+        # Containers keep running meanwhile.
         if sockets.is_listening(port):
             self.docker.restart_engine()
         self.docker.start(name, candidate.image, port, self._settings())
@@ -87,8 +87,8 @@ class DockerSlots:
         for _ in self.clock.poll(self.limits.ready, 0.2):
             if self.web.is_ready(url):
                 return
-            found = self.docker.container(container(self.idle_slot))
-            if not found or found.restarts >= 2:
+            new = self.docker.container(container(self.idle_slot))
+            if not new or new.restarts >= 2:
                 raise self._slot_failed("crashes at start")
         raise self._slot_failed(f"was not ready within {self.limits.ready} s")
 
@@ -104,11 +104,11 @@ class DockerSlots:
         raise CommandError(f":8080 did not answer with revision {candidate.revision}", why, "make logs-dev")
 
     def drain(self, candidate):
-        """Also watches the new slot until it is `watch` seconds old: one that crashes by then was never good."""
+        """As Environment.drain. Also watches the new slot, which may still crash, until it is `watch` seconds old."""
         log(f"drain slot {self.live_slot}")
         for _ in self.clock.poll(self.limits.drain, 1):
-            found = self.docker.container(container(self.idle_slot))
-            if not found or not found.running or found.restarts:
+            new = self.docker.container(container(self.idle_slot))
+            if not new or not new.running or new.restarts:
                 raise self._slot_failed("crashed after it was ready")
             # NGINX closes an idle connection to the old slot within 4 s and opens no new one.
             watched = self.clock.now() - self.started >= self.limits.watch
@@ -144,8 +144,10 @@ class DockerSlots:
         return self.paths.environment_settings(self.name)
 
     def _connections(self, slot):
-        found = self.docker.container(container(slot))
-        return sockets.established(found.process, application.PORTS["application"]) if found and found.running else 0
+        state = self.docker.container(container(slot))
+        if not state or not state.running:
+            return 0
+        return sockets.established(state.process, application.PORTS["application"])
 
     def _wait_for_connections(self, slot):
         """Waits until NGINX has closed its connections to a slot, which it does within 4 s."""
@@ -154,7 +156,7 @@ class DockerSlots:
                 return
 
     def _slot_failed(self, what):
-        """The error of a slot whose log explains it."""
+        """The error of a slot. Prints its last log lines, which explain it."""
         log(f"the last lines of slot {self.idle_slot}:")
         try:
             print(self.docker.logs(container(self.idle_slot), 20), file=sys.stderr, end="")

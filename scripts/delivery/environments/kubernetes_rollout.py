@@ -1,4 +1,4 @@
-"""prod: the manifests that an image carries, rolled out by Kubernetes on the host or on a cluster."""
+"""prod: the manifests in an image, rolled out by Kubernetes on the host or on a cluster."""
 
 import contextlib
 import json
@@ -25,9 +25,9 @@ KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kusto
 class KubernetesRollout:
     """The environment prod.
 
-    `overlay` names the manifests of the target in the image, `kinds` what a release may consist of there
-    (objects that a release does not have are deleted), `platform` what its nodes run. `address` returns
-    the URL at which the release has to answer. `limits` are seconds.
+    `overlay` is the target's kustomize overlay in the image. `kinds` are the kinds of objects that a
+    release can have; objects that it does not have are deleted. `platform` returns the platform of the
+    nodes, `address` the URL at which the release must answer. `limits` are in seconds.
     """
 
     name = "prod"
@@ -43,8 +43,8 @@ class KubernetesRollout:
 
     def live(self):
         """As Environment.live."""
-        found = self.kubernetes.get("deployment", NAME)
-        return found and found["spec"]["template"]["spec"]["containers"][0]["image"]
+        deployment = self.kubernetes.get("deployment", NAME)
+        return deployment and deployment["spec"]["template"]["spec"]["containers"][0]["image"]
 
     def prepare(self, image, returns=False):
         """As Environment.prepare."""
@@ -65,7 +65,7 @@ class KubernetesRollout:
         )
 
     def plan(self, candidate):
-        """The migrations are planned by a pod: on a cluster, only pods reach the database."""
+        """As Environment.plan. A pod plans the migrations, because on a cluster only pods reach the database."""
         (job,) = self.kubernetes.select(candidate.manifests, MIGRATION_PODS)
         job["metadata"]["name"] = name = f"{NAME}-plan-{secrets.token_hex(4)}"
         job["spec"]["template"]["metadata"]["labels"][COMPONENT] = "plan"
@@ -88,17 +88,17 @@ class KubernetesRollout:
         try:
             self._wait_for_job(MIGRATION, MIGRATION_PODS, candidate.image, "the migration failed")
         except LockLost:
-            raise  # the job is another deploy's now
+            raise  # the job belongs to another deploy now
         except BaseException:
-            self.kubernetes.delete(f"job/{MIGRATION}")  # one that hangs must not go on
+            self.kubernetes.delete(f"job/{MIGRATION}")  # a migration that hangs must not continue
             raise
 
     def start(self, candidate):
         """As Environment.start."""
         log("roll out")
         applied = self.kubernetes.apply(candidate.manifests, WEB)
-        # What only the live release has may be its fault. A rollback deletes all of it first, a new release only
-        # what restricts traffic: the previous pods still need the rest.
+        # Objects that only the live release has may cause its fault, so a rollback deletes them first. A new
+        # release deletes only those that restrict traffic: the previous pods still need the rest.
         self._delete_all_but(applied, self.kinds if candidate.returns else RESTRICTIONS.intersection(self.kinds))
 
     def prove(self, candidate):
@@ -110,7 +110,7 @@ class KubernetesRollout:
     def switch(self, candidate):
         """As Environment.switch."""
         for _ in self.clock.poll(self.limits.answer, 0.3):
-            with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
+            with contextlib.suppress(ProgramFailed):  # Kubernetes may be restarting
                 if self.web.answers(self.url(), candidate.revision):
                     return
         self._show_pods(WEB, candidate.image)
@@ -121,7 +121,7 @@ class KubernetesRollout:
         """As Environment.drain."""
         log("drain the previous pods")
         for _ in self.clock.poll(self.limits.drain, 0.3):
-            with contextlib.suppress(ProgramFailed):  # Kubernetes restarts
+            with contextlib.suppress(ProgramFailed):  # Kubernetes may be restarting
                 if not [pod for pod in self.kubernetes.pods(WEB) if image_of(pod) != candidate.image]:
                     return
 
@@ -154,7 +154,7 @@ class KubernetesRollout:
         return self.kubernetes.kubectl("logs", "--selector", WEB, f"--tail={lines}")
 
     def _manifests(self, image):
-        """The manifests that the image carries for this target, with its own digest in them."""
+        """The manifests in the image for this target, with the image's digest inserted."""
         with tempfile.TemporaryDirectory() as directory:
             try:
                 self.docker.copy_from_image(image, "/app/k8s", Path(directory, "k8s"))
@@ -171,19 +171,19 @@ class KubernetesRollout:
                 raise CommandError(f"the manifests in '{image}' do not build", error.why, "make check") from None
 
     def _delete_all_but(self, names, kinds=None):
-        """Deletes the objects of other releases, of all kinds or of some."""
+        """Deletes the objects of other releases, of all kinds or of the given ones."""
         kinds = self.kinds if kinds is None else sorted(kinds)
         if kinds and (stale := self.kubernetes.names(kinds, WEB) - names):
             log(f"delete what is not part of this release: {', '.join(sorted(stale))}")
             self.kubernetes.delete(*sorted(stale))
 
     def _wait_for_job(self, name, selector, image, failure):
-        """Waits for the end of a job. Raises CommandError when it fails or exceeds the limit."""
+        """Waits until a job has succeeded. Raises CommandError if it fails or exceeds the limit."""
         for _ in self.clock.poll(self.limits.migration, 0.3):
             try:
                 status = (self.kubernetes.get("job", name) or {}).get("status", {})
             except ProgramFailed:
-                continue  # Kubernetes restarts
+                continue  # Kubernetes may be restarting
             if status.get("succeeded"):
                 return
             if status.get("failed"):
@@ -192,7 +192,7 @@ class KubernetesRollout:
         raise CommandError(failure, "the last lines of its pod are above", "fix it, commit, and deploy again")
 
     def _rolled_out(self, limit):
-        """Whether the rollout ends well. One that has failed fails again at once; a broken connection does not."""
+        """Whether the rollout succeeds. Tries again, because the connection to Kubernetes may have broken."""
         deadline = self.clock.now() + limit
         for _ in range(3):
             left = round(deadline - self.clock.now())
@@ -210,12 +210,12 @@ class KubernetesRollout:
         raise CommandError("Kubernetes does not answer", f"waited {limit} s", self.kubernetes.remedy)
 
     def _show_pods(self, selector, image):
-        """Prints the state and the last lines of the pods that run an image."""
+        """Prints the state and the last log lines of the pods that run an image."""
         try:
             for pod in self.kubernetes.pods(selector):
                 if image_of(pod) == image:
                     name, status = pod["metadata"]["name"], pod.get("status", {})
-                    states = [found.get("state") for found in status.get("containerStatuses", [])]
+                    states = [container.get("state") for container in status.get("containerStatuses", [])]
                     log(f"{name}: {status.get('phase')} {json.dumps(states)}")
                     print(self.kubernetes.logs(name, 20), file=sys.stderr, end="")
         except ProgramFailed as error:

@@ -1,8 +1,7 @@
 """Where the verbs run: the local host, the host on AWS, or a Kubernetes cluster.
 
 DELIVERY_HOST names the host, local or aws. With DELIVERY_PROD=cluster, prod is on the cluster of kubectl's current
-context.
-The implementations are imported only when they are used.
+context. Each implementation is imported only when it is used.
 """
 
 import os
@@ -11,7 +10,7 @@ from delivery.cli import UsageError, required_variable
 
 
 def for_environment(environment):
-    """The Target of an environment, which can be reached. Raises CommandError when it can't."""
+    """The Target of an environment. Raises CommandError if it cannot be reached."""
     if on_cluster(environment):
         from delivery.targets.cluster import Cluster
 
@@ -23,7 +22,7 @@ def for_environment(environment):
 
 
 def for_data(*environments):
-    """The host, for verbs about the data of these environments there. Raises UsageError if prod's is elsewhere."""
+    """The host, for verbs on the data of these environments. Raises UsageError if prod's data is on a cluster."""
     if any(map(on_cluster, environments)):
         why = "DELIVERY_PROD=cluster, and a cluster's database is backed up where it runs"
         remedy = "make cluster-data-dump prints it as a dump; unset DELIVERY_PROD for the data on the host"

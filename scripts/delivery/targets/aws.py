@@ -1,4 +1,4 @@
-"""The host on AWS: the EC2 instance that terraform/ makes, reached by Systems Manager."""
+"""The host on AWS: the EC2 instance that terraform/ creates, reached through Systems Manager."""
 
 import itertools
 import re
@@ -10,26 +10,26 @@ from delivery.cli import AlreadyReported, CommandError, UsageError, log, number_
 from delivery.references import ENVIRONMENTS
 from delivery.targets.base import report_continues, verbs
 
-NAME = re.compile("[a-z][a-z0-9-]{1,18}[a-z0-9]")  # as terraform/variables.tf has it
-DELIVERY = 60  # seconds until a command that no agent took is dropped: nothing may deploy later, unattended
-REGISTERED = 30  # seconds in which Systems Manager may not know a command that it has just accepted
-POLLS = (0.5, 0.5, 1, 1, 2, 3)  # seconds before each look, the last for good
-REPORT = 30  # seconds between reports that the verb still runs
+NAME = re.compile("[a-z][a-z0-9-]{1,18}[a-z0-9]")  # as in terraform/variables.tf
+DELIVERY = 60  # seconds until a command that no agent accepts is dropped: it must not deploy later, unattended
+REGISTERED = 30  # seconds in which Systems Manager may not yet know a command that it has accepted
+POLLS = (0.5, 0.5, 1, 1, 2, 3)  # seconds before each poll; the last one repeats
+REPORT = 30  # seconds between progress messages
 UNDER_WAY = {"Pending", "InProgress", "Delayed", "Cancelling"}
-LIMITS = {"StandardOutputContent": 24000, "StandardErrorContent": 8000}  # characters that it passes on, the first ones
-CUT = "--output truncated--"  # what it puts in the place of the rest
+LIMITS = {"StandardOutputContent": 24000, "StandardErrorContent": 8000}  # in characters; the rest is left out
+CUT = "--output truncated--"  # replaces the rest
 
 
 class AwsHost:
-    """A Target whose verbs run by the Systems Manager documents <name>-dev, <name>-prod and <name>-data.
+    """A Target whose verbs run as the Systems Manager documents <name>-dev, <name>-prod and <name>-data.
 
-    Systems Manager passes on a verb's output, but perhaps not before its end, and at most LIMITS of it.
+    Systems Manager returns at most LIMITS of a verb's output, some of it only after the verb has ended.
     """
 
     def __init__(self, sleep=time.sleep, clock=time.monotonic):
         self.name = required_variable("DELIVERY_NAME")
         if not NAME.fullmatch(self.name):
-            # Filters of EC2 take * and ? as wildcards.
+            # EC2 filters interpret * and ? as wildcards.
             why = "expected 3 to 20 lower-case letters, digits, -"
             raise UsageError(f"invalid DELIVERY_NAME '{self.name}'", why, "unset DELIVERY_NAME")
         self._limit = number_variable("DELIVERY_TIME_LIMIT", 1200, least=1)  # seconds that a verb may take
@@ -37,7 +37,7 @@ class AwsHost:
         self.ec2, self.ssm = aws.Client("ec2", sleep=sleep), aws.Client("ssm", sleep=sleep)
 
     def check(self):
-        """Raises CommandError unless one instance of that name runs, no other, and its agent is online."""
+        """Raises CommandError unless exactly one instance of that name is running and its agent is online."""
         instance = self._instance()
         self.id, self.address = instance["InstanceId"], instance.get("PublicIpAddress", "")
         expected = [{"Key": "InstanceIds", "Values": [self.id]}]
@@ -58,7 +58,7 @@ class AwsHost:
         check_success(verb, invocation)
 
     def ask(self, verb, *arguments):
-        """As Target.ask. Of more lines than Systems Manager passes on, the last that fit are requested."""
+        """As Target.ask. If the answer is cut off, requests fewer lines until they fit."""
         invocation = self._complete(verb, arguments)
         while cut(invocation, "StandardOutputContent"):
             most = LIMITS["StandardOutputContent"]
@@ -73,21 +73,21 @@ class AwsHost:
         return invocation["StandardOutputContent"]
 
     def url(self, environment):
-        """The address of the environment; empty for an instance without a public address."""
+        """The address of the environment; empty if the instance has no public address."""
         port = f":{application.PORTS['dev']}" if environment == "dev" else ""
         return f"http://{self.address}{port}" if self.address else ""
 
     def _instance(self):
-        """The one running instance of that name, as EC2 describes it. Raises CommandError for none and for several."""
+        """The running instance of that name, as EC2 describes it. Raises CommandError unless there is exactly one."""
         states = ("pending", "running", "stopping", "stopped")
         expected = {"tag:Name": [self.name], "tag:Project": [application.NAME], "instance-state-name": states}
         filters = [{"Name": name, "Values": list(values)} for name, values in expected.items()]
         reservations = self.ec2.pages("describe_instances", "Reservations", Filters=filters)
-        found = [instance for reservation in reservations for instance in reservation["Instances"]]
-        running = [instance for instance in found if instance["State"]["Name"] == "running"]
+        instances = [instance for reservation in reservations for instance in reservation["Instances"]]
+        running = [instance for instance in instances if instance["State"]["Name"] == "running"]
         if len(running) == 1:
             return running[0]
-        names = ", ".join(f"{instance['InstanceId']} is {instance['State']['Name']}" for instance in found)
+        names = ", ".join(f"{instance['InstanceId']} is {instance['State']['Name']}" for instance in instances)
         if running:
             ids = " ".join(instance["InstanceId"] for instance in running)
             look = f"aws ec2 describe-instances --region {self.ec2.region} --instance-ids {ids}"
@@ -95,13 +95,15 @@ class AwsHost:
             raise CommandError(f"several hosts are called {self.name} in {self.ec2.region}", names, remedy)
         why = names or f"no instance has the tags Name={self.name} and Project={application.NAME}"
         remedy = "make infra"
-        if found:
-            remedy = f"aws ec2 start-instances --region {self.ec2.region} --instance-ids {found[0]['InstanceId']}"
+        if instances:
+            remedy = f"aws ec2 start-instances --region {self.ec2.region} --instance-ids {instances[0]['InstanceId']}"
         raise CommandError(f"no host called {self.name} runs in {self.ec2.region}", why, remedy)
 
     def _complete(self, verb, arguments, pass_output=False):
-        """Runs a verb: the invocation at its end, as Systems Manager describes it. Raises CommandError when it takes
-        longer than the limit."""
+        """Runs a verb and returns its last invocation, as Systems Manager describes it.
+
+        Raises CommandError if the verb exceeds the time limit.
+        """
         command = self._send(verb, arguments)
         look = f"aws ssm get-command-invocation --command-id {command} --instance-id {self.id}"
         look += f" --region {self.ssm.region}"
@@ -120,8 +122,10 @@ class AwsHost:
         return last
 
     def _send(self, verb, arguments):
-        """Sends the command and returns its id. A GitHub role may send one document only: for a verb that several
-        documents run, they are tried in turn."""
+        """Sends the command and returns its id.
+
+        A GitHub role may send only one document, so all documents that run the verb are tried in turn.
+        """
         documents, parameters = request(verb, arguments)
         for number, document in enumerate(documents, 1):
             try:
@@ -142,7 +146,7 @@ class AwsHost:
                 raise CommandError(what, error.why, "make status") from None
 
     def _wait(self, verb, command, pass_output):
-        """Polls until the command has ended or the limit is reached: the invocation as it is then."""
+        """Polls until the command has ended or the limit is reached; returns the last invocation."""
         started, reports = self._clock(), 0
         streams = [Increments(sys.stderr, "StandardErrorContent")]
         if pass_output:
@@ -160,7 +164,7 @@ class AwsHost:
                 log(f"{verb}: {now['Status']} for {passed} s")
 
     def _invocation(self, command, passed):
-        """The invocation as it is now; it takes Systems Manager a moment to know of one that was just sent."""
+        """The current invocation. Systems Manager may not know one yet that was just sent."""
         try:
             return self.ssm.ask("get_command_invocation", CommandId=command, InstanceId=self.id)
         except aws.Refused as refused:
@@ -170,13 +174,13 @@ class AwsHost:
 
 
 class Increments:
-    """Writes to a stream what has come since the last time under a key of the invocation."""
+    """Writes the output under a key of the invocation to a stream, as it grows."""
 
     def __init__(self, stream, key):
         self.stream, self.key, self.shown = stream, key, 0
 
     def show(self, invocation):
-        """Writes what is new in an invocation."""
+        """Writes the part of the output that was not written yet."""
         text = invocation[self.key]
         self.stream.write(text[self.shown :])
         self.stream.flush()
@@ -184,7 +188,7 @@ class Increments:
 
 
 def request(verb, arguments):
-    """(documents, parameters) for a verb, by verbs.json: which documents run it, and what they are given."""
+    """(documents, parameters) for a verb, from verbs.json: the documents that run it, and their parameters."""
     form = verbs()[verb]
     names = [name.rstrip("?").capitalize() for name in form["arguments"]]
     if form["environments"]:
@@ -196,13 +200,12 @@ def request(verb, arguments):
 
 
 def cut(invocation, key):
-    """Whether Systems Manager left out the end of a verb's output."""
+    """Whether Systems Manager left out the end of the output under this key."""
     return len(invocation[key]) >= LIMITS[key] or invocation[key].rstrip().endswith(CUT)
 
 
 def check_success(verb, invocation):
-    """Raises AlreadyReported when the verb failed, and CommandError when Systems Manager ended the command, or never
-    began it."""
+    """Raises AlreadyReported if the verb failed, CommandError if Systems Manager ended or never started it."""
     status, code = invocation["Status"], invocation["ResponseCode"]
     details = invocation.get("StatusDetails", status).replace(" ", "")
     if status == "Success":

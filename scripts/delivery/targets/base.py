@@ -1,4 +1,4 @@
-"""What a target promises: the place where the verbs of the host run."""
+"""The interface of a target, where the host's verbs run."""
 
 import json
 from pathlib import Path
@@ -10,41 +10,40 @@ from delivery.cli import log
 class Target(Protocol):
     """A host or a cluster. The implementations differ in how they reach it, not in what the verbs do there.
 
-    `verb` is a key of verbs.json; the arguments are in the order that it states, the environment
-    first.
+    `verb` is a key of verbs.json. The arguments are in the order given there, the environment first.
     """
 
     def check(self) -> None:
         """Raises CommandError unless the target can be reached. Changes nothing."""
 
     def run(self, verb: str, *arguments: str) -> None:
-        """Runs a verb and passes its output through to stderr as it comes.
+        """Runs a verb and passes its output through to stderr as it arrives.
 
-        Raises AlreadyReported when the verb failed, and CommandError when it could not be started or
-        its end was not seen: then it may still be running. After an interrupt (Ctrl-C) it reports
-        whether the verb continues, and raises KeyboardInterrupt.
+        Raises AlreadyReported if the verb failed, and CommandError if it could not be started or its
+        end was not seen; then it may still be running. After an interrupt (Ctrl-C), reports whether
+        the verb continues and raises KeyboardInterrupt.
         """
 
     def ask(self, verb: str, *arguments: str) -> str:
-        """Runs a verb and returns what it printed on stdout. Raises as `run` does."""
+        """Runs a verb and returns its output on stdout. Raises what `run` raises."""
 
     def url(self, environment: str) -> str:
-        """The address of an environment as seen from this machine; empty while it has none."""
+        """The address of an environment as seen from this machine; empty while there is none."""
 
 
 def verbs() -> dict:
-    """verbs.json: the verbs of the host and the form of their arguments.
+    """verbs.json: the verbs of the host and their arguments.
 
-    `environments` are those that its first argument may name (none: it takes no environment),
-    `arguments` the names of the others, where ? marks an optional one. For Systems Manager: `document`
-    says who may send it (environment: the roles of that environment; data: no role), and with
-    `merge_output` progress and answer are one stream.
+    `environments` are the allowed values of the first argument (empty: the verb takes no environment).
+    `arguments` are the names of the others; ? marks an optional one. For Systems Manager, `document` is
+    the kind of document that runs the verb (environment: the roles of that environment may send it;
+    data: no role may), and `merge_output` merges progress and answer into one stream.
     """
     return json.loads((Path(__file__).parents[1] / "verbs.json").read_text(encoding="utf-8"))
 
 
 def report_continues(verb: str, *arguments: str, more: str = "") -> None:
-    """Reports, after an interrupt here, that a verb that changes something continues on the host; how to follow it."""
+    """Reports after an interrupt that a verb that changes something continues on the host, and how to follow it."""
     if verb in ("deploy", "rollback", "restore"):
         follow = f"make status history-{arguments[0]}"
     elif verb == "backup":

@@ -1,4 +1,4 @@
-"""A Kubernetes cluster that prod runs on, reached by kubectl."""
+"""A Kubernetes cluster that runs prod, reached through kubectl."""
 
 import os
 import subprocess
@@ -13,13 +13,13 @@ from delivery.targets.base import verbs
 class Cluster:
     """A Target: the cluster of kubectl's current context. If DELIVERY_CLUSTER is set, it is the only one allowed.
 
-    The verbs run on this machine, with the caller's own rights in the cluster.
+    The verbs run on this machine, with the caller's permissions in the cluster.
     """
 
     def check(self):
-        """Names the cluster and raises CommandError unless it is the expected one. Changes nothing.
+        """Logs the cluster and raises CommandError unless it is the expected one. Changes nothing.
 
-        From here on its context is used, even if another one becomes the current one.
+        Afterwards its context is used, even if kubectl's current context changes.
         """
         self.context = kubectl("config", "current-context")
         expected = os.environ.get("DELIVERY_CLUSTER")
@@ -31,7 +31,7 @@ class Cluster:
         self.kubectl("--request-timeout", "10s", "get", "--raw", "/readyz")
 
     def kubectl(self, *arguments, **options):
-        """The output of kubectl in the shop's namespace there. Raises CommandError with its own message."""
+        """The output of kubectl in the shop's namespace. Raises CommandError with kubectl's message."""
         return kubectl("--context", self.context, "--namespace", NAME, *arguments, **options)
 
     def run(self, verb, *arguments):
@@ -45,12 +45,12 @@ class Cluster:
         return cluster_verbs.call(verb, *arguments, context=self.context, repository=repository)
 
     def url(self, environment):
-        """DELIVERY_CLUSTER_URL, or the address of the Ingress; empty while it has none."""
+        """DELIVERY_CLUSTER_URL, or the address of the Ingress; empty while there is none."""
         return cluster_verbs.url(self.context)
 
 
 def kubectl(*arguments, **options):
-    """The output of kubectl. Raises CommandError with its own message when it fails."""
+    """The output of kubectl. Raises CommandError with kubectl's message if it fails."""
     try:
         done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, **options)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The local host: the machine in a container that scripts/local/up makes."""
+"""The local host: the systemd container that scripts/local/up creates."""
 
 import subprocess
 import sys
@@ -10,13 +10,13 @@ from delivery.targets.base import report_continues
 
 
 class LocalHost:
-    """A Target whose verbs run by `docker exec`."""
+    """A Target whose verbs run through `docker exec`."""
 
     def __init__(self):
         self.container = f"{required_variable('DELIVERY_DEMO')}-host"
 
     def check(self):
-        """Raises CommandError unless the host runs. Changes nothing."""
+        """Raises CommandError unless the host is running. Changes nothing."""
         try:
             done = subprocess.run(
                 ["docker", "container", "inspect", "--format", "{{.State.Running}}", self.container],
@@ -34,7 +34,7 @@ class LocalHost:
         self._execute(verb, arguments, stdout=sys.stderr)
 
     def ask(self, verb, *arguments):
-        """As Target.ask. What is not UTF-8, as in an application's log, is replaced."""
+        """As Target.ask. Bytes that are not UTF-8, for example in an application's log, are replaced."""
         return self._execute(verb, arguments, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
 
     def url(self, environment):
