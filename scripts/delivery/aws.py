@@ -101,21 +101,21 @@ class Client:
             code = error.response["Error"]["Code"]
             if status(error) >= 500:
                 return NoAnswer(f"AWS failed in {self.region}", error, "run the command again in a minute")
-            remedy = REMEDIES.get(code, "aws sts get-caller-identity shows whose credentials these are")
-            return Refused(code, "AWS refuses", error, remedy)
+            remedy = REMEDIES.get(code, "aws sts get-caller-identity shows the identity of the credentials")
+            return Refused(code, "AWS rejected the request", error, remedy)
         network = "check AWS_REGION and the network"
         kinds = (
             (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", LOGIN),
             (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
             (NoCredentials, "ProfileNotFound", "AWS_PROFILE names no profile", LOGIN),
-            (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has ended", "aws sso login"),
+            (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has expired", "aws sso login"),
             (UsageError, "InvalidRegionError", f"invalid AWS_REGION '{self.region}'", "set AWS_REGION"),
             (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),
         )
         for kind, names, what, remedy in kinds:
             if isinstance(error, tuple(getattr(self._exceptions, name) for name in names.split())):
                 return kind(what, error, remedy)
-        return CommandError("AWS can't be asked that", error, "make doctor")
+        return CommandError("cannot send the request to AWS", error, "make doctor")
 
 
 def status(error):

@@ -36,7 +36,7 @@ def dump(environment, name, postgres, directory, kept, suffix=""):
         postgres.check_dump(new)
     except CommandError as error:
         raise CommandError(
-            f"the dump of {name} failed", f"{error.why}. No older one was removed", "make backups"
+            f"the dump of {name} failed", f"{error.why}. No older dump was deleted", "make backups"
         ) from None
     while (path := folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{suffix}.dump").exists():
         time.sleep(0.2)  # names have a resolution of one second

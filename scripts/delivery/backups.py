@@ -75,5 +75,5 @@ def overdue(backups, environment):
     if not nightly:
         return f"{environment} has no backup"
     if now() - nightly[0].time > NIGHTLY:
-        return f"{environment}'s newest backup is {age(now() - nightly[0].time)} old, though there is one each night"
+        return f"{environment}'s newest backup is {age(now() - nightly[0].time)} old, but one is made each night"
     return None

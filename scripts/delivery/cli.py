@@ -116,7 +116,7 @@ def required_variable(name):
     """The value of an environment variable that the Makefile exports. Raises CommandError if it is unset or empty."""
     if value := os.environ.get(name):
         return value
-    why = "it depends on the target: the defaults are in the Makefile"
+    why = "the Makefile sets its default"
     raise CommandError(f"{name} is not set", why, f"run {verb()} through make: make help lists the targets")
 
 
@@ -124,7 +124,7 @@ def flag(name):
     """Whether an environment variable is 1. Raises UsageError unless it is 1, empty or unset."""
     if (value := os.environ.get(name, "")) in ("", "1"):
         return bool(value)
-    raise UsageError(f"invalid {name} '{value}'", "expected 1 or nothing", f"unset {name}")
+    raise UsageError(f"invalid {name} '{value}'", "expected 1 or no value", f"unset {name}")
 
 
 def number(of_what, most):

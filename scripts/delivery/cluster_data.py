@@ -31,7 +31,7 @@ def run(operation, yes):
     if operation == "create":
         return create(cluster)
     if operation == "load" and not yes:
-        confirm(f"All data in {cluster.context} is replaced.", cluster.context, terminal=True)
+        confirm(f"All data in {cluster.context} will be replaced.", cluster.context, terminal=True)
     with pod(cluster):
         if operation == "dump":
             execute(cluster, 'pg_dump -Fc "$DATABASE_URL"', stdin=subprocess.DEVNULL)
@@ -88,5 +88,5 @@ def execute(cluster, script, **streams):
     """Runs a line of shell in the pod. Raises CommandError if it fails; its messages are on stderr."""
     command = ["kubectl", "--context", cluster.context, "--namespace", NAME, "exec", "--stdin", POD, "--"]
     if subprocess.run([*command, "sh", "-euc", script], **streams).returncode:
-        why = "see above: nothing was changed by halves"
+        why = "see their messages above. A load that fails changes nothing"
         raise CommandError("PostgreSQL's programs failed", why, "run the command again")

@@ -45,7 +45,7 @@ def set_up(yes):
     cluster.kubectl("apply", "--filename", "-", input=json.dumps(secret))
     if current and changed:
         restart = f"kubectl --context {cluster.context} --namespace {NAME} rollout restart deployment/{NAME}"
-        log(f"the live pods keep the settings of their start until the next release, or: {restart}")
+        log(f"running pods keep their settings until the next release. To apply the new ones now: {restart}")
     return f"{cluster.context}: {NAME}"
 
 
@@ -58,7 +58,7 @@ def settings(current):
     # The load balancer's host name is not known before it exists.
     result = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"} | current | overrides
     if not result.get("DATABASE_URL"):
-        why = "the cluster has no database of the shop's own"
+        why = "the cluster has no DATABASE_URL yet"
         remedy = "export DATABASE_URL=postgresql://user:password@host/name"
         raise CommandError("DATABASE_URL is not set", why, remedy)
     return result

@@ -29,7 +29,7 @@ class EcrPublic(registry.Registry):
         super().__init__(repository, self._password, sleep)
         self.name = self.repository.name.partition("/")[2]
         if not self.name:
-            why = "it has to be public.ecr.aws/<alias>/<name>"
+            why = "expected public.ecr.aws/<alias>/<name>"
             raise references.BadReference(
                 f"invalid repository '{repository}' for ECR Public", why, "set DELIVERY_REPOSITORY"
             )
@@ -64,7 +64,7 @@ class EcrPublic(registry.Registry):
             failures = [failure for failure in answer["failures"] if failure["failureCode"] != "ImageNotFound"]
             if failures:
                 why = "; ".join(f"{failure['imageId']}: {failure['failureReason']}" for failure in failures)
-                raise CommandError(f"{self.repository}: some images were not deleted", why, "the same again")
+                raise CommandError(f"{self.repository}: some images were not deleted", why, "run the command again")
 
     @contextlib.contextmanager
     def engine(self):
@@ -103,7 +103,7 @@ class EcrPublic(registry.Registry):
             client = aws.Client("ecr-public", REGION, self._sleep)
             address = uri(client, self.name)
             if address != str(self.repository):
-                why = f"these credentials' own repository of that name is {address}"
+                why = f"in the account of these credentials, that repository is {address}"
                 raise CommandError(
                     f"{self.repository} belongs to another account", why, "set AWS_PROFILE or DELIVERY_REPOSITORY"
                 )

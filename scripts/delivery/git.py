@@ -34,7 +34,7 @@ def resolve(name="HEAD"):
     try:
         return output("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}").strip()
     except CommandError as error:
-        raise UsageError(f"'{name}' names no commit here", error.why, "git log --oneline --all") from None
+        raise UsageError(f"commit '{name}' not found", error.why, "git log --oneline --all") from None
 
 
 def version(commit):
@@ -54,7 +54,7 @@ def version(commit):
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} is not TOML: {error}", remedy) from None
     except (KeyError, TypeError):
-        raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} sets none", remedy) from None
+        raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} sets no version", remedy) from None
     if not (isinstance(value, str) and VERSION.fullmatch(value)):
         raise Unreadable(f"commit {commit} has no usable VERSION", f"{value!r} in its {PROJECT} is not N.N.N", remedy)
     return value
@@ -71,8 +71,8 @@ def source(commit):
     answers = output("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=names).splitlines()
     for tree, answer in zip(TREES, answers, strict=True):
         if not answer.startswith("tree "):
-            why = f"it has no directory {tree}/, and an image is made of {' and '.join(TREES)}"
-            raise Unreadable(f"commit {commit} can't become an image", why, f"git log --oneline -- {tree}")
+            why = f"it has no directory {tree}/, and an image is built from {' and '.join(TREES)}"
+            raise Unreadable(f"cannot build an image of commit {commit}", why, f"git log --oneline -- {tree}")
     return "-".join(answer.split()[1] for answer in answers)
 
 
@@ -110,7 +110,7 @@ def candidates(commit):
             checking.kill()
             raise
     if logging.returncode or checking.returncode:
-        raise CommandError("git can't walk the history", "see its message above", "git fsck")
+        raise CommandError("git cannot read the history", "see its message above", "git fsck")
 
 
 def dates(commits):

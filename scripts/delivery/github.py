@@ -58,26 +58,26 @@ def ask(method, path, body=None):
     try:
         return json.loads(content) if content.strip() else None
     except ValueError as error:
-        raise CommandError("GitHub's answer can't be read", f"{method} {path}: {error}", "the same again") from None
+        raise CommandError("invalid answer from GitHub", f"{method} {path}: {error}", "run the command again") from None
 
 
 def failure(request, status, done, content):
     """The CommandError for a request that failed."""
-    why = f"{request}: {done.stderr.strip() or 'no words'}"
+    why = f"{request}: {done.stderr.strip() or 'no message'}"
     with contextlib.suppress(AttributeError, ValueError):  # the body may not be a JSON object
         why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
     if done.returncode == 4 or status == "401":
-        return CommandError("there is no login for GitHub", why, "gh auth login, or set GH_TOKEN")
+        return CommandError("not logged in to GitHub", why, "gh auth login, or set GH_TOKEN")
     if status == "404":
-        return NotFound("GitHub has no such thing, or hides it from this login", why, "gh auth status")
+        return NotFound("not found on GitHub, or not visible to this login", why, "gh auth status")
     if status == "422":
-        return Refused("GitHub refuses that", why, "gh repo view --web shows how it is now")
+        return Refused("GitHub rejected the request", why, "gh repo view --web shows the current state")
     if status == "403":
-        return CommandError("GitHub doesn't let this login do that", why, "gh auth status")
+        return CommandError("GitHub denied the request", why, "gh auth status")
     if status is None:
         remedy = "check the network and gh auth status; without a GitHub remote set GITHUB_REPOSITORY=owner/name"
         return CommandError("GitHub doesn't answer", why, remedy)
-    return CommandError("GitHub failed", why, "the same again in a minute: what is done already stays as it is")
+    return CommandError("GitHub failed", why, "run the command again in a minute; completed changes are kept")
 
 
 def get(path):

@@ -53,7 +53,7 @@ def set_up(yes):
     if not changes:
         log("nothing to change")
         return full_name
-    log(f"to be changed in {full_name}")
+    log(f"changes in {full_name}:")
     print("\n".join(change.text for change in changes), file=sys.stderr)
     if not yes:
         confirm("Make these changes?", "yes")
@@ -74,5 +74,5 @@ def outputs():
         name = values["documents"]["dev"].removesuffix("-dev")
         return name, values["repository"], values["roles"], values["urls"]
     except (KeyError, TypeError, ValueError) as error:
-        why = f"scripts/infra output lacks {error}: the infrastructure isn't there, or not all of it"
-        raise CommandError("it is not known yet where to deploy to", why, "make infra") from None
+        why = f"scripts/infra output lacks {error}"
+        raise CommandError("the infrastructure does not exist or is incomplete", why, "make infra") from None

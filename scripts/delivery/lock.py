@@ -57,7 +57,7 @@ def description(purpose, actor, machine=""):
 def busy(environment, holder, limit):
     """The error of a deploy that did not get the lock in time."""
     why = f"it is held by: {holder or 'unknown'}; waited {limit} s"
-    return CommandError(f"{environment} is locked", why, "make status shows when that has ended")
+    return CommandError(f"{environment} is locked", why, "make status shows when it is free")
 
 
 class FileLock:
@@ -219,7 +219,7 @@ class LeaseLock:
             except CommandError:
                 owner = self._identity
             if owner == self._identity:
-                log(f"the lock could not be released; it is free in {self.lease_limit} s")
+                log(f"the lock could not be released; it expires in {self.lease_limit} s")
             else:
                 self._taken_by = owner or ""
 

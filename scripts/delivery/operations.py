@@ -105,7 +105,7 @@ def _deploy(environment, token, image, actor, verb):
     except LockLost:
         raise
     except CommandError as error:
-        why = f"{error.why}. {environment.name} serves {image} all the same"
+        why = f"{error.why}. {image} is live in {environment.name} nevertheless"
         raise CommandError(error.what, why, error.remedy) from error
     log(f"{environment.name} serves {image}")
 
@@ -128,7 +128,7 @@ def _still_live(environment):
     try:
         return environment.live() or "nothing"
     except ProgramFailed:
-        return "the previous image, as far as known"
+        return "probably the previous image"
 
 
 def plan(environment, image):

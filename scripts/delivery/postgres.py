@@ -28,7 +28,7 @@ class Postgres:
             return int(self._sql(f"select pg_database_size('{name}')"))
         except process.ProgramFailed as error:
             error.what = f"PostgreSQL does not answer for {name}"
-            error.remedy = f"systemctl status postgresql; {BOOTSTRAP} makes what is missing"
+            error.remedy = f"systemctl status postgresql; {BOOTSTRAP} creates missing databases"
             raise
 
     def exists(self, name):

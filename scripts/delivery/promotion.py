@@ -41,7 +41,7 @@ def push(commit):
         return shop.image(digest)
     if local is None:
         why = "neither the Docker engine nor the registry has it"
-        raise CommandError(f"there is no image {reference}", why, build)
+        raise CommandError(f"image '{reference}' not found", why, build)
 
     log(f"pushing {tag}")
     with shop.engine() as environment:
@@ -50,7 +50,7 @@ def push(commit):
         raise CommandError(f"docker push {reference} failed", "see its messages above", "make doctor")
     digest = shop.awaited_digest(tag)
     if not digest:
-        raise CommandError(f"{reference} is not in the registry", "docker push claims to have pushed it", "make doctor")
+        raise CommandError(f"{reference} is not in the registry", "docker push reported success", "make doctor")
     check_labels(shop.labels(digest), expected, f"{reference} in the registry", again)
     return shop.image(shop.check_tag(tag, pushed_digests(shop.repository, reference)))
 
@@ -83,7 +83,7 @@ def check_labels(labels, expected, where, remedy):
     for label, value in expected.items():
         if labels.get(label) != value:
             why = f"its label {label} is '{labels.get(label, '')}' instead of '{value}': no tag ever moves"
-            raise CommandError(f"another image sits under {where}", why, remedy)
+            raise CommandError(f"{where} is not the image of this commit", why, remedy)
 
 
 def promote(commit):
@@ -109,7 +109,7 @@ def promote(commit):
             break
     else:
         if newest:
-            why = f"{release} is {released} for good, which is not a snapshot of this source; {newest} is"
+            why = f"{release} is {released}, not the snapshot {newest} of this source, and a release tag never moves"
             remedy = f"bump the version in {git.PROJECT}, commit, then make image push promote"
             raise CommandError(f"{shop.repository}:{release} is released already, as another image", why, remedy)
         why = f"no tag {release}-SNAPSHOT-<commit> for the newest {len(tags)} commits with the source\n"
@@ -122,7 +122,7 @@ def promote(commit):
         raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
 
     if planned:
-        return f"{tags[-1]} -> {release}{' (it is that already)' if released else ''}: {shop.image(digest)}"
+        return f"{tags[-1]} -> {release}{' (already promoted)' if released else ''}: {shop.image(digest)}"
     if released:
         log(f"{release} is {tags[-1]} already")
     else:

@@ -120,8 +120,8 @@ class Registry:
         if "@" in name:
             repository, digest = references.image(name)
             if repository != self.repository:
-                why = f"this shop's is {self.repository}"
-                raise BadReference(f"'{name}' is of another repository", why, "set DELIVERY_REPOSITORY")
+                why = f"this shop's repository is {self.repository}"
+                raise BadReference(f"'{name}' belongs to another repository", why, "set DELIVERY_REPOSITORY")
             return self.image(digest)
         if digest := self.awaited_digest(name):
             return self.image(digest)
@@ -157,7 +157,7 @@ class Registry:
         answer = self._ask("GET", f"manifests/{reference}", ok=(200,), headers=ACCEPT)
         media_type = answer.headers.get("Content-Type", "")
         if kind(media_type) not in INDEXES + IMAGES:
-            raise self._unexpected(f"manifest {reference}", f"it came as {media_type or 'nothing named'}")
+            raise self._unexpected(f"manifest {reference}", f"its media type is '{media_type}'")
         digest = digest_of(answer.body)
         for expected in (reference if DIGEST.fullmatch(reference) else None, self._digest_header(answer)):
             if expected not in (None, digest):
@@ -174,7 +174,7 @@ class Registry:
         answer = self._ask("PUT", path, ok=(201,), headers={"Content-Type": manifest.media_type}, body=manifest.body)
         digest = self._digest_header(answer)
         if digest not in (None, manifest.digest):
-            raise self._unexpected(f"tag {tag}", f"it was given {manifest.digest} and says {digest}")
+            raise self._unexpected(f"tag {tag}", f"the registry stored {digest} instead of {manifest.digest}")
         self.check_tag(tag, [manifest.digest])
 
     def check_tag(self, tag, digests):
@@ -201,7 +201,7 @@ class Registry:
             try:
                 page = json.loads(answer.body)["tags"] or []
                 if invalid := [tag for tag in page if not TAG.fullmatch(tag)]:
-                    raise ValueError(f"'{invalid[0]}' is no tag")
+                    raise ValueError(f"'{invalid[0]}' is not a valid tag")
             except (KeyError, TypeError, ValueError) as error:
                 raise self._unexpected("list of tags", f"{type(error).__name__}: {error}") from None
             new = [tag for tag in page if tag not in tags]
@@ -228,12 +228,13 @@ class Registry:
         for image in images:
             if more := tags.get(image.digest, set()) - set(image.tags):
                 why = f"{image.digest} has been given the tag {', '.join(sorted(more))}"
-                raise CommandError(f"{self.repository} has changed: nothing was deleted", why, "the same again")
+                raise CommandError(f"{self.repository} has changed: nothing was deleted", why, "run the command again")
         for image in images:
             answer = self._ask("DELETE", f"manifests/{image.digest}", ok=(202, 404, 405))
             if answer.status == 405:
                 why = f"it answers DELETE with 405 {complaint(answer.body)}".strip()
-                raise CommandError(f"{self.repository.host} deletes nothing", why, "set storage.delete.enabled there")
+                remedy = "set storage.delete.enabled in the registry's configuration"
+                raise CommandError(f"{self.repository.host} does not allow deletion", why, remedy)
 
     @contextlib.contextmanager
     def engine(self):
@@ -252,7 +253,7 @@ class Registry:
                 manifest = self.manifest(chosen(json.loads(manifest.body)["manifests"]))
             config = json.loads(manifest.body)["config"]["digest"]
             if not DIGEST.fullmatch(config):
-                raise ValueError(f"{config} is no sha256 digest")
+                raise ValueError(f"{config} is not a sha256 digest")
             blob = self._ask("GET", f"blobs/{config}", ok=(200,)).body
             if digest_of(blob) != config:
                 raise ValueError(f"its config has the digest {digest_of(blob)}, not {config}")
@@ -265,10 +266,10 @@ class Registry:
         digest = answer.headers.get("Docker-Content-Digest")
         if digest is None or DIGEST.fullmatch(digest):
             return digest
-        raise self._unexpected("digest", f"'{digest}' is no sha256 digest")
+        raise self._unexpected("digest", f"'{digest}' is not a sha256 digest")
 
     def _unexpected(self, what, why):
-        return Unexpected(f"{self.repository}: the {what} is not as it should be", why, "look at the registry's log")
+        return Unexpected(f"{self.repository}: invalid {what}", why, "check the registry's log")
 
     def _ask(self, method, path, ok, headers=None, body=None):
         """Sends a request about the repository, with authorization if required. Raises if the status is not in ok."""
@@ -283,7 +284,8 @@ class Registry:
         if answer.status in (401, 403):
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
         if answer.status == 429:
-            raise Unreachable(f"{self.repository.host} takes no more requests for now", why, "the same in a minute")
+            what = f"too many requests to {self.repository.host}"
+            raise Unreachable(what, why, "run the command again in a minute")
         if answer.status == 404:
             raise NotFound(f"{self.repository} has no {path}", why, "make image push")
         raise self._unexpected("answer", why)
@@ -301,22 +303,23 @@ class Registry:
         if scheme.lower() == "basic" and basic:
             return basic
         if scheme.lower() != "bearer" or "realm" not in parameters:
-            why = f"it asks for '{challenge}'" if challenge else "it says 401 and not what it asks for"
+            why = f"it requires '{challenge}'" if challenge else "it answers 401 without WWW-Authenticate"
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
         realm = urlsplit(parameters["realm"])
         if realm.scheme != "https" and not LOOPBACK.fullmatch(realm.netloc):
-            raise self._unexpected("token service", f"{parameters['realm']} is not https: credentials don't go there")
+            why = f"{parameters['realm']} is not https, so no credentials are sent to it"
+            raise self._unexpected("token service", why)
         query = urlencode({key: parameters[key] for key in ("service", "scope") if key in parameters})
         url = f"{parameters['realm']}{'&' if realm.query else '?'}{query}"
         answer = self._exchange("GET", url, {"Authorization": basic} if basic else {}, None)
         if answer.status != 200:
-            why = f"{realm.netloc} gave no token: {answer.status} {complaint(answer.body)}".strip()
+            why = f"{realm.netloc} returned no token: {answer.status} {complaint(answer.body)}".strip()
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
         try:
             content = json.loads(answer.body)
             return "Bearer " + (content.get("token") or content["access_token"])
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise self._unexpected("token", f"{realm.netloc} answered without one") from None
+            raise self._unexpected("token", f"the answer of {realm.netloc} contains no token") from None
 
     def _follow(self, method, url, headers, body):
         """Follows the redirects of reads: blobs may be stored elsewhere. Only the registry receives the token."""
@@ -349,7 +352,7 @@ class Registry:
                 if pause is None:
                     failure = f"{type(error).__name__}: {error}{route}"
                     why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {failure}"
-                    raise Unreachable(f"the registry at {host} breaks off", why, remedy) from None
+                    raise Unreachable(f"the connection to the registry at {host} failed", why, remedy) from None
             except OSError as error:  # no route, a proxy that refuses, an untrusted certificate
                 raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
             else:

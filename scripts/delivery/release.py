@@ -18,7 +18,7 @@ def publish(check_only):
     tag = f"v{version}"
     tagged = github.tagged(tag)
     if tagged not in (None, commit):
-        why = f"{tag} is on commit {tagged} for good, and HEAD is {commit}"
+        why = f"{tag} is on commit {tagged} and never moves; HEAD is {commit}"
         raise CommandError(f"{version} is released already", why, BUMP)
     if check_only:
         return tag
@@ -45,7 +45,7 @@ def live_release(shop, commit, version):
     try:
         prod = status.environments(targets.for_environment("prod"))["prod"]
     except AlreadyReported as failure:
-        why = f"its status failed ({failure.status})"
+        why = f"the status verb failed with exit status {failure.status}"
         raise CommandError("the live image of prod is not known", why, "make status") from None
     if (prod["digest"], prod["version"], prod["healthy"]) != (digest, version, True):
         health = "healthy" if prod["healthy"] else "not healthy"

@@ -57,7 +57,7 @@ def previous(target, environment):
     """The repository@digest that a rollback would make live. Raises CommandError if there is none."""
     digest = status.environments(target)[environment]["previous"]
     if not digest:
-        why = f"{environment} has served no other image yet"
+        why = f"{environment} has had no other live image"
         raise CommandError("nothing to roll back to", why, f"make history-{environment}")
     return registry.shop().image(digest)
 
@@ -94,7 +94,7 @@ def list_backups():
     entries = backups.of(targets.for_data())
     for environment in ENVIRONMENTS:
         if problem := backups.overdue(entries, environment):
-            log(f"{problem}. Why is in the host's journal: journalctl -u {NAME}-backup")
+            log(f"{problem}. To see why, run on the host: journalctl -u {NAME}-backup")
     return "\n".join(map(str, entries))
 
 

@@ -81,7 +81,7 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
                 docker.remove(container)
                 postgres.drop(new)
             record("failed")
-            why = f"{error.why}. {environment.name} has the data that it had"
+            why = f"{error.why}. {environment.name} has its previous data"
             raise CommandError(error.what, why, error.remedy) from error
         record("ok")
         keep_replaced()

@@ -4,6 +4,8 @@ from delivery import git, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, UsageError, flag, log, required_variable
 from delivery.references import DIGEST, ENVIRONMENTS, SNAPSHOT, VERSION
 
+UNKNOWN = "cannot determine which images are needed: nothing was deleted"
+
 
 def prune(keep, yes):
     """Returns the plan, one line per image, and with `yes` deletes the images that are not needed.
@@ -31,9 +33,9 @@ def check_host(shop):
     """Raises UsageError unless DELIVERY_HOST names the host that runs images of this registry."""
     host = required_variable("DELIVERY_HOST")
     if (shop.repository.host == "public.ecr.aws") != (host == "aws"):
-        why = f"another host may need what is in {shop.repository}"
+        why = "another host may need them"
         remedy = "set DELIVERY_HOST and DELIVERY_REPOSITORY"
-        raise UsageError(f"DELIVERY_HOST={host} does not know which images are needed", why, remedy)
+        raise UsageError(f"DELIVERY_HOST={host} does not run images of {shop.repository}", why, remedy)
 
 
 def environments():
@@ -44,8 +46,8 @@ def environments():
             try:
                 entries |= status.environments(targets.for_environment(name))
             except AlreadyReported as failure:
-                why = f"its status failed ({failure.status})"
-                raise CommandError("the images that the host needs are not known", why, "make status") from None
+                why = f"the status verb failed with exit status {failure.status}"
+                raise CommandError(UNKNOWN, why, "make status") from None
     return entries
 
 
@@ -79,7 +81,7 @@ def needed(entries):
     Raises CommandError unless dev and prod have a live image: an environment whose Docker or Kubernetes
     is down reports none.
     """
-    what, result = "what the host needs is not known: nothing is deleted", {}
+    result = {}
     try:
         for name in ENVIRONMENTS:
             live, previous = entries[name]["digest"], entries[name]["previous"]
@@ -87,12 +89,12 @@ def needed(entries):
                 if digest is not None and not DIGEST.fullmatch(digest):
                     raise ValueError(f"'{digest}' is not a digest")
             if not live:
-                raise CommandError(what, f"{name} has no live image, or does not report it", f"make deploy-{name}")
+                raise CommandError(UNKNOWN, f"{name} has no live image, or does not report it", f"make deploy-{name}")
             if previous:
                 result[previous] = f"{name} would roll back to it"
         return result | {entries[name]["digest"]: f"{name} serves it" for name in ENVIRONMENTS}
     except (KeyError, TypeError, ValueError) as error:
-        raise CommandError(what, f"its status can't be read: {type(error).__name__}: {error}", "make status") from None
+        raise CommandError(UNKNOWN, f"invalid status: {type(error).__name__}: {error}", "make status") from None
 
 
 def plan(images, dates, needed, keep):

@@ -50,7 +50,7 @@ def probe(url, build):
         same = False
     if not same:
         remedy = "make deploy-dev or make deploy-prod, then make status"
-        raise CommandError(f"{url} serves another build", f"it says {answer}, HEAD's image is {build}", remedy)
+        raise CommandError(f"{url} serves another build", f"/version is {answer}, but HEAD's image is {build}", remedy)
     for page in PAGES:
         text = get(url + page)
         for sheet in SHEET.findall(text):
@@ -63,4 +63,4 @@ def get(url):
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 the target's own URL
             return answer.read().decode()
     except (OSError, ValueError) as error:  # no answer, another status, or not UTF-8
-        raise CommandError(f"{url} does not answer as it should", error, "make status") from None
+        raise CommandError(f"cannot load '{url}'", error, "make status") from None

@@ -182,7 +182,7 @@ class ConfigMapState:
     def _get(self):
         config_map = self.kubernetes.get("configmap", CONFIG_MAP)
         if config_map is None:
-            raise CommandError("the cluster has no memory of deploys", "it was not set up", "make cluster-setup")
+            raise CommandError("the cluster has no state of deploys", "it was not set up", "make cluster-setup")
         return config_map
 
     def _replace(self, config_map):

@@ -30,10 +30,10 @@ def show(form=None):
     rows = (row(target.url(name), entry) for name, entry in entries.items())
     print(answer.rstrip() if form == "json" else "\n".join([HEAD, *rows]), flush=True)
     if late := [name for name, entry in entries.items() if entry.get("backup_overdue")]:
-        why = f"the newest one of {late[0]} is {backup_age(entries[late[0]])} old, one is made each night"
+        why = f"the newest one of {late[0]} is {backup_age(entries[late[0]])} old, but one is made each night"
         if not entries[late[0]]["last_backup"]:
-            why = "none was ever made, one is made each night"
-        remedy = f"make backup shows what fails; on the host: journalctl -u {NAME}-backup"
+            why = "none was ever made, but one is made each night"
+        remedy = f"make backup shows the error; on the host: journalctl -u {NAME}-backup"
         raise CommandError(f"the backup of {' and '.join(late)} is overdue", why, remedy)
 
 
@@ -47,8 +47,8 @@ def parse(answer):
     try:
         return {entry["environment"]: entry for entry in json.loads(answer)["environments"]}
     except (KeyError, TypeError, ValueError) as error:
-        why = f"its status can't be read: {type(error).__name__}: {error}"
-        raise CommandError("what the host serves is not known", why, "make status") from None
+        why = f"invalid status: {type(error).__name__}: {error}"
+        raise CommandError("cannot read the status of the target", why, "make status") from None
 
 
 def row(url, entry):

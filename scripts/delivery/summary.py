@@ -18,7 +18,7 @@ def write():
     try:
         parts.append(served(targets.for_environment("prod")))
     except CommandError as error:  # the steps may show why
-        parts.append(f"What is served is not known: {error.what}.\n")
+        parts.append(f"The live images are not known: {error.what}.\n")
         failure = error
     if (path := os.environ.get("DELIVERY_STEPS")) and os.path.exists(path):
         parts.append(steps(path))
@@ -38,8 +38,8 @@ def served(target):
     try:
         entries = status.environments(target)
     except AlreadyReported as failed:
-        why = f"its status failed ({failed.status})"
-        raise CommandError("the live images are not known", why, "make status") from None
+        why = f"the status verb failed with exit status {failed.status}"
+        raise CommandError("cannot read the status of the target", why, "make status") from None
     rows = [
         (name, target.url(name), *(entry[key] for key in BUILD), yes_or_no(entry["healthy"]), last_backup(entry))
         for name, entry in entries.items()

@@ -32,7 +32,7 @@ def region_of(s3, bucket, owner):
         if status == 404:
             return None
         if status == 403:
-            why = f"account {owner} doesn't own it, or these credentials may not see it"
+            why = f"account {owner} doesn't own it, or these credentials have no access to it"
             raise CommandError(f"no access to the state bucket {bucket}", why, "set another TF_VAR_name") from None
         raise
 
@@ -106,8 +106,8 @@ def bucket(make_it=False):
         if make_it:
             make(s3, name, region, owner)
         elif not current:
-            why = f"bucket {name} doesn't exist"
-            raise CommandError("there is no place for Terraform's state yet", why, "make infra-bootstrap")
+            why = f"it was not created yet in {region}"
+            raise CommandError(f"state bucket '{name}' not found", why, "make infra-bootstrap")
         return name
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise failure(botocore.exceptions, error) from None
@@ -126,4 +126,4 @@ def failure(exceptions, error):
     for names, what, remedy in kinds:
         if isinstance(error, tuple(getattr(exceptions, name) for name in names.split())):
             return CommandError(what, error, remedy)
-    return CommandError("AWS refuses", error, "aws sts get-caller-identity")
+    return CommandError("AWS rejected the request", error, "aws sts get-caller-identity")

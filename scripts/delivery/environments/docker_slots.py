@@ -124,7 +124,7 @@ class DockerSlots:
                 self._wait_for_connections(self.idle_slot)
             self.docker.remove(container(self.idle_slot))
         except CommandError as error:
-            log(f"slot {self.idle_slot} was not removed, the next deploy does that: {error.what}")
+            log(f"slot {self.idle_slot} was not removed; the next deploy removes it: {error.what}")
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""

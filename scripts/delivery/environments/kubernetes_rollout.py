@@ -139,14 +139,14 @@ class KubernetesRollout:
         except LockLost:
             raise
         except CommandError as error:
-            log(f"the rollout could not be reverted, the next deploy does that: {error.what}: {error.why}")
+            log(f"the rollout could not be reverted; the next deploy reverts it: {error.what}: {error.why}")
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""
         try:
             self._delete_all_but(self.kubernetes.names_in(candidate.manifests, WEB))
         except ProgramFailed as error:
-            log(f"objects of other releases were not deleted, the next deploy does that: {error.why}")
+            log(f"objects of other releases were not deleted; the next deploy deletes them: {error.why}")
         self.clean_images()
 
     def logs(self, lines):
@@ -174,7 +174,7 @@ class KubernetesRollout:
         """Deletes the objects of other releases, of all kinds or of the given ones."""
         kinds = self.kinds if kinds is None else sorted(kinds)
         if kinds and (stale := self.kubernetes.names(kinds, WEB) - names):
-            log(f"delete what is not part of this release: {', '.join(sorted(stale))}")
+            log(f"delete objects that are not part of this release: {', '.join(sorted(stale))}")
             self.kubernetes.delete(*sorted(stale))
 
     def _wait_for_job(self, name, selector, image, failure):

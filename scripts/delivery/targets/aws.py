@@ -63,7 +63,7 @@ class AwsHost:
         while cut(invocation, "StandardOutputContent"):
             most = LIMITS["StandardOutputContent"]
             if verbs()[verb]["arguments"] != ["lines"] or arguments[1] == "1":
-                why = f"Systems Manager passes on {most} characters"
+                why = f"Systems Manager returns at most {most} characters"
                 raise CommandError(f"the host's answer to {verb} is cut off", why, "make status")
             fitting = invocation["StandardOutputContent"].count("\n") * 3 // 4
             arguments = (arguments[0], str(max(1, min(fitting, int(arguments[1]) - 1))))
@@ -91,7 +91,7 @@ class AwsHost:
         if running:
             ids = " ".join(instance["InstanceId"] for instance in running)
             look = f"aws ec2 describe-instances --region {self.ec2.region} --instance-ids {ids}"
-            remedy = f"stop all of them but the host; to see which it is: {look}"
+            remedy = f"stop all of them except the host; to see which one that is: {look}"
             raise CommandError(f"several hosts are called {self.name} in {self.ec2.region}", names, remedy)
         why = names or f"no instance has the tags Name={self.name} and Project={application.NAME}"
         remedy = "make infra"
@@ -213,7 +213,7 @@ def check_success(verb, invocation):
     if (status, details) == ("Failed", "Failed") and code > 0:
         raise AlreadyReported(code, invocation["StandardOutputContent"])
     ends = {
-        "DeliveryTimedOut": (f"{verb} never reached the host", "its agent did not take the command"),
+        "DeliveryTimedOut": (f"{verb} never reached the host", "its agent did not accept the command"),
         "Undeliverable": (f"{verb} never reached the host", "its agent can't be reached"),
         "ExecutionTimedOut": (f"{verb} was ended on the host", "it took longer than its document allows"),
         "TimedOut": (f"{verb} was ended on the host", "it took longer than its document allows"),
@@ -221,5 +221,5 @@ def check_success(verb, invocation):
         "Terminated": (f"{verb} was ended", "Systems Manager abandoned the command"),
         "Failed": (f"{verb} did not run on the host", "its agent could not start it"),
     }
-    what, why = ends.get(details, (f"{verb} did not end as it should", "see above"))
+    what, why = ends.get(details, (f"{verb} ended unexpectedly", "see above"))
     raise CommandError(what, f"{why} (command {invocation['CommandId']}: {details}, {code})", "make status")

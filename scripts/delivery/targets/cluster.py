@@ -54,8 +54,8 @@ def kubectl(*arguments, **options):
     try:
         done = subprocess.run(["kubectl", *arguments], capture_output=True, text=True, **options)
     except FileNotFoundError:
-        raise CommandError("there is no kubectl here", "a cluster is reached by kubectl", "make setup-deploy") from None
+        raise CommandError("kubectl is not installed", "it is not on the PATH", "make setup-deploy") from None
     if done.returncode:
         remedy = "kubectl config get-contexts lists the clusters; kubectl config use-context chooses one"
-        raise CommandError("the cluster does not do that", done.stderr.strip(), remedy)
+        raise CommandError("kubectl failed", done.stderr.strip(), remedy)
     return done.stdout.strip()

@@ -27,7 +27,7 @@ class LocalHost:
             raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
         if done.stdout.strip() != "true":
             why = done.stderr.strip() or f"container {self.container} is stopped"
-            raise CommandError("there is no local host to reach", why, "make demo")
+            raise CommandError("the local host is not running", why, "make demo")
 
     def run(self, verb, *arguments):
         """As Target.run. An interrupt does not reach the verb, which continues on the host."""
