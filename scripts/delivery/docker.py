@@ -1,4 +1,4 @@
-"""The Docker engine, through its command line. This module has no policy: its callers decide what runs, and when."""
+"""The Docker engine, through its command line. Callers decide what runs, and when."""
 
 import json
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""A Kubernetes cluster, through kubectl. This module has no policy: its callers decide what to apply, and when."""
+"""A Kubernetes cluster, through kubectl. Callers decide what is applied, and when."""
 
 import json
 
