@@ -172,7 +172,7 @@ class FakeHost:
 
     def check(self):
         if self.is_stopped:
-            raise CommandError("there is no local host to reach", "container test-host is stopped", "make demo")
+            raise CommandError("the local host is not running", "container test-host is stopped", "make demo")
 
     def run(self, verb, *arguments):
         print(self.ask(verb, *arguments), file=sys.stderr)

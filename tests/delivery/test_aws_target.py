@@ -328,8 +328,8 @@ def test_fails_when_a_command_stays_unknown_and_reports_that_it_may_run(stubbed,
         ("Terminated", "Terminated", -1, "deploy was ended"),
         ("Failed", "Failed", -1, "deploy did not run on the host"),
         ("Failed", "Failed", 0, "deploy did not run on the host"),
-        ("Failed", "AccessDenied", 5, "deploy did not end as it should"),
-        ("Melted", "Melted", 0, "deploy did not end as it should"),
+        ("Failed", "AccessDenied", 5, "deploy ended unexpectedly"),
+        ("Melted", "Melted", 0, "deploy ended unexpectedly"),
     ],
 )
 def test_fails_when_systems_manager_ended_the_command(stubbed, status, details, code, what):

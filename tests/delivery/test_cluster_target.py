@@ -86,7 +86,7 @@ def test_a_cluster_that_cannot_be_reached_is_an_error_with_kubectls_message(kube
 
 def test_a_missing_kubectl_is_an_error(kubectl):
     kubectl.file.unlink()
-    with pytest.raises(CommandError, match="there is no kubectl here"):
+    with pytest.raises(CommandError, match="kubectl is not installed"):
         targets.for_environment("prod")
 
 

@@ -63,7 +63,7 @@ def test_a_revert_that_fails_is_reported_and_completed_by_the_next_deploy(prod, 
     api_breaks = {"kubernetes.apply": "the API server is broken"}
     world.before("kubernetes.wait_for_rollout", lambda: world.failures.update(api_breaks))
     prod.deploy(2, "never-ready").must_fail(
-        "the rollout could not be reverted, the next deploy does that", "the rollout failed"
+        "the rollout could not be reverted; the next deploy reverts it", "the rollout failed"
     )
     assert prod.history()[-1] == ("unknown", "deploy", 2, "failed")
     assert prod.serves() == 1

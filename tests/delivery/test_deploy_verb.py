@@ -86,7 +86,7 @@ def test_names_what_makes_a_missing_tag(shop, local_host, command, tag, remedy):
 def test_refuses_what_is_not_an_image_of_the_shop_and_asks_nobody(shop, local_host, verb, name, environment):
     if (verb, name) != ("rollback", ""):  # which is none: the previous image
         name = name.format(shop.reference)
-        reason = f"this shop's is {shop.reference}" if "other" in name else ""
+        reason = f"this shop's repository is {shop.reference}" if "other" in name else ""
         shop.verb(verb, environment, name).must_fail(f"{verb}: ", f"why: {reason}", "remedy: ", status=2)
     assert (shop.requests(), local_host.calls) == ([], [])
 

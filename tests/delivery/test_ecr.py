@@ -105,7 +105,7 @@ def test_reads_and_does_not_write_without_credentials(shop, api, monkeypatch, ca
 
 def test_fails_when_the_token_service_refuses_the_password(shop, monkeypatch):
     monkeypatch.setattr(token_registry, "BASIC", "Basic another")
-    with pytest.raises(registry.Denied, match="gave no token: 401 UNAUTHORIZED: wrong password"):
+    with pytest.raises(registry.Denied, match="returned no token: 401 UNAUTHORIZED: wrong password"):
         shop.digest("1.0.0")
 
 
@@ -187,7 +187,7 @@ def test_waits_longer_after_too_many_requests(shop, front, pauses):
     assert shop.digest("1.0.0") == digest
     assert pauses == list(registry.THROTTLED[:2])
     front.throttle = 9
-    with pytest.raises(registry.Unreachable, match=r"takes no more requests(?s:.*)answered 429"):
+    with pytest.raises(registry.Unreachable, match=r"too many requests(?s:.*)answered 429"):
         shop.digest("1.0.0")
     assert len(pauses) == 2 + len(registry.THROTTLED)
 

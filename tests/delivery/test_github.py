@@ -66,12 +66,12 @@ def test_makes_a_release_once_with_its_notes_letter_for_letter(hub):
 @pytest.mark.parametrize(
     ("status", "kind", "what", "remedy"),
     [
-        (401, CommandError, "there is no login", "gh auth login"),
-        (403, CommandError, "doesn't let this login", "gh auth status"),
-        (404, github.NotFound, "no such thing", "gh auth status"),
-        (422, github.Refused, "refuses", "gh repo view"),
-        (500, CommandError, "failed", "the same again"),
-        (503, CommandError, "failed", "the same again"),
+        (401, CommandError, "not logged in", "gh auth login"),
+        (403, CommandError, "denied", "gh auth status"),
+        (404, github.NotFound, "not found", "gh auth status"),
+        (422, github.Refused, "rejected", "gh repo view"),
+        (500, CommandError, "failed", "run the command again"),
+        (503, CommandError, "failed", "run the command again"),
     ],
 )
 def test_an_error_reports_the_request_and_the_answer_of_github(hub, status, kind, what, remedy):
@@ -92,7 +92,7 @@ def test_fails_when_the_answer_is_not_json(hub, monkeypatch, tmp_path):
     (tmp_path / "gh").write_text("#!/bin/sh\nprintf 'HTTP/1.1 200 OK\\r\\nA: b\\r\\n\\r\\n<html>'\n")
     (tmp_path / "gh").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(CommandError, match="can't be read"):
+    with pytest.raises(CommandError, match="invalid answer from GitHub"):
         github.tagged("v1.0.0")
 
 

@@ -52,7 +52,7 @@ def infra(shop, hub, monkeypatch):
 def shown(changes):
     """What is printed about changes that are made."""
     question = "Make these changes? Type yes to continue: "
-    return "\n".join(["==> to be changed in acme/shop", *changes, question]) + "".join(f"==> {c}\n" for c in changes)
+    return "\n".join(["==> changes in acme/shop:", *changes, question]) + "".join(f"==> {c}\n" for c in changes)
 
 
 def test_shows_all_changes_and_makes_them_after_a_yes(shop, hub, infra):
@@ -129,7 +129,7 @@ def test_closes_an_environment_and_keeps_its_reviewers_and_waiting_time(shop, hu
 
 def test_makes_the_remaining_changes_after_a_refusal(shop, hub, infra):
     hub.fails("POST", "rulesets", 403)  # as for a private repository without a plan
-    refusal = ("GitHub doesn't let this login do that", "POST rulesets", "a fault of the test")
+    refusal = ("GitHub denied the request", "POST rulesets", "a fault of the test")
     shop.verb("github-setup", "-y").must_fail(*refusal)
     hub.fails()
     result = shop.verb("github-setup", stdin="yes\n")
@@ -140,8 +140,8 @@ def test_makes_the_remaining_changes_after_a_refusal(shop, hub, infra):
 @pytest.mark.parametrize(
     ("output", "status", "region", "messages"),
     [
-        ({}, 0, "eu-central-1", ["it is not known yet where to deploy to", "remedy: make infra"]),
-        (INFRA | {"documents": {}}, 0, "eu-central-1", ["it is not known yet where to deploy to"]),
+        ({}, 0, "eu-central-1", ["the infrastructure does not exist or is incomplete", "remedy: make infra"]),
+        (INFRA | {"documents": {}}, 0, "eu-central-1", ["the infrastructure does not exist or is incomplete"]),
         ({}, 3, "eu-central-1", []),
         (INFRA, 0, "", ["AWS_REGION is not set"]),
     ],

@@ -79,7 +79,7 @@ def test_a_dump_that_fails_replaces_no_older_one(host, monkeypatch, call):
     host.world.failures[call] = ["no space left"]
     result = host.run("backup", "dev")
     assert (result.status, result.out) == (1, "")
-    assert "the dump of book_shop_dev failed\n  why: no space left. No older one was removed" in result.err
+    assert "the dump of book_shop_dev failed\n  why: no space left. No older dump was deleted" in result.err
     assert dumps(host) == [NOW]
     host.world.pass_time(1)
     assert host.run("backup", "dev").status == 0

@@ -151,7 +151,7 @@ def test_a_failure_before_the_exchange_leaves_the_live_data(place, failing):
         place.world.push(1, failing)
     result = restore(place)
     assert result.status == 1
-    assert f"{place.name} has the data that it had" in result.err
+    assert f"{place.name} has its previous data" in result.err
     assert_state(place, "new books")
     assert place.history()[-1] == ("unknown", f"restore {OLD}", 1, "failed")
     assert place.world.docker.containers.keys() == {SLOT}
@@ -167,7 +167,7 @@ def test_returns_to_the_previous_data_when_the_environment_does_not_answer_with_
     result = restore(place)
     assert result.status == 1
     assert f"{place.name} does not answer with the data of 20261125T031600Z" in result.err
-    assert f"{place.name} has the data that it had" in result.err
+    assert f"{place.name} has its previous data" in result.err
     assert_state(place, "new books")
     assert place.history()[-1][3] == "failed"
 

@@ -94,7 +94,7 @@ def test_the_failure_of_the_host_is_passed_on(pushed, local_host, command, faili
 @pytest.mark.parametrize("command", [*ON_THE_HOST, "prune", "smoke dev"])
 def test_without_a_host_they_name_make_demo(pushed, local_host, command):
     local_host.is_stopped = True
-    pushed.verb(*command.split()).must_fail("there is no local host to reach", "remedy: make demo")
+    pushed.verb(*command.split()).must_fail("the local host is not running", "remedy: make demo")
 
 
 @pytest.mark.parametrize("setting", ["HOST", "REPOSITORY"])

@@ -168,7 +168,7 @@ def test_promotes_a_named_commit(shop):
 
 def test_plans_and_writes_nothing(shop, monkeypatch):
     digest = shop.push()
-    for released in ("", " (it is that already)"):
+    for released in ("", " (already promoted)"):
         monkeypatch.setenv("DELIVERY_PLAN", "1")
         result = shop.verb("promote")
         result.must_print(f"{shop.snapshot()} -> 1.0.0{released}: {shop.image(digest)}")
@@ -201,4 +201,4 @@ def test_fails_without_a_registry(shop, monkeypatch, verb, name, status, message
 
 @pytest.mark.parametrize("command", ["promote nowhere", "push nowhere", "version source nowhere"])
 def test_refuses_an_unknown_commit(shop, command):
-    shop.verb(*command.split()).must_fail("'nowhere' names no commit here", "remedy: git log", status=2)
+    shop.verb(*command.split()).must_fail("commit 'nowhere' not found", "remedy: git log", status=2)

@@ -85,7 +85,14 @@ def test_deletes_nothing_from_an_empty_repository(shop, local_host):
 @pytest.mark.parametrize(
     ("fault", "messages"),
     [
-        ("fails", ["the images that the host needs are not known", "its status failed (3)", "remedy: make status"]),
+        (
+            "fails",
+            [
+                "the images that the host needs are not known",
+                "the status verb failed with exit status 3",
+                "remedy: make status",
+            ],
+        ),
         ("no prod", ["nothing is deleted", "prod has no live image, or does not report it", "make deploy-prod"]),
         ("no dev", ["nothing is deleted", "dev has no live image"]),
         ("unreadable", ["what the host serves is not known", "its status can't be read"]),

@@ -232,9 +232,9 @@ def test_fails_when_the_registry_does_not_delete(shop, scripted, monkeypatch):
     handler = scripted.server.RequestHandlerClass
     monkeypatch.setattr(handler, "do_DELETE", handler.do_GET, raising=False)
     scripted.answers = [(404, {}, b""), error(405, "UNSUPPORTED", "unsupported")]
-    with pytest.raises(CommandError, match=r"deletes nothing(?s:.*)405 UNSUPPORTED") as raised:
+    with pytest.raises(CommandError, match=r"does not allow deletion(?s:.*)405 UNSUPPORTED") as raised:
         shop.delete([Image(DIGEST, ("a",))])
-    assert raised.value.remedy == "set storage.delete.enabled there"
+    assert raised.value.remedy == "set storage.delete.enabled in the registry's configuration"
     assert scripted.asked()[-1] == f"DELETE /v2/shop/web/manifests/{DIGEST}"
 
 
@@ -291,21 +291,21 @@ CALLS = {
     [
         ("manifest of OTHER", [FOUND], f"have the digest {DIGEST}, not {OTHER}"),
         ("manifest", [manifest(Docker_Content_Digest=OTHER)], f"not {OTHER}"),
-        ("manifest", [manifest(Docker_Content_Digest="md5:1")], "is no sha256 digest"),
-        ("manifest", [(200, {"Content-Type": "text/html"}, MANIFEST)], "it came as text/html"),
-        ("manifest", [(200, {}, MANIFEST)], "it came as nothing named"),
+        ("manifest", [manifest(Docker_Content_Digest="md5:1")], "is not a sha256 digest"),
+        ("manifest", [(200, {"Content-Type": "text/html"}, MANIFEST)], "its media type is 'text/html'"),
+        ("manifest", [(200, {}, MANIFEST)], "its media type is ''"),
         ("manifest", [manifest(b"", Content_Length=str(5 << 20))], "larger than"),
         *[("labels", [manifest(content)], "the image a is not as") for content in (b"not JSON", b"[]", b"{}")],
-        ("labels", image_of(CONFIG, "sha256:../../x"), "the image a is not as it should be"),
-        ("labels", image_of(CONFIG, OTHER), "the image a is not as it should be"),
-        ("labels", image_of(b"[1]"), "the image a is not as it should be"),
-        ("labels", image_of(b"\xff"), "the image a is not as it should be"),
+        ("labels", image_of(CONFIG, "sha256:../../x"), "invalid image a"),
+        ("labels", image_of(CONFIG, OTHER), "invalid image a"),
+        ("labels", image_of(b"[1]"), "invalid image a"),
+        ("labels", image_of(b"\xff"), "invalid image a"),
         ("labels", blob_at("file:///etc/passwd"), "redirects to file"),
         ("tag", [(201, {"Docker-Content-Digest": OTHER}, b"")], f"it was given {DIGEST} and says {OTHER}"),
         ("tag", [(202, {}, b"")], "PUT manifests/b was answered 202"),
         ("tag", [(400, {}, b"")], "PUT manifests/b was answered 400"),
         *[
-            ("tags", [(200, {}, content)], "the list of tags is not as it should be")
+            ("tags", [(200, {}, content)], "invalid list of tags")
             for content in (b"", b"[]", b"{}", b'{"tags": 1}', b'{"tags": [1]}', b'{"tags": ["a/b"]}')
         ],
     ],
@@ -390,14 +390,14 @@ def test_renews_a_token_that_expired_or_may_only_read(shop, scripted, other):
 @pytest.mark.parametrize(
     ("answers", "tokens", "kind", "why"),
     [
-        ([(401, {}, b"")], [], Denied, "not what it asks for"),
-        ([asks_for("Basic realm=x")], [], Denied, "it asks for 'Basic realm=x'"),
+        ([(401, {}, b"")], [], Denied, "401 without WWW-Authenticate"),
+        ([asks_for("Basic realm=x")], [], Denied, "it requires 'Basic realm=x'"),
         ([asks_for("Bearer service=x")], [], Denied, "it asks for"),
         ([error(403, "DENIED", "no")], [], Denied, "DENIED: no"),
-        (["challenge"], [(403, {}, b"")], Denied, "gave no token: 403"),
-        (["challenge"], [(200, {}, b"<html>")], Unexpected, "answered without one"),
-        (["challenge"], [(200, {}, b"{}")], Unexpected, "answered without one"),
-        (["challenge"], [(200, {}, b"[]")], Unexpected, "answered without one"),
+        (["challenge"], [(403, {}, b"")], Denied, "returned no token: 403"),
+        (["challenge"], [(200, {}, b"<html>")], Unexpected, "contains no token"),
+        (["challenge"], [(200, {}, b"{}")], Unexpected, "contains no token"),
+        (["challenge"], [(200, {}, b"[]")], Unexpected, "contains no token"),
         (["challenge", "challenge"], [token("t")], Denied, "answered 401"),
     ],
 )
@@ -438,7 +438,7 @@ BROKEN = error(500, "UNKNOWN", "disk full")
 @pytest.mark.parametrize(
     ("call", "answer", "kind", "why", "waits"),
     [
-        ("manifest", BUSY, Unreachable, "takes no more requests(?s:.*)429 TOOMANYREQUESTS: Rate exceeded", THROTTLED),
+        ("manifest", BUSY, Unreachable, "too many requests(?s:.*)429 TOOMANYREQUESTS: Rate exceeded", THROTTLED),
         ("manifest", BROKEN, Unexpected, "GET manifests/a was answered 500 UNKNOWN: disk full", PAUSES),
         ("digest", "RESET", Unreachable, "4 tries of HEAD failed, the last by ConnectionResetError", PAUSES),
         ("manifest", "CUT", Unreachable, "4 tries of GET failed, the last by IncompleteRead", PAUSES),

@@ -114,7 +114,7 @@ def test_releases_nothing_when_the_host_does_not_answer(shop, hub, local_host, p
     local_host.failures["status"] = (3, "no kubectl")
     shop.verb("release").must_fail("the live image of prod is not known", "no kubectl")
     local_host.is_stopped = True
-    shop.verb("release").must_fail("there is no local host to reach")
+    shop.verb("release").must_fail("the local host is not running")
     assert hub.writes() == []
 
 
@@ -133,7 +133,7 @@ def test_refuses_a_version_of_another_source(shop, hub, promoted):
     ("settings", "messages"),
     [
         ({"PATH": "{git}"}, ["GitHub's command line is missing", "remedy: make setup"]),
-        ({"GH_TOKEN": "", "GH_HOST": ""}, ["there is no login for GitHub", "remedy: gh auth login"]),
+        ({"GH_TOKEN": "", "GH_HOST": ""}, ["not logged in to GitHub", "remedy: gh auth login"]),
         ({"GITHUB_REPOSITORY": ""}, ["GITHUB_REPOSITORY=owner/name"]),
         ({}, ["GitHub doesn't answer", "connection refused"]),
     ],

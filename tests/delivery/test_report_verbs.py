@@ -128,14 +128,14 @@ def test_summary_shows_the_steps_and_is_added_to_the_page_of_a_job(shop, host, s
 
 @pytest.mark.parametrize("page", ["", "page"])
 @pytest.mark.parametrize(
-    ("is_stopped", "why"), [(False, "the live images are not known"), (True, "there is no local host to reach")]
+    ("is_stopped", "why"), [(False, "cannot read the status of the target"), (True, "the local host is not running")]
 )
 def test_summary_has_the_steps_when_the_host_does_not_answer_and_fails(
     shop, host, timed, monkeypatch, is_stopped, why, page
 ):
     host.is_stopped, host.failures["status"] = is_stopped, (4, "no kubectl")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", page)
-    text = f"## 1.0.0, commit {shop.head()}\n\nWhat is served is not known: {why}.\n{timed}\n"
+    text = f"## 1.0.0, commit {shop.head()}\n\nThe live images are not known: {why}.\n{timed}\n"
     result = shop.verb("summary")
     assert (result.status, result.out) == (1, "written to page\n" if page else text)
     assert why in result.err

@@ -156,7 +156,7 @@ def test_needs_the_live_and_the_previous_images():
 
 
 def test_fails_when_no_environment_has_a_live_image():
-    with pytest.raises(CommandError, match="what the host needs is not known: nothing is deleted") as raised:
+    with pytest.raises(CommandError, match="cannot determine which images are needed: nothing was deleted") as raised:
         needed(status(None, None, (3, 4)))
     assert raised.value.remedy == "make deploy-dev"
 
@@ -173,7 +173,7 @@ LISTS = ["[]", "{}", "[1]", '[{"environment": "dev"}, {"environment": "prod"}]',
     ],
 )
 def test_fails_when_the_status_is_malformed(answer):
-    with pytest.raises(CommandError, match=r"is not known(?s:.*)its status can't be read"):
+    with pytest.raises(CommandError, match=r"cannot (read|determine)(?s:.*)invalid status"):
         needed(answer)
 
 

@@ -79,7 +79,7 @@ def test_fails_when_nothing_listens(shop, local_host, monkeypatch):
     shop.push()
     monkeypatch.setenv("DELIVERY_SMOKE_LIMIT", "0")
     monkeypatch.setattr(local_host, "url", lambda environment: "http://localhost:1")
-    messages = ("http://localhost:1/version does not answer as it should", "refused", "make status")
+    messages = ("cannot load 'http://localhost:1/version'", "refused", "make status")
     shop.verb("smoke", "dev").must_fail(*messages)
 
 

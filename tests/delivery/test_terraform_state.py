@@ -40,8 +40,8 @@ def test_check_fails_without_a_bucket_and_names_the_command_that_makes_it(shell)
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "terraform-state: there is no place for Terraform's state yet",
-        f"  why: bucket {BUCKET} doesn't exist",
+        f"terraform-state: state bucket '{BUCKET}' not found",
+        "  why: it was not created yet in eu-central-1",
         "  remedy: make infra-bootstrap",
     ]
 
@@ -115,7 +115,7 @@ def test_fails_with_expired_credentials(shell):
         raise client_error("GetCallerIdentity", Code="ExpiredToken", Message="expired")
 
     shell.setattr(boto3, "client", client)
-    with pytest.raises(CommandError, match=re.compile("AWS refuses.*ExpiredToken", re.DOTALL)):
+    with pytest.raises(CommandError, match=re.compile("AWS rejected the request.*ExpiredToken", re.DOTALL)):
         state.bucket()
 
 

@@ -41,7 +41,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   run verb push
   docker tag "$kept" "$DELIVERY_REPOSITORY:$tag"
   assert_failure 1
-  assert_output --partial "another image sits under"
+  assert_output --partial "is not the image of this commit"
   assert_equal "$(digest_of "$tag")" "$pushed"
 }
 
@@ -69,6 +69,6 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
 @test "deploy-dev fails when there is no local host" {
   DELIVERY_DEMO=book-shop-nowhere run verb deploy dev
   assert_failure 1
-  assert_output --partial "there is no local host to reach"
+  assert_output --partial "the local host is not running"
   assert_output --partial "make demo"
 }

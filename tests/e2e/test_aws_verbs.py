@@ -225,7 +225,7 @@ def test_status_logs_and_prune_over_systems_manager(aws):
     deleted = [request for operation, request in aws.api.calls if operation == "BatchDeleteImage"]
     assert all(list(image) == ["imageTag"] for request in deleted for image in request["imageIds"])
     aws.host_does("status", "exit 3")
-    assert "its status failed (3)" in aws.verb("prune", "-y", "1", status=1)[1]
+    assert "the status verb failed with exit status 3" in aws.verb("prune", "-y", "1", status=1)[1]
 
 
 def test_backup_and_restore_over_systems_manager(aws):
@@ -259,5 +259,5 @@ def test_image_finds_the_repository_or_prints_the_remedy(aws):
     aws.environment["DELIVERY_NAME"] = "other"
     done = subprocess.run(["bash", "scripts/image"], cwd=aws.place / "shop", **settings)
     assert done.returncode == 1
-    assert "repository: AWS refuses" in done.stderr
+    assert "repository: AWS rejected the request" in done.stderr
     assert "remedy: make infra" in done.stderr

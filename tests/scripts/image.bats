@@ -69,13 +69,13 @@ not_built() { refute grep 'buildx build' "$LOG"; }
 
 @test "image: an unknown commit, one without k8s/ and a missing REPOSITORY are refused before anything is touched" {
   verb image nowhere
-  assert_failed 2 "'nowhere' names no commit here"
+  assert_failed 2 "commit 'nowhere' not found"
   verb image ""
-  assert_failed 2 "'' names no commit here"
+  assert_failed 2 "commit '' not found"
   rm -r k8s
   commit "no manifests"
   verb image
-  assert_failed 1 "commit $(head_of) can't become an image" "no directory k8s/" "remedy: git log --oneline -- k8s"
+  assert_failed 1 "cannot build an image of commit $(head_of)" "no directory k8s/" "remedy: git log --oneline -- k8s"
   assert_log ""
   assert_demands image REPOSITORY
 }
