@@ -8,7 +8,6 @@ import os
 import runpy
 import shutil
 import sys
-import threading
 import types
 import uuid
 from pathlib import Path
@@ -279,9 +278,7 @@ class Hub:
 def hub(tmp_path_factory, monkeypatch):
     """The Hub, with an empty repository."""
     made = Hub(tmp_path_factory.mktemp("github"))
-    server = github_fake.server(made.directory)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = github_fake.server(made.directory).start()
     monkeypatch.setattr(github, "ask", made.ask)
     yield made
-    server.shutdown()
-    server.server_close()
+    server.close()

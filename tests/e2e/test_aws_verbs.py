@@ -27,7 +27,9 @@ def redirected(address, *rest, **more):
 socket.create_connection = redirected
 """
 DOCKER = """#!{python}
-import json, os, subprocess, sys
+import json, os, sys
+sys.path.insert(0, {lib!r})
+import oci
 if sys.argv[1:3] == ["image", "ls"]:
     print("0123456789ab")
 elif sys.argv[1:3] == ["image", "inspect"]:
@@ -41,9 +43,7 @@ elif sys.argv[1] == "push":
         sys.exit("denied: no password")
     labels = json.load(open({place!r} + "/labels"))
     upstream = sys.argv[2].replace("public.ecr.aws", {upstream!r})
-    words = [name + "=" + value for name, value in labels.items()]
-    pushed = [sys.executable, {oci!r}, "push", upstream, *words]
-    digest = subprocess.run(pushed, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    digest = oci.push(upstream, labels)
     with open({place!r} + "/digests", "w") as file:
         json.dump([sys.argv[2].rpartition(":")[0] + "@" + digest], file)
 """
@@ -62,7 +62,8 @@ class Aws:
         (place / "bin").mkdir()
         (place / "python").mkdir()
         (place / "python/sitecustomize.py").write_text(REDIRECT.format(port=front.port))
-        docker = DOCKER.format(python=sys.executable, place=str(place), upstream=upstream, oci=oci.__file__)
+        lib = str(Path(oci.__file__).parent)
+        docker = DOCKER.format(python=sys.executable, place=str(place), upstream=upstream, lib=lib)
         (place / "bin/docker").write_text(docker)
         (place / "bin/docker").chmod(0o755)
         (place / "shop/scripts").parent.mkdir(exist_ok=True)

@@ -30,5 +30,3 @@ except SyntaxError:
 json.dump(s, open(sys.argv[1], "w"))
 PYTHON
 }
-# github_changed: the requests that changed something.
-github_changed() { grep -v '^GET' "$GITHUB/requests" | sed 's|/repos/acme/shop||' || true; }

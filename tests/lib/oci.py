@@ -1,18 +1,15 @@
-#!/usr/bin/env python3
-"""A real registry for tests, and images put into it without a Docker engine.
+"""A real registry for tests, and images put into it without a Docker engine."""
 
-tests/lib/oci.py serve DIRECTORY                starts docker-registry; DIRECTORY then holds pid, address and log
-tests/lib/oci.py push (REPOSITORY:TAG [LABEL=VALUE...])...  uploads tiny images, prints their digests
-tests/lib/oci.py digest REPOSITORY:TAG          prints the digest of a tag
-tests/lib/oci.py requests DIRECTORY REPOSITORY  prints what the registry was asked about a repository so far
-"""
-
+import contextlib
 import hashlib
+import http.client
 import json
 import os
-import socket
+import shutil
+import subprocess
 import sys
 import time
+from email.message import Message
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,10 +26,8 @@ http:
 
 
 def serve(directory):
-    """Starts docker-registry on a free loopback port, waits until it listens, and returns (process, address)."""
-    import shutil  # both take long to load, and only this needs them
-    import subprocess
-
+    """Starts docker-registry on a free loopback port, waits until it listens, and returns (process, address).
+    The directory then has its log."""
     program = shutil.which("docker-registry") or "/usr/bin/docker-registry"
     if not os.access(program, os.X_OK):
         sys.exit("tests need docker-registry: make setup installs it")
@@ -42,10 +37,7 @@ def serve(directory):
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen([program, "serve", directory / "config.yml"], stdout=log, stderr=subprocess.STDOUT)
     said = read_until(directory / "log", "listening on ", process)
-    address = said.partition("listening on ")[2].split('"')[0].split()[0]
-    (directory / "pid").write_text(str(process.pid))
-    (directory / "address").write_text(address)
-    return process, address
+    return process, said.partition("listening on ")[2].split('"')[0].split()[0]
 
 
 def read_until(path, text, process=None):
@@ -101,26 +93,18 @@ def put(repository, tag, manifest, media_type):
 
 
 class Answer(NamedTuple):
-    status: int
-    headers: dict
+    headers: Message
     content: bytes
 
 
 def ask(host, method, path, expected, body=b"", headers=None):
-    """Sends one request and returns its answer, which must have the expected status.
-
-    In HTTP/1.0 by hand: http.client takes longer to load than a call of this program takes otherwise.
-    """
-    headers = {"Host": host, "Content-Length": len(body), "Content-Type": "application/octet-stream", **(headers or {})}
-    lines = [f"{method} {path} HTTP/1.0", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    address, _, port = host.rpartition(":")
-    with socket.create_connection((address, int(port)), timeout=60) as connection:
-        connection.sendall("\r\n".join(lines).encode() + body)
-        head, _, content = connection.makefile("rb").read().partition(b"\r\n\r\n")
-    status, *fields = head.decode().split("\r\n")
-    answer = Answer(int(status.split(" ")[1]), dict(field.split(": ", 1) for field in fields), content)
-    assert answer.status == expected, f"{method} {path}: {answer.status} {answer.content!r}"
-    return answer
+    """Sends one request and returns its answer, which must have the expected status."""
+    with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
+        connection.request(method, path, body, {"Content-Type": "application/octet-stream"} | (headers or {}))
+        answer = connection.getresponse()
+        content = answer.read()
+    assert answer.status == expected, f"{method} {path}: {answer.status} {content!r}"
+    return Answer(answer.headers, content)
 
 
 def read(method, reference):
@@ -165,24 +149,3 @@ def mount(reference, target, tag):
     for blob in (named["config"], *named["layers"]):
         ask(host, "POST", f"/v2/{to}/blobs/uploads/?mount={blob['digest']}&from={name}", 201)
     return put(target, tag, body, TYPES[0])
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["serve", directory]:
-            serve(directory)
-        case ["push", *words]:
-            images = []  # of (reference, labels)
-            for word in words:
-                if "=" in word:
-                    images[-1][1].update([word.split("=", 1)])
-                else:
-                    images.append((word, {}))
-            for image in images:
-                print(push(*image))
-        case ["digest", reference]:
-            print(digest(reference))
-        case ["requests", directory, repository]:
-            print("\n".join(requests(directory, repository)))
-        case _:
-            sys.exit(__doc__)

@@ -64,7 +64,6 @@ make_shop() {
   echo 'kind: Deployment' >k8s/shop.yaml
   commit "first"
 }
-stop_shop() { rm -rf "$TEST_DIR"; }
 # real SCRIPT...: the shop has the project's own.
 real() {
   local script
