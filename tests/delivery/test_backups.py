@@ -1,4 +1,4 @@
-"""The age of a backup and its name; tests/scripts/backups.bats and restore.bats test the list itself."""
+"""The age of a backup and its name; test_backup_verbs.py tests the list itself."""
 
 import datetime
 

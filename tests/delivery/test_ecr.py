@@ -171,6 +171,16 @@ def test_loads_boto3_only_for_aws():
 # Old reads, and too many
 
 
+def test_asks_the_api_for_a_tag_whose_cached_read_is_old(shop, front):
+    front.cached = {}
+    assert shop.digest("1.1.0") is None
+    for labels in ({"a": "1"}, {"a": "2"}):
+        digest = shop.push("1.1.0", labels)
+        assert shop.digest("1.1.0") is None
+        assert shop.recorded_digest("1.1.0") == digest
+    assert shop.recorded_digest("1.2.0") is None
+
+
 @pytest.mark.parametrize(
     ("answers", "digest", "waited"), [([None, None, OTHER], OTHER, (1, 2)), ([None] * 4, None, (1, 2, 4))]
 )

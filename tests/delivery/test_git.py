@@ -1,4 +1,4 @@
-"""What a commit is called, and which commits have the same image, in the cases that promote.bats does not show."""
+"""What a commit is called, and which commits have the same image, in the cases that test_promote.py does not show."""
 
 import subprocess
 import sys
@@ -96,6 +96,7 @@ def test_candidates_are_also_on_dev_here_and_at_origin_and_on_no_other_branch(re
         found[branch] = repository.commit({"docs": branch}, branch)
     repository.git("switch", "-q", "main")
     repository.git("update-ref", "refs/remotes/origin/dev", found["far"])
+    repository.git("update-ref", "refs/remotes/origin/feature", found["feature"])
     assert candidates(first) == [found["far"], found["dev"], first]
     repository.git("branch", "-q", "-D", "dev")
     assert candidates(first) == [found["far"], first]

@@ -63,6 +63,12 @@ def test_makes_a_release_once_with_its_notes_letter_for_letter(hub):
     assert [release["body"] for release in hub.state["releases"]] == [notes]
 
 
+def test_an_empty_answer_is_none(hub):
+    hub.set(variables={"A": "1"})
+    assert github.ask("PATCH", "actions/variables/A", {"value": "2"}) is None
+    assert hub.state["variables"] == {"A": "2"}
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "what", "remedy"),
     [

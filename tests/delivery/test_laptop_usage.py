@@ -30,9 +30,9 @@ WRONG = [
     *((verb, "", "the following arguments are required") for verb in REQUIRED),
     *((verb, shlex.quote(word), f"invalid choice: '{word}'") for verb, words in CHOICES.items() for word in words),
     *(
-        (verb, shlex.quote(name), f"invalid environment '{name}'\n  why: expected dev or prod")
+        (verb, shlex.quote(name), f"invalid environment {name!r}\n  why: expected dev or prod")
         for verb in ("backup", *OF_AN_ENVIRONMENT)
-        for name in ("stage", "", "dev;id")
+        for name in ("stage", "", "dev;id", "DEV", "dev\n")
     ),
     *(
         (verb, f"dev {shlex.quote(lines)}", f"invalid number of lines '{lines}'\n  why: expected 1 to 99999")

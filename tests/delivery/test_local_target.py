@@ -1,10 +1,10 @@
-"""The verbs of the local host by `docker exec`, in the cases that no verb of tests/scripts shows, and their actor."""
+"""DELIVERY_HOST=local: its container, its verbs by `docker exec`, and their actor."""
 
 import os
 
 import pytest
 from delivery import actor, targets
-from delivery.cli import CommandError
+from delivery.cli import AlreadyReported, CommandError
 from delivery.targets.local import LocalHost
 from program import Program
 
@@ -20,6 +20,7 @@ def docker(tmp_path, monkeypatch):
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     program = Program(tmp_path, "docker")
+    program.answers("container inspect", "true\n")
     program.answers("exec")
     return program
 
@@ -32,15 +33,49 @@ def test_requires_its_settings(docker, monkeypatch, name):
     assert docker.calls() == []
 
 
-def test_ask_replaces_bytes_that_are_not_utf_8(docker):
-    docker.answers("exec", "é caf\udce9\n")
-    assert LocalHost().ask("logs", "dev") == "é caf\ufffd\n"
+def test_a_container_that_runs_is_the_host(docker):
+    assert isinstance(targets.for_environment("dev"), LocalHost)
+    docker.file.unlink()
+    with pytest.raises(CommandError, match=r"there is no Docker engine here(?s:.*)remedy: make setup"):
+        targets.for_environment("dev")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (("false\n",), "container test-host is stopped"),
+        (("", "Error: No such container: test-host\n", 1), "Error: No such container: test-host"),
+        (("", "Cannot connect to the Docker daemon\n", 1), "Cannot connect to the Docker daemon"),
+    ],
+)
+def test_fails_without_a_container_that_runs(docker, answer, why):
+    docker.answers("container inspect", *answer)
+    with pytest.raises(CommandError, match="there is no local host to reach") as raised:
+        targets.for_environment("dev")
+    assert (raised.value.why, raised.value.remedy) == (why, "make demo")
+
+
+def test_a_failure_of_the_host_keeps_its_exit_status_and_its_output(docker, capfd):
+    docker.answers("exec", "é caf\udce9\n", "no room\n", 3)
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().ask("logs", "dev")
+    assert (raised.value.status, raised.value.output) == (3, "é caf\ufffd\n")  # what is not UTF-8 is replaced
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().run("deploy", "dev", IMAGE)
+    assert raised.value.status == 3
+    assert capfd.readouterr() == ("", "no room\né caf\ufffd\nno room\n")  # stdout is for the answer of the caller
+
+
+def test_ask_returns_the_answer(docker):
+    docker.answers("exec", "the answer\n", "==> a step\n")
+    assert LocalHost().ask("logs", "dev") == "the answer\n"
 
 
 @pytest.mark.parametrize("argument", ["$(touch x)", "a b", "; reboot", "'", "--privileged", "a\nb"])
 def test_an_argument_stays_one_argument_after_the_verb(docker, argument):
     LocalHost().run("deploy", "dev", argument)
-    assert docker.calls()[0][-4:] == ["test-host", "/opt/book-shop/bin/deploy", "dev", argument]
+    call = ["exec", "--env", "DELIVERY_ACTOR=tester", "test-host", "/opt/book-shop/bin/deploy", "dev", argument]
+    assert docker.calls() == [call]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +100,12 @@ def test_an_interrupt_reports_that_a_verb_that_changes_something_continues(monke
     with pytest.raises(KeyboardInterrupt):
         getattr(LocalHost(), way)(*verb)
     assert capsys.readouterr() == ("", log)
+
+
+def test_has_a_port_of_this_machine_for_each_environment(monkeypatch):
+    monkeypatch.setenv("DELIVERY_HTTP_PORT", "81")
+    monkeypatch.setenv("DELIVERY_DEV_PORT", "8081")
+    assert [LocalHost().url(name) for name in ("dev", "prod")] == ["http://localhost:8081", "http://localhost:81"]
 
 
 @pytest.mark.parametrize("name", ["octocat", "dependabot[bot]", "first.last@example.com", "a" * 64])
