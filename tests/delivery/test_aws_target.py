@@ -246,7 +246,7 @@ def test_asks_the_status_by_the_document_that_the_role_may_use(stubbed):
     assert stubbed.host.ask("status") == "{}"
 
 
-CREDENTIALS = "aws sts get-caller-identity shows whose credentials these are"
+CREDENTIALS = "aws sts get-caller-identity shows the identity of the credentials"
 DENIED, UNKNOWN = "AccessDeniedException", "whether rollback reached the host is not known"
 
 

@@ -35,10 +35,10 @@ dev   {OLDER}               10 kB  2 days ago
 prod  {REPLACED}      30 kB  60 min ago
 prod  {LATEST}              1.5 MB  3 h ago
 prod  {OLDER}                1 kB  2 days ago""")
-    late = "dev's newest backup is 2 days old, though there is one each night. Why is in the host's journal: "
+    late = "dev's newest backup is 2 days old, but one is made each night. To see why, run on the host: "
     assert result.err == f"==> the host's backups\n==> {late}journalctl -u book-shop-backup\n"
     host.dumps = [f"dev {LATEST} 900", f"prod {REPLACED} 900"]
-    assert shop.verb("backups").err.startswith("==> the host's backups\n==> prod has no backup. Why is in ")
+    assert shop.verb("backups").err.startswith("==> the host's backups\n==> prod has no backup. To see why, run on ")
 
 
 def test_restore_shows_what_it_does_and_asks_for_the_name_of_the_environment(shop, host):

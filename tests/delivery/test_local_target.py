@@ -50,7 +50,7 @@ def test_a_container_that_runs_is_the_host(docker):
 )
 def test_fails_without_a_container_that_runs(docker, answer, why):
     docker.answers("container inspect", *answer)
-    with pytest.raises(CommandError, match="there is no local host to reach") as raised:
+    with pytest.raises(CommandError, match="the local host is not running") as raised:
         targets.for_environment("dev")
     assert (raised.value.why, raised.value.remedy) == (why, "make demo")
 

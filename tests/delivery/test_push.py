@@ -80,14 +80,14 @@ def test_refuses_an_image_of_something_else_in_the_engine(shop, engine, differen
     other = {"another commit": before, "another source": shop.labels() | {SOURCE: before[SOURCE]}, "no labels": None}
     engine.images[shop.snapshot()] = other[difference]
     digest = shop.push() if is_pushed else None
-    where = f"another image sits under {shop.reference}:{shop.snapshot()} in the Docker engine"
+    where = f"{shop.reference}:{shop.snapshot()} in the Docker engine is not the image of this commit"
     shop.verb("push").must_fail(where, "why: its label", "remedy: make image")
     assert shop.digest(shop.snapshot()) == digest
 
 
 def test_never_moves_a_tag_that_belongs_to_another_image(shop, engine):
     digest = shop.push(labels=shop.labels() | {REVISION: ZEROS})
-    where = f"another image sits under {shop.reference}:{shop.snapshot()} in the registry"
+    where = f"{shop.reference}:{shop.snapshot()} in the registry is not the image of this commit"
     why = f"'{ZEROS}' instead of '{shop.head()}': no tag ever moves"
     shop.verb("push").must_fail(where, why, "remedy: commit again")
     assert shop.digest(shop.snapshot()) == digest
@@ -96,11 +96,11 @@ def test_never_moves_a_tag_that_belongs_to_another_image(shop, engine):
 @pytest.mark.parametrize(
     ("fault", "messages"),
     [
-        ("no image", ["there is no image {}\n  why: neither the Docker engine nor the registry has it", "make image"]),
+        ("no image", ["image '{}' not found\n  why: neither the Docker engine nor the registry has it", "make image"]),
         ("stopped", ["the Docker engine doesn't answer", "Cannot connect to the Docker daemon", "make setup"]),
         ("missing", ["there is no Docker engine here", "remedy: make setup"]),
         ("push-fails", ["docker push {} failed"]),
-        ("pushes-nothing", ["{} is not in the registry", "docker push claims"]),
+        ("pushes-nothing", ["{} is not in the registry", "docker push reported success"]),
     ],
 )
 def test_fails_without_image_or_engine_and_when_the_engine_does_not_push(shop, engine, fault, messages):

@@ -93,7 +93,7 @@ def test_check_prints_a_version_that_is_free_or_heads_and_asks_for_its_tag_alone
 
 def test_finishes_a_release_that_failed_after_its_tag(shop, hub, promoted):
     hub.fails("POST", "releases", 502)
-    shop.verb("release").must_fail("GitHub failed", "HTTP 502", "remedy: the same again")
+    shop.verb("release").must_fail("GitHub failed", "HTTP 502", "remedy: run the command again")
     hub.fails()
     assert shop.verb("release").status == 0
     assert hub.state["tags"] == {TAG: shop.head()}
