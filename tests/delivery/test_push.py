@@ -19,7 +19,7 @@ class FakeEngine:
         self.shop, self.images, self.digests = shop, {shop.snapshot(): shop.labels()}, {}
         self.fault, self.meanwhile = None, lambda: None
 
-    def run(self, command, check=False, **_):
+    def run(self, command, check=False, stdout=None, **_):
         """As subprocess.run."""
         if self.fault == "missing":
             raise FileNotFoundError
@@ -35,6 +35,7 @@ class FakeEngine:
             case ["image", "inspect", "--format", "{{json .RepoDigests}}"]:
                 return types.SimpleNamespace(stdout=json.dumps(self.digests.get(tag)))
             case ["push"] if not self.fault:
+                print("pushed by the engine", file=stdout)
                 self.digests[tag] = [self.shop.image(self.shop.push(tag, self.images[tag]))]
                 self.meanwhile()
         return types.SimpleNamespace(returncode=int(self.fault == "push-fails"))
@@ -52,7 +53,7 @@ def engine(shop, monkeypatch):
 def test_prints_the_digest_that_the_registry_has_and_pushes_once(shop, engine):
     first = shop.verb("push")
     first.must_print(shop.image(shop.digest(shop.snapshot())))
-    assert first.err == f"==> pushing {shop.snapshot()}\n"
+    assert first.err == f"==> pushing {shop.snapshot()}\npushed by the engine\n"
     writes = shop.writes()
     second = shop.verb("push")
     assert (second.out, second.err) == (first.out, f"==> {shop.snapshot()} is in the registry already\n")
