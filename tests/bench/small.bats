@@ -13,13 +13,13 @@ setup_file() {
 # figures PART WAY: its rows, one JSON object a line.
 figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/$1.jsonl"; }
 
-@test "bench: all parts run at their smallest size, and one table has their figures" {
+@test "bench: every part runs at its smallest size and reports its figures in one table" {
   run python3 "$SHOP/tests/bench/road.py" --small "$BATS_FILE_TMPDIR" "${PARTS[@]}"
   assert_success
   for part in "${PARTS[@]}"; do assert_regex "$(cat "$BATS_FILE_TMPDIR/road.md")" "\| $part \| "; done
 }
 
-@test "bench: a promotion moves no layer; pulled and pushed layers are counted" {
+@test "bench: a promotion moves no layer, and pulled and pushed layers are counted" {
   assert_equal "$(figures promotion scripts/promote | jq .layer_bytes)" 0
   [ "$(figures promotion "docker pull, tag, push; cold" | jq .layer_bytes)" -ge 1000000 ]
 }
@@ -30,7 +30,7 @@ figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/
   [ "$(figures swap "docker rm -f, docker run" | jq .failed)" -ge 1 ]
 }
 
-@test "bench: a build has three times, a commit four steps, each gunicorn setting its requests" {
+@test "bench: build reports three cases, commit four steps, and serving each gunicorn setting" {
   assert_equal "$(figures build "this Dockerfile" | jq -r .case)" \
     $'from nothing\na line of code more\na package more'
   run jq -r 'select(.case == "its steps").way' "$BATS_FILE_TMPDIR/road/commit.jsonl"
@@ -40,7 +40,7 @@ figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/
   done
 }
 
-@test "bench: both environments answer afterwards, and nothing of the other ways is left on the host" {
+@test "bench: both environments answer afterwards, and the other tools leave nothing on the host" {
   for port in "$DELIVERY_DEV_PORT" "$DELIVERY_HTTP_PORT"; do
     assert_equal "$(curl -fsS "http://localhost:$port/readyz")" '{"ready": true}'
   done

@@ -54,7 +54,7 @@ load e2e.bash
   done
 }
 
-@test "the deployer account can update the deployments of its namespace, but read no secret and nothing outside it" {
+@test "the deploy account updates the deployments of its namespace, but reads no secret and nothing outside it" {
   deployer() { on_host kubectl --kubeconfig /etc/book-shop/deployer.kubeconfig auth can-i "$@"; }
   assert_equal "$(deployer update deployments --namespace book-shop)" yes
   # shellcheck disable=SC2086 # lists of words

@@ -117,7 +117,7 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   assert_serves prod lost
 }
 
-@test "systemd makes a backup each night, and only the newest stay" {
+@test "systemd makes a backup each night, and only the newest backups are kept" {
   on_host systemctl is-enabled --quiet book-shop-backup.timer
   on_host systemctl is-active --quiet book-shop-backup.timer
   dev=$(newest dev) prod=$(newest prod)

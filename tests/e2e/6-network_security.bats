@@ -128,7 +128,7 @@ PYTHON
   assert_equal "$(on_host systemctl show --property MainPID nginx)" "$nginx"
 }
 
-@test "NGINX refuses too large, too long and too slow requests itself, with short answers" {
+@test "NGINX itself refuses requests that are too large, too long or too slow, with short answers" {
   head -c 2100000 /dev/zero >"$BATS_TEST_TMPDIR/large"
   for port in "$DELIVERY_HTTP_PORT" "$DELIVERY_DEV_PORT"; do
     assert_equal "$(status_of --data-binary @"$BATS_TEST_TMPDIR/large" "http://localhost:$port/")" 413
@@ -176,7 +176,7 @@ PYTHON
   assert_equal "$(asked "-d title=x" 80/version)" "40 403" # no CSRF token
 }
 
-@test "each answer has each security header once, the shop's or else NGINX's" {
+@test "each response has each security header once" {
   headers() { curl -sS -o /dev/null -D - "$@" | tr -d '\r' | grep -iE '^(x-content-type-options|x-frame-options|referrer-policy|permissions-policy|content-security-policy):' | sort; }
   policy_of_the_shop() { sed -E "s/^(Content-Security-Policy): .*default-src 'none'.*/\1: the shop's/"; } # the order of its directives varies
   common="Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()
@@ -212,7 +212,7 @@ $common"
   assert_output --partial django_http_responses_total_by_status_total
 }
 
-@test "no page of the shop or its administration has a script or style that its policy forbids" {
+@test "no page of the shop or its administration violates its Content-Security-Policy" {
   add_admin="from django.contrib.auth.models import User; User.objects.filter(username='door').delete(); User.objects.create_superuser('door', password='a-door-in-a-test')"
   kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "$add_admin"
   run python3 - "http://localhost:$DELIVERY_HTTP_PORT" <<'PYTHON'
@@ -240,7 +240,7 @@ PYTHON
   kubectl exec "$(pod)" -- python3 manage.py shell --verbosity 0 -c "from django.contrib.auth.models import User; User.objects.get(username='door').delete()"
 }
 
-@test "the access log has one JSON object a request, and no personal data" {
+@test "the access log has one JSON object per request, and no personal data" {
   curl -sS -o /dev/null -A secret-agent -e http://secret.example/ -b secret=1 "http://localhost:$DELIVERY_HTTP_PORT/book-list?q=secret#secret"
   curl -sS -o /dev/null --path-as-is "http://localhost:$DELIVERY_DEV_PORT/a%2Fb//c\"d"
   printf 'GET /caf\xe9?secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' | python3 -c '
@@ -301,7 +301,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_line --regexp '"environment":"dev","method":"POST","path":"/slow","status":502,.*"upstream_status":"502"'
 }
 
-@test "dev: a request of 12 s is answered by its stopping slot, and an upload that ends meanwhile by the new one" {
+@test "dev: the stopping slot answers a request of 12 s, and the new slot an upload that ends meanwhile" {
   slot=$(slot)
   curl -sS "http://localhost:$DELIVERY_DEV_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!
@@ -319,7 +319,7 @@ for line in sys.stdin.buffer.read().decode().splitlines():
   assert_revision "$DEV_REVISION" dev
 }
 
-@test "prod: a request of 12 s is answered by its stopping pod" {
+@test "prod: the stopping pod answers a request of 12 s" {
   shop deploy-prod
   curl -sS "http://localhost:$DELIVERY_HTTP_PORT/slow?seconds=12" >"$BATS_TEST_TMPDIR/long" 3>&- &
   long=$!

@@ -168,7 +168,7 @@ everything() {
   assert_equal "$(everything)" "$before"
 }
 
-@test "a push to main with a version that is released already changes nothing" {
+@test "a push to main with a released version changes nothing" {
   before=$(everything)
   git -C "$SHOP" switch -q -C forgotten main
   echo "# more" >>"$SHOP/book-shop/manage.py"
@@ -180,7 +180,7 @@ everything() {
   assert_equal "$(everything)" "$before"
 }
 
-@test "a failed deploy to prod makes no release and leaves the old one live" {
+@test "a failed deploy to prod creates no release and leaves the previous release live" {
   served=$(revision_of prod) released=$(releases)
   git -C "$SHOP" switch -q -C dev-failing
   echo 'raise SystemExit("broken on purpose")' >>"$SHOP/book-shop/book_shop/wsgi.py"
@@ -197,7 +197,7 @@ everything() {
   assert_equal "$(github '"v7.4.0" in s["tags"]')" false
 }
 
-@test "by hand, operate.yml rolls both environments back, prints the status and prunes" {
+@test "operate.yml rolls both environments back, prints the status and prunes" {
   new=$(revision_of prod) before_release=$(git -C "$SHOP" show "$PROD_BEFORE:book-shop/pyproject.toml" | sed -n 's/^version = "\(.*\)"/\1/p')
   refute [ "$new" = "$PROD_BEFORE" ]
   git -C "$SHOP" switch -q main

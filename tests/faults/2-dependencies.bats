@@ -63,7 +63,7 @@ umount /var/lib/book-shop /run/small /run/large
 SH
 }
 
-@test "with a full disk deploy is refused and rollback is not" {
+@test "with a full disk, a deploy is refused and a rollback succeeds" {
   image=$(new 1.13.0)
   small_disk
   for environment in dev prod; do
@@ -75,7 +75,7 @@ SH
   for environment in dev prod; do assert_heals "$environment"; done
 }
 
-@test "with a broken NGINX configuration deploys succeed, and the install script repairs it" {
+@test "with a broken NGINX configuration, deploys succeed and the install script repairs it" {
   into_host sh -c 'cat >>/etc/nginx/conf.d/book-shop.conf' <<<'server { broken'
   for environment in dev prod; do
     watch "$environment"

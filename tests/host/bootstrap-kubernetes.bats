@@ -13,7 +13,7 @@ calls() {
 s/^wait .*(node|token).*/wait \1/p' "$LOG" | paste -sd,
 }
 
-@test "bootstrap-kubernetes: a cluster that answers is used; a node and a token that are not there yet are waited for" {
+@test "bootstrap-kubernetes: uses a running cluster, and waits for its node and the token" {
   : >"$WORLD/cluster"
   verb bootstrap-kubernetes
   assert_answer ""
@@ -28,7 +28,7 @@ users: [{name: deployer, user: {token: the-deployers-token}}]
 contexts: [{name: deployer, context: {cluster: host, user: deployer, namespace: book-shop}}]'
 }
 
-@test "bootstrap-kubernetes: no cluster: k3s is downloaded and started, if it is the file that was pinned" {
+@test "bootstrap-kubernetes: without a cluster, installs k3s if the download has the pinned SHA-256" {
   programs=$HOST_ROOT/usr/local/bin
   verb bootstrap-kubernetes
   assert_failed 1 "bootstrap-kubernetes: the downloaded k3s v" "does not have the SHA-256" "Nothing was installed"
@@ -49,7 +49,7 @@ $HOST_ROOT/etc/rancher/k3s/k3s.yaml"
   refute grep -qE '^(curl|systemctl)' "$LOG"
 }
 
-@test "bootstrap-kubernetes: a node or a token that never comes is named, with what to do next" {
+@test "bootstrap-kubernetes: fails with a remedy if the node or the token does not appear" {
   : >"$WORLD/cluster"
   : >"$WORLD/never-node"
   DELIVERY_NODE_LIMIT=0 verb bootstrap-kubernetes

@@ -12,7 +12,7 @@ allow() { printf 'REPOSITORY=%s\nALLOWED_HOSTS=%s\n' "$DELIVERY_REPOSITORY" "$1"
 known() { grep -v '^#' "$HOST_ROOT/etc/nginx/book-shop/allowed-hosts.conf" | xargs; }
 reloads() { grep -c '^systemctl reload-or-restart nginx$' "$LOG"; }
 
-@test "bootstrap-nginx: its files as they are in the repository, checked and loaded once" {
+@test "bootstrap-nginx: installs the files of the repository, checks them, and loads them once" {
   verb bootstrap-nginx
   assert_answer "" "==> nginx"
   for part in book-shop conf.d; do
@@ -26,7 +26,7 @@ systemctl restart book-shop-switch.service
 systemctl reload-or-restart nginx"
 }
 
-@test "bootstrap-nginx: a changed file is a reason for one reload, and so are other names" {
+@test "bootstrap-nginx: reloads NGINX once after a change of a file or of the allowed hosts" {
   verb bootstrap-nginx
   echo '# changed' >>"$HOST_ROOT/opt/book-shop/nginx/book-shop/proxy.conf"
   succeeds bootstrap-nginx
@@ -39,7 +39,7 @@ systemctl reload-or-restart nginx"
   assert_equal "$(tail -n 1 "$LOG")" "systemctl start nginx"
 }
 
-@test "bootstrap-nginx: the names of ALLOWED_HOSTS, each once as NGINX wants them, and localhost always" {
+@test "bootstrap-nginx: converts ALLOWED_HOSTS to a list without duplicates, and always allows localhost" {
   while IFS='|' read -r hosts names; do
     allow "$hosts"
     succeeds bootstrap-nginx
@@ -56,7 +56,7 @@ shop.example.org,*|default 1;
 TABLE
 }
 
-@test "bootstrap-nginx: a list that NGINX or Django would misread is refused before anything is touched" {
+@test "bootstrap-nginx: refuses a list that NGINX or Django would misread, before any change" {
   verb bootstrap-nginx
   before=$(tree "$HOST_ROOT/etc/nginx")
   for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a,' ',a' 'a,,b' 'a.' '' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b'; do
@@ -67,7 +67,7 @@ TABLE
   assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
 }
 
-@test "bootstrap-nginx: files that NGINX refused are loaded by the next run that succeeds" {
+@test "bootstrap-nginx: a later run loads files that NGINX refused before" {
   : >"$WORLD/nginx-fails"
   fails bootstrap-nginx
   refute grep -q "nginx$" "$LOG"
@@ -76,7 +76,7 @@ TABLE
   assert_equal "$(reloads)" 1
 }
 
-@test "bootstrap-nginx: loads changed files only while no deploy of dev runs" {
+@test "bootstrap-nginx: loads changed files only while no deploy to dev is running" {
   verb bootstrap-nginx
   exec {deploy}>"$HOST_ROOT/run/lock/book-shop-dev"
   flock "$deploy"

@@ -11,7 +11,7 @@ setup() {
 
 password_of() { sed -n 's,^DATABASE_URL=postgresql://[^:]*:\([^@]*\)@.*,\1,p' "$CONF/$1.env"; }
 
-@test "bootstrap-postgresql: a database, a role and secrets for each environment" {
+@test "bootstrap-postgresql: creates a database, a role and secrets for each environment" {
   verb bootstrap-postgresql
   assert_answer "" "==> postgresql"
   assert_equal "$(stat -c %a "$BACKUPS" "$BACKUPS/dev" "$BACKUPS/prod" | xargs)" "700 700 700"
@@ -31,7 +31,7 @@ where not exists (select from pg_database where datname = '$name') \\gexec"
   refute [ "$(password_of dev)" = "$(password_of prod)" ]
 }
 
-@test "bootstrap-postgresql: it can be reached from the host, its containers and its pods, by password, and from nowhere else" {
+@test "bootstrap-postgresql: only the host, its containers and its pods can connect, with a password" {
   echo "host book_shop_dev book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop" >>"$etc/pg_hba.conf" # an older rule
   echo "# by the administrator" >>"$etc/pg_hba.conf"
   verb bootstrap-postgresql
@@ -47,7 +47,7 @@ host book_shop_prod,book_shop_prod_restored book_shop_prod 172.17.0.0/16 scram-s
 host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
 }
 
-@test "bootstrap-postgresql: data of an earlier host, without a configuration, gets a new cluster's, also when that was interrupted" {
+@test "bootstrap-postgresql: creates a cluster for data without a configuration, also after an interruption" {
   data=$HOST_ROOT/var/lib/postgresql/15/main
   # shellcheck disable=SC2016 # the fake itself expands it
   logged pg_createcluster '[ ! -e "$WORLD/fails" ] || exit 1
@@ -73,7 +73,7 @@ echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
   refute grep -E 'pg_createcluster|systemctl start' "$LOG"
 }
 
-@test "bootstrap-postgresql: other allowed hosts reach both environments, a role gets its password again; the secrets stay" {
+@test "bootstrap-postgresql: applies new allowed hosts, restores a role's password and keeps the secrets" {
   verb bootstrap-postgresql
   before=$(grep -v ALLOWED_HOSTS "$CONF/dev.env")
   sed -i 's/^ALLOWED_HOSTS=.*/ALLOWED_HOSTS=shop.example,*/' "$CONF/host.env"

@@ -39,7 +39,7 @@ systemctl reload-or-restart docker
 systemctl restart docker"
 }
 
-@test "bootstrap: secrets are root's alone, and in no argument list, no output" {
+@test "bootstrap: only root can read the secrets, and no argument list or output contains them" {
   verb bootstrap
   verb bootstrap
   assert_equal "$(stat -c %a "$CONF/dev.env" "$CONF/prod.env" "$CONF/deployer.kubeconfig" | xargs)" "600 600 600"
@@ -49,7 +49,7 @@ systemctl restart docker"
   assert_equal "$(find "$CONF" -name '*.new')" ""
 }
 
-@test "bootstrap: installs one missing package, and a changed setting, which journald reads once" {
+@test "bootstrap: installs a missing package, and applies a changed setting of journald once" {
   verb bootstrap
   rm "$WORLD/installed/jq"
   echo '# changed' >>"$HOST_ROOT/opt/book-shop/etc/systemd/journald.conf.d/book-shop.conf"
@@ -62,7 +62,7 @@ systemctl restart docker"
   assert_equal "$(tail -n 1 "$HOST_ROOT/etc/systemd/journald.conf.d/book-shop.conf")" "# changed"
 }
 
-@test "bootstrap: the owner's settings of Docker stay, and Docker reads the host's once; invalid ones stop it" {
+@test "bootstrap: keeps the owner's Docker settings, restarts Docker once, and refuses invalid settings" {
   mkdir -p "$HOST_ROOT/etc/docker"
   echo '{"log-opts": ' >"$HOST_ROOT/etc/docker/daemon.json"
   before=$(tree "$HOST_ROOT")
@@ -77,7 +77,7 @@ systemctl restart docker"
   assert_equal "$(calls 'systemctl restart docker')" 1
 }
 
-@test "bootstrap: needrestart restarts the services of the shop in the hours of the unattended upgrades only" {
+@test "bootstrap: needrestart restarts the shop's services only during the hours of unattended upgrades" {
   # restarts HOUR SERVICE: as needrestart reads the file, at that hour.
   restarts() {
     HOUR=$1 perl -e 'BEGIN { *CORE::GLOBAL::localtime = sub { (0, 0, $ENV{HOUR}) } } our %nrconf; do $ARGV[0]; die $@ if $@;
@@ -90,7 +90,7 @@ systemctl restart docker"
   restarts 12 cron.service
 }
 
-@test "bootstrap: killed here or there, the next run ends as if it had not been" {
+@test "bootstrap: a run after a kill at any step has the result of an uninterrupted run" {
   KILL_AT=0 succeeds bootstrap
   changes=$(($(wc -l <"$WORLD/changes") - 1)) # the last one removes the files of earlier releases
   # Secrets are new on each machine, so they are left out.
@@ -114,7 +114,7 @@ rm -rf /opt/book-shop-releases"
   done
 }
 
-@test "bootstrap: -h and wrong calls, and those of its parts, do nothing" {
+@test "bootstrap: -h and wrong usage change nothing, also for the scripts that it calls" {
   before=$(tree "$HOST_ROOT")
   for name in bootstrap bootstrap-kubernetes bootstrap-nginx bootstrap-postgresql; do
     succeeds "$name" -h

@@ -35,7 +35,7 @@ installs() {
   done
 }
 
-@test "deploys, rollbacks and installs under 100 requests a second fail no request, lose or double no order, and keep the stock right" {
+@test "deploys, rollbacks and installs under 100 requests per second fail no request and keep orders and stock correct" {
   FIRST=$("$SHOP/scripts/promote" HEAD^) SECOND=$("$SHOP/scripts/promote")
   make_books
   failed=

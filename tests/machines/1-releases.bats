@@ -8,7 +8,7 @@ setup_file() { start_machines; }
 teardown() { stop_runs; }
 two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; }
 
-@test "one verb each creates the database, sets up the cluster and deploys the first release, and a second deploy changes nothing" {
+@test "create the database, set up the cluster and deploy; a second deploy changes nothing" {
   url=$(DELIVERY_ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
   DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
   in_cluster "$SHOP/scripts/deploy" prod 1.0.1
@@ -25,7 +25,7 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
   assert_equal "$(web_nodes)" "worker-1 worker-2"
 }
 
-@test "rollout and rollback fail no request, and lose or double no order" {
+@test "a rollout and a rollback fail no request, and lose or duplicate no order" {
   start_runs
   in_cluster "$SHOP/scripts/deploy" prod 1.1.0
   in_cluster "$SHOP/scripts/smoke" prod

@@ -6,7 +6,7 @@ load machines.bash
 
 teardown() { stop_runs; }
 
-@test "a drained worker fails no request, and loses or doubles no order" {
+@test "a drained worker fails no request, and loses or duplicates no order" {
   start_runs
   kubectl drain worker-1 --ignore-daemonsets --delete-emptydir-data --timeout=200s
   kubectl rollout status deployment/book-shop --timeout=100s
@@ -16,7 +16,7 @@ teardown() { stop_runs; }
   assert_equal "$failures failed, $lost lost, $doubled doubled" "0 failed, 0 lost, 0 doubled"
 }
 
-@test "a killed worker fails requests for at most 40 s, and loses or doubles no order" {
+@test "a killed worker fails requests for at most 40 s, and loses or duplicates no order" {
   # The drain has left both pods on one worker. A deleted pod is replaced on the other one.
   kubectl delete "$(kubectl get pods -l app.kubernetes.io/component=web -o name | tail -n 1)"
   await web_on worker-1 worker-2 # and no previous pod remains

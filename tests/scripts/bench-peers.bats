@@ -21,7 +21,7 @@ machine() {
   printf '#!/bin/bash\n[ "$* %s" = "-q ^VERSION_CODENAME=bookworm /etc/os-release bookworm" ]\n' "$3" | fake grep
 }
 
-@test "bench's peers: the missing ones are installed, by their name and from where this distribution has them" {
+@test "peers: installs the missing tools, under the package names of the distribution" {
   while IFS='|' read -r tools packages release steps; do
     machine "$tools" "$packages" "$release"
     succeeds peers

@@ -6,7 +6,7 @@ setup() {
   logged python3 '[ -z "${FAILS:-}" ]'
 }
 
-@test "bench-shop: three sizes into the repository, or another file and other sizes" {
+@test "bench-shop: passes the default file and sizes, or the given ones" {
   verb bench-shop
   assert_answer "" "==> docs/bench/shop.md"
   assert_log "python3 tests/bench/shop.py docs/bench/shop.md 500 1000 100000 1000000"

@@ -19,7 +19,7 @@ in $(head_of), on book-shop-bench localhost:15100/book-shop
 scripts/local/down"
 }
 
-@test "bench: all parts that there are, on a local host of its own that is removed afterwards" {
+@test "bench: measures all parts on a separate local host and removes it afterwards" {
   parts=$("$PYTHON" -c 'import sys; sys.path[1:1] = sys.argv[1:]; from parts import PARTS; print(*PARTS)' \
     "$ROOT/tests/bench" "$ROOT/tests/lib" "$ROOT/scripts")
   verb bench
@@ -28,7 +28,7 @@ scripts/local/down"
   rmdir "$TMPDIR"
 }
 
-@test "bench: the parts that are named, and no others" {
+@test "bench: measures only the named parts, and refuses an unknown part" {
   succeeds bench build promotion
   assert_measured build promotion
   next_verb bench promotion pushing
@@ -36,7 +36,7 @@ scripts/local/down"
   assert_log ""
 }
 
-@test "bench: a part that fails is a failure, and its host is removed too" {
+@test "bench: fails if a part fails, and removes the host nevertheless" {
   FAILS=yes fails bench build
   assert_measured build
 }

@@ -26,7 +26,7 @@ setup() {
 # calls_of TOOL...: the parts run side by side: their calls are in the log in any order.
 calls_of() { grep -E "^($(IFS='|' && echo "$*")) " "$LOG" | sed "s|$TMPDIR/[^/]*|TMP|g"; }
 
-@test "check: every source is given to its checkers, those git doesn't know yet as well; and the tests run" {
+@test "check: passes every source to its checkers, including untracked files, and runs the tests" {
   succeeds check
   shell="k8s/untracked book-shop/a tool book-shop/shop.bats book-shop/sourced.bash"
   python="book-shop/verb book-shop/x.py"
@@ -45,7 +45,7 @@ gixy --skips host_spoofing TMP/nginx.conf"
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "check: only the shop's tests marked sqlite get SQLite" {
+@test "check: uses SQLite only for the shop's tests marked sqlite" {
   logged pytest 'echo "database ${TEST_DATABASE_URL-PostgreSQL}" >>"$LOG"'
   succeeds check
   assert_equal "$(calls_of pytest database)" "\
@@ -78,7 +78,7 @@ database PostgreSQL"
   refute [ -d "$TMPDIR"/tmp.* ]
 }
 
-@test "check: each checker's complaint is shown and makes it fail, with the part that it belongs to; so does a missing one" {
+@test "check: fails and names the part if a checker fails or is missing, and shows the checker's output" {
   while IFS='|' read -r part call; do
     FAILS=$call fails check
     assert_equal "$(grep -ho '[a-z-]* complains' "$TEST_DIR"/std*)" "${call%% *} complains"
@@ -106,7 +106,7 @@ shell_tests|prove
 TABLE
 }
 
-@test "check: manifests that build with a warning, of a deprecated field for example, fail it" {
+@test "check: fails if kustomize prints a warning, such as for a deprecated field" {
   logged kubectl 'echo "Warning: bases is deprecated" >&2'
   fails check
   assert_output --partial "Warning: bases is deprecated

@@ -15,7 +15,7 @@ internet_answers() { # STATUS: what curl gives
 }
 assert_row() { assert_output --regexp "(^|"$'\n'")$1 +$2"; }
 
-@test "doctor: one line each for what is there" {
+@test "doctor: prints one line for each tool and service" {
   succeeds doctor
   assert_errors_whole ""
   while IFS='|' read -r name state; do assert_row "$name" "$state"; done <<'TABLE'
@@ -33,7 +33,7 @@ TABLE
   refute_output --partial "more words"
 }
 
-@test "doctor: names each missing thing with its remedy next to the rest, and fails" {
+@test "doctor: lists each missing tool with its remedy, and fails" {
   for tool in git curl bats docker kubectl; do
     mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
     fails doctor
@@ -54,7 +54,7 @@ TABLE
   assert_row "docker engine" "MISSING: make setup-image"
 }
 
-@test "doctor: a service out of reach has a replacement, and does not make it fail" {
+@test "doctor: names the replacement for an unreachable service, and does not fail" {
   for code in 000 403; do # 403 is a proxy's word
     internet_answers "$code"
     succeeds doctor

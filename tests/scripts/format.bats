@@ -14,7 +14,7 @@ setup() {
   commit sources
 }
 
-@test "format: shell and Python sources get their style, all else stays; the second time it changes nothing" {
+@test "format: formats shell and Python sources only, and a second run changes nothing" {
   verb format
   assert_answer ""
   assert_equal "$(git diff --name-only)" $'book-shop/x.py\nk8s/verb'
@@ -25,7 +25,7 @@ setup() {
   assert_equal "$(git status --short -- book-shop k8s)" ""
 }
 
-@test "format: a file that can't be read as its language is a failure" {
+@test "format: fails if a file cannot be parsed" {
   printf '#!/bin/bash\nif true\n' >k8s/verb
   verb format
   assert_failed 1 k8s/verb

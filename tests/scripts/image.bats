@@ -12,7 +12,7 @@ assert_built() {
 }
 not_built() { refute grep 'buildx build' "$LOG"; }
 
-@test "image: builds the commit with k8s/ inside and prints the reference alone" {
+@test "image: builds the commit with k8s/ and prints only the reference" {
   mkdir -p book-shop/books && echo 'a' >book-shop/books/models.py && commit more
   echo x >README.md # not a part of the image
   verb image
@@ -23,7 +23,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   diff -r book-shop "$ENGINE/context"
 }
 
-@test "image: a dirty tree changes nothing in the image and is reported" {
+@test "image: reports a dirty work tree and ignores its changes" {
   echo 'changed' >>k8s/shop.yaml
   echo 'new' >book-shop/new.py
   succeeds image
@@ -32,14 +32,14 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
-@test "image: an older commit is built as it was" {
+@test "image: builds an older commit from its own files" {
   change book-shop/new.py later
   verb image HEAD~1
   assert_built HEAD~1
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
-@test "image: DELIVERY_BASE_IMAGE wins, else what scripts/local/base-image prints" {
+@test "image: uses DELIVERY_BASE_IMAGE, or else the output of scripts/local/base-image" {
   DELIVERY_BASE_IMAGE=base:mine verb image
   assert_built HEAD BASE_IMAGE=base:mine
   refute grep base-image "$LOG"
@@ -56,7 +56,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   not_built
 }
 
-@test "image: run twice it gives the same call, and nothing is left behind, also by a build that fails" {
+@test "image: two runs build in the same way, and no run leaves temporary files, even if it fails" {
   verb image
   mv "$LOG" "$TEST_DIR/once"
   succeeds image
@@ -67,7 +67,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   rmdir "$TMPDIR"
 }
 
-@test "image: an unknown commit, one without k8s/ and a missing REPOSITORY are refused before anything is touched" {
+@test "image: refuses an unknown commit, one without k8s/, and a missing REPOSITORY before any change" {
   verb image nowhere
   assert_failed 2 "commit 'nowhere' not found"
   verb image ""
@@ -80,7 +80,7 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   assert_demands image REPOSITORY
 }
 
-@test "image: without an engine or its BuildKit it names make setup and builds nothing" {
+@test "image: without an engine or BuildKit, names make setup-image and builds nothing" {
   touch "$ENGINE/no-buildx"
   verb image
   assert_failed 1 "docker has no BuildKit" "make setup"

@@ -31,7 +31,7 @@ esac'
 # called: Terraform's commands in short, as in "init,plan,apply".
 called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -sd,; }
 
-@test "infra: only the plan, or the outputs, on stdout" {
+@test "infra: prints only the plan or the outputs on stdout" {
   verb infra plan
   assert_answer "terraform plan says"
   assert_equal "$(cat terraform/.build/user-data terraform/.build/host-files.tar.gz)" $'install script\narchive'
@@ -42,7 +42,7 @@ called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -s
   assert_equal "$(called)" "init,output"
 }
 
-@test "infra cluster: the same in its own root, which needs neither install script nor GitHub repository" {
+@test "infra cluster: uses its own root and needs no install script and no GITHUB_REPOSITORY" {
   unset GITHUB_REPOSITORY
   verb infra cluster plan
   assert_answer "terraform plan says"
@@ -54,7 +54,7 @@ called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -s
   refute grep -E 'user-data|host-archive|chdir=terraform ' "$LOG"
 }
 
-@test "infra: applies the plan that was confirmed, and nothing without the expected word" {
+@test "infra: applies only the confirmed plan, and nothing without the expected word" {
   while IFS='|' read -r arguments answer; do
     # shellcheck disable=SC2086 # a list of words
     next_verb infra $arguments < <(printf '%s' "$answer")
@@ -74,7 +74,7 @@ destroy|other'
   assert grep " apply .* .build/plan" "$LOG"
 }
 
-@test "infra apply: without a change it asks nothing and applies nothing, nor after a plan that failed" {
+@test "infra apply: asks and applies nothing if nothing changes or the plan fails" {
   PLAN=0 succeeds infra apply </dev/null
   assert_errors "nothing to change"
   assert_equal "$(called)" "init,plan,output"
@@ -83,7 +83,7 @@ destroy|other'
   assert_equal "$(called)" "init,plan"
 }
 
-@test "infra: without the bucket, a setting or Terraform it stops before anything starts" {
+@test "infra: stops before any change without the bucket, a setting or Terraform" {
   export BUCKET=
   for arguments in plan "apply -y" destroy output; do
     # shellcheck disable=SC2086 # a list of words
@@ -99,7 +99,7 @@ destroy|other'
   assert_log ""
 }
 
-@test "infra: without its registry Terraform uses a mirror on this machine, or its own way, whose failure is explained" {
+@test "infra: uses a local mirror if the provider registry is unreachable, and explains a failure" {
   mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" # a project's own cache is no mirror
   CURL=7 verb infra output
   assert_answer "terraform output says"
@@ -111,7 +111,7 @@ destroy|other'
   assert grep -F " init -input=false -no-color -lockfile=readonly -plugin-dir=$HOME/mirrors/here -reconfigure" "$LOG"
 }
 
-@test "infra: a configuration file that is named but missing is forgotten, one that is there is kept" {
+@test "infra: ignores TF_CLI_CONFIG_FILE if the file does not exist" {
   TF_CLI_CONFIG_FILE=$TEST_DIR/none verb infra output
   refute grep configured "$LOG"
   touch "$TEST_DIR/some.tfrc"

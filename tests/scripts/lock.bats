@@ -12,7 +12,7 @@ compiled() {
 --custom-compile-command make lock //; s/ --output-file/ >/; s/--constraints/with/g" "$LOG"
 }
 
-@test "lock: the application first, then the verbs, then the tests, each within the versions before it; Go by itself; a failure stops it" {
+@test "lock: locks the application, the verbs, the tests and Go in this order, and stops at a failure" {
   verb lock
   assert_answer ""
   assert_equal "$(compiled)" "\
@@ -31,7 +31,7 @@ versions() {
       | awk '{ of[$1] = of[$1] " " $2 } END { for (name in of) print name of[name] }'
   done | sort -u
 }
-@test "the lock files can be installed into one environment: a package has the same version in each" {
+@test "the lock files have the same version of each package" {
   [ "$(versions | wc -l)" -gt 15 ]
   assert_equal "$(versions | cut -d' ' -f1 | uniq -d)" ""
 }

@@ -31,7 +31,7 @@ assert_runs() {
   assert_equal "$(sed 's|^scripts/||' "$LOG" | paste -sd,)" "$1"
 }
 
-@test "make: each target installs what it needs and runs its script, which is there" {
+@test "make: each target installs what it needs and runs its script" {
   local covered=" help setup "
   while read -r purposes targets; do
     for target in $targets; do
@@ -62,7 +62,7 @@ TABLE
   for script in $(scripts); do assert [ -x "$ROOT/$script" ]; done
 }
 
-@test "make: alone it lists every target with its text and runs nothing" {
+@test "make: without a target, lists every target and runs nothing" {
   touch help # a file of that name changes nothing
   make_it
   assert_success
@@ -72,20 +72,20 @@ TABLE
   assert_log ""
 }
 
-@test "make: several targets are one run, in order, and what they need is installed once" {
+@test "make: runs several targets in order, and installs what they need once" {
   assert_runs "setup image,image,setup deploy,push,deploy dev,promote,deploy prod" \
     image push deploy-dev promote deploy-prod
   assert_runs "setup check,check,setup test,test" test
   assert_runs "setup infra,infra bootstrap,infra apply" infra
 }
 
-@test "make: with -j the order stays, and after a failure nothing is run" {
+@test "make: with -j, keeps the order and stops at a failure" {
   assert_runs "setup image,image,setup deploy,push,deploy dev" -j8 image push deploy-dev
   FAILS=scripts/push assert_runs "setup image,image,setup deploy,push" -j8 image push deploy-dev
   assert_failure 2
 }
 
-@test "make: an argument reaches the scripts that take it" {
+@test "make: passes an argument to the scripts that accept it" {
   assert_runs "setup deploy,rollback prod 1.2.3" rollback-prod TO=1.2.3
   assert_runs "setup deploy,deploy prod 1.2.3" deploy-prod IMAGE=1.2.3
   assert_runs "setup image,image abc,setup deploy,push abc,promote abc" image push promote COMMIT=abc
@@ -94,7 +94,7 @@ TABLE
   assert_runs "setup deploy,rollback dev" rollback-dev TO=
 }
 
-@test "make: an argument is one word for the script, whatever it contains" {
+@test "make: passes an argument as one word, whatever it contains" {
   fake_in_shop scripts/rollback 'printf "%s\n" "$@"'
   # shellcheck disable=SC1003 # nothing may expand them
   for hostile in "a'b" '$(shell touch owned)' '$(touch owned)' '`touch owned`' ';touch owned' '$HOME' 'a b' '#x' '$$' '"' \
@@ -107,7 +107,7 @@ TABLE
   refute [ -e owned ]
 }
 
-@test "make: every purpose of setup has a target, and no other has" {
+@test "make: has a setup target for each purpose, and no other" {
   mapfile -t purposes < <(sed -n 's/^#   \([a-z]*\)  .*/\1/p' "$ROOT/scripts/setup")
   [ "${#purposes[@]}" -gt 3 ]
   touch setup
@@ -145,7 +145,7 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   assert_line DELIVERY_REPOSITORY=
 }
 
-@test "make: a setting is read from the command line, and from the environment with its prefix alone" {
+@test "make: reads a setting from the command line, and from the environment only with its prefix" {
   fake_in_shop scripts/version 'env'
   for name in HOST PROD CLUSTER NAME REPOSITORY PLAN DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE; do
     run settings -- "$name=it's \"mine\" \$\$(id)"
@@ -160,7 +160,7 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   done
 }
 
-@test "make: the ports that the local host was made with, unless others are given" {
+@test "make: uses the saved ports of the local host, unless others are given" {
   mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
   printf 'DELIVERY_%s\n' 'HTTP_PORT ?= 8000' 'DEV_PORT ?= 8001' 'REGISTRY_PORT ?= 5001' \
     >"$XDG_CACHE_HOME/book-shop/demo/other/ports"

@@ -15,7 +15,7 @@ assert_commands() { assert_equal "$(sed 's/^python3 manage.py //' "$LOG" | paste
   assert_commands "migrate --verbosity 0,load_sample_books,runserver 9000"
 }
 
-@test "run: nothing is served when the database can't be made" {
+@test "run: serves nothing if the database cannot be created" {
   FAILS=migrate fails run
   assert_commands "migrate --verbosity 0"
   FAILS=load_sample_books fails run

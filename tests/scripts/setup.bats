@@ -49,7 +49,7 @@ set_up() {
   assert_equal "$(steps)" "$1"
 }
 
-@test "setup: installs for each purpose what it needs and nothing else, and the second time nothing" {
+@test "setup: installs what each purpose needs and nothing else, once" {
   while IFS=: read -r purpose steps; do
     rm -rf .venv
     # shellcheck disable=SC2086 # without a purpose there is no argument
@@ -72,7 +72,7 @@ TABLE
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "setup: reports its steps; the registry of the tests can be executed" {
+@test "setup: reports its steps, and installs an executable registry for the tests" {
   verb setup check
   assert_errors_whole "\
 ==> installing the Python packages of book-shop scripts tests
@@ -82,7 +82,7 @@ what pip says
   [ -x .venv/bin/docker-registry ]
 }
 
-@test "setup: each tool that a purpose needs and the machine lacks comes from the distribution" {
+@test "setup: installs each missing tool that a purpose needs from the distribution" {
   while read -r purpose tool package; do
     mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
     succeeds setup "$purpose"
@@ -105,7 +105,7 @@ check nft nftables
 TOOLS
 }
 
-@test "setup: a tool that the purpose does not need is not installed; the verbs on a cluster need jq" {
+@test "setup: installs no tool that the purpose does not need, and jq only for a cluster" {
   rm "${TOOLS[@]/#/$TEST_DIR/bin/}"
   set_up "venv,pip book-shop" run
   set_up "pip tests" tools
@@ -113,7 +113,7 @@ TOOLS
   DELIVERY_PROD=cluster set_up "update,install jq" deploy
 }
 
-@test "setup: several missing tools are one installation, with one update" {
+@test "setup: installs several missing tools at once, after one update" {
   rm "$TEST_DIR/bin/bats" "$TEST_DIR/bin/prove" "$TEST_DIR/bin/ss"
   touch "$TEST_DIR/no-ensurepip"
   packages="bats iproute2 perl python3-venv"
@@ -121,7 +121,7 @@ TOOLS
   assert_errors "==> installing $packages"
 }
 
-@test "setup: purposes add up in any order; a lock file is installed once, and again when it has changed" {
+@test "setup: combines purposes in any order, and installs a lock file again only when it has changed" {
   set_up "venv,pip tests" tools
   set_up "pip scripts" deploy
   set_up "pip book-shop" run tools
@@ -134,7 +134,7 @@ TOOLS
   set_up "pip tests" tools
 }
 
-@test "setup: what another version's lock file replaced is installed again" {
+@test "setup: installs packages again that the lock file of another version replaced" {
   for lock in scripts tests; do cp "$lock/requirements.lock" "$TEST_DIR/$lock.lock"; done
   set_up "venv,pip scripts tests" deploy tools
   echo 'shared==2 --hash=sha256:cc' | tee -a tests/requirements.lock >>scripts/requirements.lock
@@ -143,7 +143,7 @@ TOOLS
   set_up "pip tests" tools
 }
 
-@test "setup: an interrupted installation is begun again, in an empty environment" {
+@test "setup: repeats an interrupted installation in an empty environment" {
   set_up "venv,pip tests" tools
   touch "$TEST_DIR/pip-fails"
   fails setup run
@@ -154,7 +154,7 @@ TOOLS
   set_up "pip tests" tools # was removed with the incomplete environment
 }
 
-@test "setup: makes an environment without Python again" {
+@test "setup: replaces an environment without Python" {
   set_up "venv,pip book-shop" run
   rm .venv/bin/python3
   ln -s /nowhere/python3 .venv/bin/python3
@@ -173,7 +173,7 @@ TOOLS
   flock -n scripts/setup true
 }
 
-@test "setup: the engine does not inherit the lock of the installation, and its failure is one of setup" {
+@test "setup: the engine does not inherit the lock, and setup fails if the engine fails" {
   fake_in_shop scripts/local/engine '! { : >&9; } 2>/dev/null && [ ! -e /proc/$$/fd/9 ]'
   succeeds setup image
   fake_in_shop scripts/local/engine 'echo "no engine" >&2; exit 1'
@@ -181,13 +181,13 @@ TOOLS
   assert_failed 1 "no engine"
 }
 
-@test "setup: leaves the target's stdin alone" {
+@test "setup: does not read the target's stdin" {
   logged pip cat
   left=$({ PATH=$TEST_DIR/bin scripts/setup run 2>/dev/null && cat; } <<<"a dump")
   assert_equal "$left" "a dump"
 }
 
-@test "setup: the browser of the tests is the distribution's, or Playwright's where that is a snap" {
+@test "setup: uses the distribution's browser, or Playwright's if that is a snap" {
   verb setup check
   rm "$TEST_DIR/bin/chromium"
   set_up "update,install chromium fonts-noto-core" check
@@ -202,7 +202,7 @@ TOOLS
   set_up "" check
 }
 
-@test "setup: sudo runs only what needs root" {
+@test "setup: uses sudo only for commands that need root" {
   rm "$TEST_DIR/bin/bats"
   called_by someone
   succeeds setup check
@@ -211,7 +211,7 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get update)
 sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recommends bats)"
 }
 
-@test "setup: a Python that is too old is named before anything is done" {
+@test "setup: refuses an unsupported Python before any change" {
   logged python3 'case $1 in -c) exit 1 ;; esac; echo Python 3.9.2'
   verb setup run
   assert_failed 1 "Python 3.9.2 is not supported. Install Python 3.10 to 3.14"
@@ -219,7 +219,7 @@ sudo env DEBIAN_FRONTEND=noninteractive $(apt_get install -y --no-install-recomm
   refute grep -v python3 "$LOG"
 }
 
-@test "setup: Terraform is fetched where there is none, and only the pinned archive is unpacked" {
+@test "setup: installs a missing Terraform, and unpacks only the pinned archive" {
   rm "$TEST_DIR/bin/terraform"
   logged curl '[[ "$*" =~ -o\ ([^ ]+) ]] && echo "not Terraform" >"${BASH_REMATCH[1]}"'
   verb setup infra

@@ -19,7 +19,7 @@ setup() {
 # assert_removed NUMBER...: how often the first and the second host were removed.
 assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-test-$host$" "$LOG.hosts"; done | xargs)" "$*"; }
 
-@test "test: each file runs once, on one of two hosts, and both hosts are removed" {
+@test "test: runs each file once, on one of two hosts, and removes both hosts" {
   succeeds test
   assert_output --partial "1: tests/e2e/1-demo.bats: "
   assert_output --partial "3 passed"
@@ -29,14 +29,14 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
   assert_removed 2 2 # before and after
 }
 
-@test "test: a kind with one host uses one" {
+@test "test: uses one host for a suite with one host" {
   succeeds test load
   assert_equal "$(cat "$LOG.files")" "book-shop-test-1 10080 tests/load/deploys.bats"
   assert_removed 2 0
   refute grep -q pytest "$LOG"
 }
 
-@test "test: a case that fails on either host fails the run, is named at the end, and the other host's files run" {
+@test "test: a failing case fails the run and is named at the end, and the other host's files still run" {
   for host in 1 2; do
     : >"$LOG.files"
     echo '[ "$DELIVERY_DEMO" != book-shop-test-'$host' ] || { echo "not ok 3 it broke" && exit 1; }' >"$LOG.does"
@@ -48,7 +48,7 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
   assert_removed 4 4
 }
 
-@test "test: the infrastructure's test fails the run, with its output" {
+@test "test: fails with the output of the infrastructure's tests if they fail" {
   logged pytest 'echo "the plan differs"; exit 1'
   fails test
   assert_errors "the plan differs"

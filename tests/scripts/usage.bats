@@ -26,7 +26,7 @@ user-data|,one,one two three,one two three four five
 TABLE
 }
 
-@test "usage: -h prints the header, a wrong call prints it on stderr, and neither does anything" {
+@test "usage: -h prints the header, wrong usage prints it on stderr, and neither changes anything" {
   while IFS='|' read -r script calls; do
     IFS=, read -ra calls <<<"$calls"
     assert_wrong_calls "$script" "${calls[@]}"
@@ -35,7 +35,7 @@ TABLE
   assert_failed 2 "Usage: scripts/setup"
 }
 
-@test "usage: every shell script is in the list" {
+@test "usage: the list contains every shell script" {
   cd "$ROOT/scripts"
   assert_equal "$(grep -lsE '^#!/usr/bin/env bash' -- * local/* | sort)" "$(printf '%s\n' "${SCRIPTS[@]}" | sort)"
 }

@@ -29,7 +29,7 @@ other_release() {
 # on_host PATH...: which of them are on the host.
 on_host() { (cd "$HOST_ROOT" && find "$@" -maxdepth 0 -printf '%p ' 2>/dev/null) || true; }
 
-@test "user-data: one script with its four values, the same each time and from anywhere" {
+@test "user-data: prints the same script with its four values in each run and from any directory" {
   succeeds user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
   assert_errors_whole ""
   cp "$TEST_DIR/stdout" "$TEST_DIR/first"
@@ -44,7 +44,7 @@ REPOSITORY = \"$DELIVERY_REPOSITORY\"
 ALLOWED_HOSTS = \"localhost,127.0.0.1\""
 }
 
-@test "user-data: the words that Terraform replaces, and nothing else of that kind" {
+@test "user-data: keeps the placeholders that Terraform replaces, and has no others" {
   succeeds user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
   assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" '@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@'
   replaced=$(sed "s|@URL@|$url|; s|@SHA256@|$sum|; s|@REPOSITORY@|$DELIVERY_REPOSITORY|; s|@ALLOWED_HOSTS@|localhost|" <<<"$output")
@@ -52,7 +52,7 @@ ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   assert_answer "$replaced"
 }
 
-@test "user-data: installs every file as it is, and makes the host; again, it changes nothing" {
+@test "user-data: installs every file unchanged and sets up the host; a second run changes nothing" {
   install_host
   assert_success
   assert_line --regexp "^==> host ready \(host files ${sha256:0:12}\)$"
@@ -78,7 +78,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   done
 }
 
-@test "user-data: a running host gets the files of another release, loses those that it no longer has, keeps the owner's" {
+@test "user-data: an upgrade installs the new files, removes obsolete ones and keeps the owner's" {
   install_host
   echo "# the owner's" | tee "$HOST_ROOT/etc/nginx/conf.d/own.conf" >"$HOST_ROOT/etc/apt/apt.conf.d/own"
   other_release
@@ -102,7 +102,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
 }
 
-@test "user-data: a host that was installed by the code before there were archives loses its old files as well" {
+@test "user-data: removes obsolete files of a host that was installed before archives existed" {
   install_host
   # It never removed a file, under /opt/book-shop nor elsewhere.
   echo old | tee "$HOST_ROOT/opt/book-shop/nginx/conf.d/old.conf" >"$HOST_ROOT/etc/nginx/conf.d/old.conf"
@@ -114,7 +114,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(find "$HOST_ROOT" -name 'old*')" ""
 }
 
-@test "user-data: an upgrade that was killed leaves its old files to the next one, whichever release that is" {
+@test "user-data: the next upgrade to any release completes an interrupted one" {
   other_release
   echo '# old' >"$SHOP/nginx/conf.d/old.conf"
   install_host
@@ -140,7 +140,7 @@ refused() {
     assert_failed 2 "user-data: invalid $2 '$value'"
   done
 }
-@test "user-data: refuses what would be code in a script that root runs, and what is no URL, repository or host name" {
+@test "user-data: refuses values that would inject code, and invalid URLs, repositories and host names" {
   # shellcheck disable=SC2016 # nothing may expand them
   code=(' ' '$(reboot)' '`reboot`' 'a;reboot' 'a b' $'a\nreboot' $'a\n' "a'b" 'a"b' 'a&b' 'a\b' '@OTHER@' 'é')
   refused 0 URL "${code[@]/#/file:///}" "${code[@]}" '' -x 'ftp://example.org/x' 'example.org/x' '/x' '@URL@x'

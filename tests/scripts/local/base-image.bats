@@ -24,7 +24,7 @@ assert_made() {
   assert_output --regexp " --customize-hook=upload $ca $ca $1 $TMPDIR/[^ ]+/rootfs.tar\$"
 }
 
-@test "base-image: where the public registry answers, nothing is printed or made" {
+@test "base-image: builds and prints nothing if the public registry answers" {
   registry_answers 401
   for purpose in app host; do
     verb local/base-image "$purpose"
@@ -33,7 +33,7 @@ assert_made() {
   assert_log ""
 }
 
-@test "base-image: DELIVERY_CLOSED_NETWORK=1 is as if nothing answered, and nothing is asked" {
+@test "base-image: builds without a network request with DELIVERY_CLOSED_NETWORK=1" {
   logged curl 'echo 401'
   DELIVERY_CLOSED_NETWORK=1 verb local/base-image app
   assert_made trixie python3,python3-venv,ca-certificates
@@ -42,7 +42,7 @@ assert_made() {
   assert_answer ""
 }
 
-@test "base-image: elsewhere it is made from Debian's archive, for the application and for the host" {
+@test "base-image: otherwise builds the base image from Debian's archive, for the application or the host" {
   verb local/base-image app
   assert_errors_whole "==> no public registry: building the base image book-shop-base:trixie from Debian's archive"
   assert_made trixie python3,python3-venv,ca-certificates
@@ -52,7 +52,7 @@ assert_made() {
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "base-image: the second time it is only named, and an engine that lost it gets it from the cache" {
+@test "base-image: builds once, and imports from the cache if the engine has lost the image" {
   verb local/base-image app
   next_verb local/base-image app
   assert_answer book-shop-base:trixie ""
@@ -62,7 +62,7 @@ assert_made() {
   assert_made trixie
 }
 
-@test "base-image: a user makes it by sudo and owns the cache; mmdebstrap is installed where it is missing" {
+@test "base-image: uses sudo, leaves the cache to the user, and installs a missing mmdebstrap" {
   called_by someone
   mv "$TEST_DIR/bin/mmdebstrap" "$TEST_DIR/mmdebstrap"
   logged apt-get 'case "$*" in *mmdebstrap*) cp "$ENGINE/../mmdebstrap" "$ENGINE/../bin/mmdebstrap" ;; esac'
@@ -72,7 +72,7 @@ assert_made() {
   assert_equal "$(cat "$XDG_CACHE_HOME/book-shop/trixie.tar")" "a root"
 }
 
-@test "base-image: what could not be made whole is not kept" {
+@test "base-image: keeps no incomplete image or archive" {
   touch "$TEST_DIR/archive-fails"
   verb local/base-image app
   assert_failed 1 "building the base image"

@@ -18,7 +18,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   read -r PORT <"$TEST_DIR/port"
 }
 
-@test "check-port: names the process that listens, its id and the setting that chooses another port; a free port is fine" {
+@test "check-port: accepts a free port, and names the listening process and the setting for another port" {
   listen
   verb local/check-port DEV_PORT "$PORT" test-host
   assert_failed 1 "port '$PORT' is in use by process \"python" \
@@ -29,7 +29,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   assert_answer "" ""
 }
 
-@test "check-port: the container itself may have it, another container is named" {
+@test "check-port: accepts a port of the named container, and names another container" {
   listen
   echo test-host >"$ENGINE/publishers"
   succeeds local/check-port HTTP_PORT "$PORT" test-host
@@ -38,7 +38,7 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   assert_failed 1 "port '$PORT' is in use by container test-host." "make demo HTTP_PORT=<port>"
 }
 
-@test "check-port: only root sees all sockets, so sudo is used; a listener without a name is one as well" {
+@test "check-port: finds the listeners with sudo, including those without a name" {
   called_by someone
   rm "$TEST_DIR/bin/ss"
   logged ss 'echo "LISTEN 0 128 0.0.0.0:2049 0.0.0.0:*"'
@@ -47,13 +47,13 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   assert grep "^sudo ss .* sport = :2049" "$LOG"
 }
 
-@test "check-port: no engine is a failure" {
+@test "check-port: fails without a Docker engine" {
   rm -r "$ENGINE"
   verb local/check-port HTTP_PORT 80 test-host
   assert_failed 1 "Cannot connect to the Docker daemon"
 }
 
-@test "check-port: what is not a port number is refused" {
+@test "check-port: refuses an invalid port number" {
   for port in "" 0 080 65536 123456 http '80;id' -1 $'80\n'; do
     verb local/check-port HTTP_PORT "$port" test-host
     assert_failed 2 "invalid HTTP_PORT '$port': expected a port from 1 to 65535"

@@ -24,7 +24,7 @@ log() {
 s/ indextargets .*/ indextargets/" "$LOG"
 }
 
-@test "debian-packages: a private apt tree of the suite, in this machine's own archive, checked by Debian's keys; only the installation needs root" {
+@test "debian-packages: downloads from Debian's archive, verified by its keys; only the installation needs root" {
   archive_is http://security.example.org/debian-security http://deb.example.org/debian http://deb.example.org/debian
   install=$(apt_get install -y --no-install-recommends TREE/deb/docker-cli_1_amd64.deb TREE/deb/docker.io_1_amd64.deb)
   verb local/debian-packages trixie docker.io docker-cli
@@ -38,7 +38,7 @@ $install"
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "debian-packages: without Debian's archive on this machine nothing is done" {
+@test "debian-packages: fails without a Debian archive in the apt sources" {
   for archives in "" http://security.example.org/debian-security; do
     archive_is $archives
     next_verb local/debian-packages trixie docker.io docker-cli
@@ -47,7 +47,7 @@ $install"
   done
 }
 
-@test "debian-packages: what can't be fetched is not installed" {
+@test "debian-packages: installs nothing if a download fails" {
   for FAILS in SourceParts " download "; do
     FAILS=$FAILS verb local/debian-packages trixie docker.io
     assert_failure

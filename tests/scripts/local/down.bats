@@ -18,7 +18,7 @@ is_up() {
 }
 in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
 
-@test "down: removes what up made, of this name alone, and gives the kernel its settings back; the caches stay" {
+@test "down: removes only what up created under this name, restores kernel settings, and keeps the caches" {
   is_up other 5001
   others=$(in_engine_now)
   is_up test 5000
@@ -30,7 +30,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   assert_equal "$(cd "$XDG_CACHE_HOME/book-shop" && echo * demo/*)" "demo trixie.tar demo/other"
 }
 
-@test "down: a host without its registry is removed as well" {
+@test "down: removes a host without a registry" {
   is_up test 5000
   rm "$ENGINE"/{containers,images,volumes}/test-registry "$ENGINE/networks/test"
   succeeds local/down
@@ -40,7 +40,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   refute grep -E ' (rm|remove|prune)|sysctl' "$LOG"
 }
 
-@test "down: what can't be removed is a failure, and what it takes to try again stays" {
+@test "down: fails if a removal fails, and can be run again" {
   is_up test 5000
   touch "$ENGINE/fails-rm"
   verb local/down
@@ -53,7 +53,7 @@ in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
   [ -f "$seed/sysctl" ]
 }
 
-@test "down: a bad name and an unset variable remove nothing" {
+@test "down: an invalid name or an unset variable removes nothing" {
   mkdir -p "$TEST_DIR/precious"
   for name in ../../../precious . A -f 'a b'; do
     DELIVERY_DEMO=$name verb local/down

@@ -28,7 +28,7 @@ esac'
   printf '#!/bin/bash\n' | fake sleep
 }
 
-@test "engine: one that is down is started; one that answers is left alone" {
+@test "engine: starts a stopped engine, and leaves a running one alone" {
   verb local/engine
   assert_answer "" "==> starting the Docker engine"
   [ -d /run/systemd/system ] || grep -xF "rm -f /run/docker.pid /run/docker/containerd/containerd.pid" "$LOG"
@@ -37,7 +37,7 @@ esac'
   refute grep -v '^docker ' "$LOG"
 }
 
-@test "engine: where there is none it is installed from the distribution and started" {
+@test "engine: installs a missing engine from the distribution and starts it" {
   mkdir "$MACHINE/away"
   mv "$TEST_DIR"/bin/{docker,dockerd} "$MACHINE/away"
   rm "$MACHINE/buildx"
@@ -51,7 +51,7 @@ $(apt_get install -y --no-install-recommends docker.io iptables)
 $(apt_get install -y --no-install-recommends docker-buildx)"
 }
 
-@test "engine: Debian 12's is too old, so Debian 13's is installed over it" {
+@test "engine: on Debian 12, replaces the engine by that of Debian 13" {
   touch "$MACHINE/debian-12"
   rm "$MACHINE/buildx"
   succeeds local/engine
@@ -59,7 +59,7 @@ $(apt_get install -y --no-install-recommends docker-buildx)"
   refute grep ^apt-get "$LOG"
 }
 
-@test "engine: a user starts it by sudo and is let in, also into one that runs" {
+@test "engine: starts with sudo, and gives the user access, also to a running engine" {
   called_by someone
   AS_ROOT=
   for started in "==> starting the Docker engine"$'\n' ""; do
@@ -71,7 +71,7 @@ $(apt_get install -y --no-install-recommends docker-buildx)"
   done
 }
 
-@test "engine: one that doesn't start is a failure that names where to look" {
+@test "engine: fails and names the log if the engine does not start" {
   touch "$MACHINE/broken"
   verb local/engine
   assert_failed 1 "no Docker engine with buildx answers" "docker info" "/var/log/dockerd.log"

@@ -17,7 +17,7 @@ mkdir -p "${0%/bin/pip}/lib/go/bin" && : >"${0%/bin/pip}/lib/go/bin/go"'
 
 machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$1" | fake go; } # VERSION
 
-@test "go: this machine's, where it is as recent as every module demands" {
+@test "go: uses the installed Go if it is recent enough for every module" {
   for version in 1.26.6 1.26.10 1.27.0 2.0.0; do
     machine_has "$version"
     verb local/go
@@ -26,7 +26,7 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   assert_log ""
 }
 
-@test "go: the locked one, installed once, where this machine has none or an older one" {
+@test "go: installs the locked Go once if Go is missing or older" {
   for version in none 1.26.5 1.9.9; do
     [ "$version" = none ] || machine_has "$version"
     rm -rf "$XDG_CACHE_HOME"
@@ -41,7 +41,7 @@ machine_has() { printf '#!/bin/sh\n[ "$*" = "env GOVERSION" ] && echo go%s\n' "$
   done
 }
 
-@test "go: an installation that failed is repeated" {
+@test "go: repeats a failed installation" {
   PIP_FAILS=yes verb local/go
   assert_failed 1 "no matching hash"
   succeeds local/go

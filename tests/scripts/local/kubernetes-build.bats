@@ -27,7 +27,7 @@ esac'
 
 builds() { grep -c '^go build' "$LOG" || true; }
 
-@test "kubernetes-build: builds every server and tool, shows its progress and prints their directory; the second time it builds nothing" {
+@test "kubernetes-build: builds every program once, shows its progress and prints their directory" {
   verb local/kubernetes-build
   directory=$output
   assert_regex "$directory" "^$XDG_CACHE_HOME/book-shop/kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}\$"
@@ -46,7 +46,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   assert_log ""
 }
 
-@test "kubernetes-build: a build that failed shows why, and continues with the module or the image that failed" {
+@test "kubernetes-build: shows the cause of a failure, and continues there in the next run" {
   for module in kubernetes containerd kine; do
     GO_FAILS=$module verb local/kubernetes-build
     assert_failed 1 "main.go:1: $module is broken"
@@ -63,7 +63,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   assert_equal "$(builds)" 0
 }
 
-@test "kubernetes-build: a build with a file that is missing or damaged is built again" {
+@test "kubernetes-build: builds again if a file is missing or damaged" {
   verb local/kubernetes-build
   built=$(cksum "$output"/*)
   for damage in "rm kubelet" "truncate -s 1 ctr" "rm pause.tar" "rm -r $output"; do
@@ -87,7 +87,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   assert_equal "$(tail -n 1 "$TEST_DIR/second")" "$directory"
 }
 
-@test "kubernetes-build: another go.sum is another build" {
+@test "kubernetes-build: builds again if a go.sum has changed" {
   verb local/kubernetes-build
   first=$output
   for module in kubernetes containerd kine; do
@@ -98,7 +98,7 @@ builds() { grep -c '^go build' "$LOG" || true; }
   done
 }
 
-@test "kubernetes-build: installs a C compiler where there is none" {
+@test "kubernetes-build: installs a missing C compiler" {
   rm "$TEST_DIR/bin/gcc"
   verb local/kubernetes-build # the fake apt-get installs nothing
   assert_equal "$(grep '^apt-get' "$LOG")" "$(apt_get update)

@@ -9,7 +9,7 @@ setup() {
   seed=$XDG_CACHE_HOME/book-shop/demo/test
 }
 
-@test "machines-up: what is up stays as it is" {
+@test "machines-up: leaves running machines alone" {
   mkdir "$ENGINE/containers"
   echo true >"$ENGINE/containers/test-front"
   verb local/machines-up
@@ -20,7 +20,7 @@ scripts/local/check-port API_PORT 6443 test-host
 docker container inspect test-front'
 }
 
-@test "machines-up: a taken port, a bad name and an unset variable stop it before anything is touched" {
+@test "machines-up: refuses a port in use, an invalid name and an unset variable before any change" {
   for name in HTTP_PORT REGISTRY_PORT API_PORT; do
     TAKEN=$name verb local/machines-up
     assert_failed 1 "port taken"

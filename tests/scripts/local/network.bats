@@ -2,7 +2,7 @@
 load ../../lib/shop.bash
 setup() { start_shop local/network; }
 
-@test "network: made with a free subnet, once; the subnet is the answer" {
+@test "network: creates a network with a free subnet once, and prints the subnet" {
   verb local/network test
   assert_answer 172.30.0.0/16
   assert grep -xF "docker network create --subnet 172.30.0.0/16 test" "$LOG"

@@ -38,7 +38,7 @@ log/new new log"
   assert grep -xF "chown -R postgres:postgres lib/postgresql" "$LOG"
 }
 
-@test "renew-var: keeps what an older host has of it" {
+@test "renew-var: keeps the data that an older host has" {
   rm -r "$OLD/lib/postgresql" "$OLD/backups"
   renew
   assert_success
@@ -47,7 +47,7 @@ new packages"
   refute grep chown "$LOG"
 }
 
-@test "renew-var: a volume of another program is left as it is; an empty one is filled" {
+@test "renew-var: leaves a volume of another program alone, and fills an empty one" {
   rm -r "$OLD"
   file "$OLD/mysql/ibdata1" "of another program"
   renew
@@ -60,7 +60,7 @@ new packages"
   assert_equal "$(cat "$OLD/lib/dpkg/status")" "new packages"
 }
 
-@test "renew-var: interrupted before any of its moves, the next run completes it and nothing is lost" {
+@test "renew-var: the next run completes an interrupted one, and nothing is lost" {
   for number in 1 2 3 4 5 6 7 8; do
     older_host
     : >"$LOG"

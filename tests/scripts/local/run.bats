@@ -14,7 +14,7 @@ echo "==> step" >&2
   done
 }
 
-@test "demo: the path step by step, each with the seconds so far; a deploy with its environment; the answer is the table" {
+@test "demo: runs the steps in order with their times, and prints the status table" {
   verb local/run
   assert_answer "the table"
   assert_equal "$(sort "$LOG")" "$(printf '%s\n' "${STEPS[@]}" | sort)"
@@ -38,7 +38,7 @@ deploy prod,local/sample-books
 ORDER
 }
 
-@test "demo: a step that fails ends it, and there is no table" {
+@test "demo: stops at a failing step, without the status table" {
   for failing in "${STEPS[@]:0:6}"; do
     FAILS=$failing next_verb local/run
     assert_failed 1 "==> "

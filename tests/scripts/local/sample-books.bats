@@ -3,7 +3,7 @@
 load ../../lib/shop.bash
 setup() { start_shop local/sample-books; }
 
-@test "sample-books: an environment where they can't be loaded is a failure, and nothing is an answer" {
+@test "sample-books: fails if an environment does not load them, and prints nothing on stdout" {
   for failing in docker kubectl; do
     host_does 'case "$*" in *" -c '$failing' "*) echo "no shop" >&2; exit 1 ;; *) echo loaded ;; esac'
     next_verb local/sample-books

@@ -40,7 +40,7 @@ assert_run() {
   for option in "${@:2}"; do assert_output --partial " $option "; done
 }
 
-@test "up: the first time registry and host are made, with what cloud-init reads" {
+@test "up: the first run creates the registry and the host, with the files for cloud-init" {
   verb local/up
   assert_answer "" $'==> registry on localhost:5000\n==> building the local host\n==> cloud-init'
   assert_equal "$(did)" "sysctl,network,curl,kubernetes-build,build,run -d,build,run -d,exec"
@@ -60,7 +60,7 @@ scripts/local/check-port REGISTRY_PORT 5000 test-registry"
   assert_equal "$(ls "$seed")" $'meta-data\nports\nsysctl\nuser-data\nvendor-data'
 }
 
-@test "up: other ports are published, and the next verbs find them" {
+@test "up: publishes other ports, and saves them for the next verbs" {
   DELIVERY_HTTP_PORT=81 DELIVERY_DEV_PORT=8081 DELIVERY_REGISTRY_PORT=5001 succeeds local/up
   assert_run test-registry "-p 127.0.0.1:5001:5000"
   assert_run test-host "-p 127.0.0.1:81:80 -p 127.0.0.1:8081:8080"
@@ -70,7 +70,7 @@ DELIVERY_DEV_PORT ?= 8081
 DELIVERY_REGISTRY_PORT ?= 5001"
 }
 
-@test "up: where public registry and k3s can be reached nothing is made here; a host with k3s keeps it" {
+@test "up: builds nothing if the public registry and k3s are reachable, and keeps a host with k3s" {
   everything_reachable
   succeeds local/up
   assert_equal "$(did)" "sysctl,network,curl,build,run -d,build,run -d,exec"
@@ -81,14 +81,14 @@ DELIVERY_REGISTRY_PORT ?= 5001"
   assert_equal "$(did)" "network,start,exec"
 }
 
-@test "up: DELIVERY_CLOSED_NETWORK=1 builds Kubernetes where k3s could be reached, and nothing is asked" {
+@test "up: builds Kubernetes without a network request with DELIVERY_CLOSED_NETWORK=1" {
   everything_reachable
   DELIVERY_CLOSED_NETWORK=1 succeeds local/up
   assert_equal "$(did)" "sysctl,network,kubernetes-build,build,run -d,build,run -d,exec"
   assert grep -F -- "--target host-with-kubernetes" "$LOG"
 }
 
-@test "up: a host that was made with another Kubernetes is rebuilt, with the secrets that are not in its volume" {
+@test "up: rebuilds a host with another Kubernetes, and keeps secrets that are not in its volume" {
   verb local/up
   while IFS='|' read -r made_with steps given; do
     echo "$made_with" >"$ENGINE/labels/test-host"
@@ -104,7 +104,7 @@ kubernetes-1.2.2-abc|kubernetes-build,build,stop,rm|renew
 TABLE
 }
 
-@test "up: a host that lost its registry gets a new one and stays itself" {
+@test "up: creates a missing registry and keeps the host" {
   verb local/up
   rm "$ENGINE/containers/test-registry"
   succeeds local/up
@@ -113,7 +113,7 @@ TABLE
   assert_success
 }
 
-@test "up: a changed install script is run on the living host until it succeeds, and not again" {
+@test "up: runs a changed install script on the running host until it succeeds, then not again" {
   verb local/up
   script_is "second script"
   touch "$ENGINE/script-fails"
@@ -129,7 +129,7 @@ TABLE
   assert_equal "$(did)" "network,kubernetes-build,start,exec"
 }
 
-@test "up: a first boot that fails shows its last lines, each time" {
+@test "up: shows the last lines of a failed first boot in each run" {
   touch "$ENGINE/cloud-init-fails"
   for _ in first second; do
     verb local/up
@@ -138,7 +138,7 @@ TABLE
   done
 }
 
-@test "up: a host that could not be made is made the next time" {
+@test "up: creates the host if the previous run failed to" {
   for command in build run; do
     touch "$ENGINE/fails-$command"
     verb local/up
@@ -150,7 +150,7 @@ TABLE
   assert_equal "$(did)" "network,curl,kubernetes-build,build,run -d,build,run -d,exec"
 }
 
-@test "up: a taken port, a bad name, an unset variable and an invalid install script stop it before anything is touched" {
+@test "up: refuses a port in use, an invalid name or setting and an invalid install script before any change" {
   for TAKEN in HTTP_PORT DEV_PORT REGISTRY_PORT; do
     TAKEN=$TAKEN verb local/up
     assert_failed 1 "port taken"
@@ -169,7 +169,7 @@ TABLE
   assert_equal "$(did)" ""
 }
 
-@test "up: a host that is there on other ports is named with them" {
+@test "up: reports the ports of an existing host if they differ" {
   verb local/up
   DELIVERY_HTTP_PORT=81 next_verb local/up
   assert_failed 1 "with the ports '80 8080'" "make demo-down demo"

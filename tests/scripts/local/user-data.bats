@@ -12,7 +12,7 @@ setup() {
 
 value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
 
-@test "user-data: the install script, and in the seed the archive that it names" {
+@test "user-data: prints the install script, and saves the archive that it names in the seed" {
   succeeds local/user-data
   assert_errors_whole ""
   assert_equal "$(value URL)" "file:///var/lib/cloud/seed/nocloud/host-files.tar.gz"
@@ -25,7 +25,7 @@ value() { sed -n "s/^$1 = \"\(.*\)\"$/\1/p" "$TEST_DIR/stdout"; }
   assert_equal "$(value ALLOWED_HOSTS)" example.org
 }
 
-@test "user-data: an install script that can't be rendered leaves the archive of the running host" {
+@test "user-data: keeps the archive of the running host if the install script is invalid" {
   verb local/user-data
   before=$(sha256sum "$seed/host-files.tar.gz")
   echo changed >>"$SHOP/nginx/book-shop/proxy.conf"
