@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the parts of the bench run on the local host: `on_host.bash FUNCTION [ARGUMENT...]`.
+# Functions that the parts of the bench run on the local host: `on_host.bash FUNCTION [ARGUMENT...]`.
 # $IMAGE is the image, $PORTS the ports of its containers to which NGINX passes dev's requests.
 set -euo pipefail
 
@@ -82,7 +82,7 @@ restore_upstream() {
   systemctl reload nginx
 }
 
-# apply_tutorial: as in a first page about Deployments: an image, a port, replicas.
+# apply_tutorial: applies a Deployment as in an introduction: an image, a port, replicas.
 apply_tutorial() {
   delete_tutorial
   kubectl create namespace bench >/dev/null

@@ -10,7 +10,7 @@ setup_file() {
   shop demo
 }
 
-# figures PART WAY: its rows, one JSON object a line.
+# figures PART WAY: prints the rows of a way, one JSON object per line.
 figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/$1.jsonl"; }
 
 @test "bench: every part runs at its smallest size and reports its figures in one table" {

@@ -116,7 +116,7 @@ def stubbed():
     made.ssm.assert_no_pending_responses()
 
 
-# Which instance
+# Selection of the instance
 
 
 def test_takes_the_running_instance_and_ignores_stopped_ones(stubbed):

@@ -1,4 +1,4 @@
-"""prod on a cluster: which cluster it is, and what the verbs do there."""
+"""prod on a cluster: the choice of the cluster, and the verbs that run there."""
 
 from unittest.mock import ANY, Mock, call
 

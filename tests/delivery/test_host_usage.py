@@ -12,7 +12,7 @@ PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("
 INTERNAL = {"docker-settings", "install", "outdated-checkout"}  # those of the installation
 GOOD = image(1)
 
-# Typed by hand, or by a program that builds a command from what it was given.
+# Typed by hand, or passed on by a program that builds a command from untrusted input.
 WORDS = r"""
 * ? [a-z] {a,b} ~ ~root ! !! # % & | ; < > ( ) \ / // . .. ... @ : = + , ^ $ ' " `
 DEV Prod dev/ ./dev dev;id dev|id dev&id dev>x 2dev stage all 5;reboot

@@ -8,7 +8,7 @@ setup_file() { start_demo; }
 # books_of ENVIRONMENT PYTHON: runs it there; it can use Book.
 books_of() { django "$1" "from books.models import Book; $2"; }
 add() { books_of "$1" "Book.objects.create(title='Data: $2', author='A', publishing_year=2000, rating=5, reviewer='R')"; }
-# only ENVIRONMENT BOOK: of the books of this file, only that one exists.
+# only ENVIRONMENT BOOK: asserts that no other book of this file exists.
 only() {
   books_of "$1" "Book.objects.filter(title__startswith='Data: ').delete()"
   add "$1" "$2"

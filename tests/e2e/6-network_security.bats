@@ -7,7 +7,7 @@ setup_file() {
   start_demo
   export GOOD DEV_REVISION PROD_REVISION SLOW
   GOOD=$(head_of_shop) DEV_REVISION=$(revision_of dev) PROD_REVISION=$(revision_of prod)
-  # A shop with a slow page, which prints its requests, and a page that sets status and headers.
+  # Add two pages to the shop: a slow one that prints its requests, and one that sets status and headers.
   cat >>"$SHOP/book-shop/book_shop/urls.py" <<'PYTHON'
 
 

@@ -7,7 +7,7 @@ setup() {
   echo SECRET_KEY=the-secret-key >"$CONF/prod.env"
 }
 
-# calls: those of kubectl in short, and the pauses, as in "get,wait node".
+# calls: prints the calls of kubectl and the pauses in short, for example "get,wait node".
 calls() {
   sed -nE 's/^kubectl as root: (--namespace book-shop )?//; s/^(get|create|config|sleep).*/\1/p; s/^apply.*(-|account.yaml)$/apply/p
 s/^wait .*(node|token).*/wait \1/p' "$LOG" | paste -sd,

@@ -78,7 +78,7 @@ systemctl restart docker"
 }
 
 @test "bootstrap: needrestart restarts the shop's services only during the hours of unattended upgrades" {
-  # restarts HOUR SERVICE: as needrestart reads the file, at that hour.
+  # restarts HOUR SERVICE: succeeds if needrestart would restart the service at that hour.
   restarts() {
     HOUR=$1 perl -e 'BEGIN { *CORE::GLOBAL::localtime = sub { (0, 0, $ENV{HOUR}) } } our %nrconf; do $ARGV[0]; die $@ if $@;
       exit grep { $ARGV[1] =~ $_ } keys %{$nrconf{override_rc}}' "$ROOT/scripts/host/etc/needrestart/conf.d/book-shop.conf" "$2"

@@ -2,10 +2,10 @@
 # Loaded after e2e.bash by the tests that place orders under load (tests/load/shop.js).
 
 STOCK=1000000
-# What the visitors buy; prints its key.
+# Creates the book that the visitors buy, and prints its key.
 MAKE_BOOK="from books.models import Book
 print(Book.objects.create(title='k6', author='k6', publishing_year=2026, rating=5, reviewer='k6', price=1250, currency='EUR', stock=$STOCK).pk)"
-# Each order's key as often as the order has lines: once.
+# Prints the key of each order once per order line. Each order must have one line.
 ORDERS='from orders.models import OrderLine; print(*OrderLine.objects.values_list("order__key", flat=True), sep="\n")'
 SHOP_LOAD=$E2E/../load/shop.js
 declare -gA RUNS # a run's process by its name

@@ -68,7 +68,7 @@ class Aws:
         versions.append(Parameter(last_modified_date=now, **names, **kind, **rest))
 
     def add_associations(self):
-        """Adds the association calls that the AWS provider makes; an association has always succeeded."""
+        """Adds the association calls that the AWS provider makes. Every association reports success."""
         from moto.core.responses import ActionResult
         from moto.ssm.responses import SimpleSystemManagerResponse as Response
 

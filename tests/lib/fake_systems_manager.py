@@ -30,7 +30,7 @@ class SystemsManager(Api):
     def answer(self, operation, body):
         if operation:
             return super().answer(operation, body)
-        self.calls.append(("DescribeInstances", {}))  # EC2 is asked by forms, and answers in XML
+        self.calls.append(("DescribeInstances", {}))  # EC2 receives forms and responds with XML
         return "text/xml", INSTANCES
 
     def on_DescribeInstanceInformation(self, **_):

@@ -1,5 +1,5 @@
-"""What the Pod Security Standard `restricted` refuses in a pod: the rules of kubernetes.io/docs/concepts/security/
-pod-security-standards, for pods on Linux. Admission in the cluster has the last word; this says it before."""
+"""Checks pods on Linux against the Pod Security Standard `restricted` (kubernetes.io/docs/concepts/security/
+pod-security-standards). The cluster enforces the standard; this check finds violations before a deploy."""
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 SYSCTLS = {

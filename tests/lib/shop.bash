@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Loaded by the tests of the laptop's verbs. A test gets a small shop in a git repository of its own ($SHOP) that runs the real scripts,
-# for the scripts a PATH of a few real tools and a fake docker that logs its calls ($LOG), and a repository of its own in a real registry.
+# Loaded by the tests of the laptop's verbs. A test gets a small shop in a separate git repository ($SHOP) with the real scripts,
+# a PATH of a few real tools and a fake docker that logs its calls ($LOG), and a separate repository in a real registry.
 # Not by their load.bash, which starts a process for each of these files: every test loads them again.
 for library in /usr/lib/bats/bats-{support,assert}/src/*.bash; do
   # shellcheck source=/dev/null
@@ -95,7 +95,7 @@ logged_script() { # FILE NAME [BODY]
 # make_room FILE: it may be a link to one of the machine's or the project's own, which must not be written to.
 make_room() { [ ! -L "$1" ] || rm "$1"; }
 
-# called_by root|someone: who calls the scripts; sudo is logged and then runs the command.
+# called_by root|someone: sets the calling user. The fake sudo logs the command and runs it.
 called_by() {
   local number=0
   [ "$1" = root ] || number=1000
@@ -130,7 +130,7 @@ head_of() { git rev-parse "${1:-HEAD}"; }
 source_of() { echo "$(git rev-parse "${1:-HEAD}:book-shop")-$(git rev-parse "${1:-HEAD}:k8s")"; }
 snapshot_of() { echo "${2:-1.0.0}-SNAPSHOT-$(head_of "${1:-HEAD}")"; }
 
-# verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are what it gave.
+# verb NAME [ARGUMENT...]: runs the script; $status, $output (stdout alone) and $errors (stderr) are its results.
 # bats shows the call when the test fails. next_verb does the same with an empty log; succeeds and fails assert its status, too.
 next_verb() { : >"$LOG" && verb "$@"; }
 succeeds() { next_verb "$@" && assert_success; }
@@ -156,13 +156,13 @@ assert_answer() {
   [ $# = 1 ] || assert_errors_whole "$2"
 }
 assert_log() { assert_equal "$(<"$LOG")" "$1"; }
-# assert_failed STATUS TEXT...: nothing on stdout, and stderr says what, why and the remedy.
+# assert_failed STATUS TEXT...: stdout is empty, and stderr contains the failure, the reason and the remedy.
 assert_failed() {
   assert_equal "$status" "$1"
   assert_output ""
   assert_errors "${@:2}"
 }
-# assert_demands SCRIPT NAME...: without one of these settings it names it, and does nothing.
+# assert_demands SCRIPT NAME...: without one of these settings the script names it and changes nothing.
 assert_demands() {
   local name
   for name in "${@:2}"; do

@@ -31,7 +31,7 @@ def normal(on):
 
 
 def pattern(text):
-    """A filter pattern of GitHub's as a regular expression: * stops at a slash, ** doesn't. Others aren't used here."""
+    """A GitHub filter pattern as a regular expression. `*` does not match a slash, `**` does. Others are refused."""
     if re.search(r"[?+\[\]!\\]", text):
         raise ValueError(f"the tests don't know the filter pattern {text!r}")
     parts = (".*" if part == "**" else "[^/]*" if part == "*" else re.escape(part) for part in re.split(r"(\*+)", text))

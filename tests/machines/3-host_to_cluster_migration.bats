@@ -20,7 +20,7 @@ orders_at() {
   confirmed_orders "$BATS_TEST_TMPDIR/placed"
   rm "$BATS_TEST_TMPDIR/placed"
 }
-# missing FILE: how many of its orders standard input does not have.
+# missing FILE: prints how many orders of the file are not in standard input.
 missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
 
 @test "a migration from host to cluster and back keeps every confirmed order" {

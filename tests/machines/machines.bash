@@ -23,7 +23,7 @@ start_machines() {
   shop image push promote
 }
 
-# admin_url: of the database's server.
+# admin_url: prints the URL of the database server's administrator.
 admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DELIVERY_DEMO-database"):5432/postgres"; }
 kubectl() { command kubectl --namespace book-shop "$@"; }
 in_cluster() { DELIVERY_PROD=cluster "$@"; }
@@ -66,7 +66,7 @@ end_runs() {
   # shellcheck disable=SC2154 # count_orders sets them
   echo "# $requests requests, $failures failed, the longest $longest ms; $placed orders placed, $lost lost, $doubled doubled" >&3
 }
-# last_failure SINCE: the Unix time of the last failed request, SINCE if there is none.
+# last_failure SINCE: prints the Unix time of the last failed request, or SINCE if none failed.
 last_failure() {
   awk -F, -v last="$1" '$1 == "http_req_failed" && $3 > 0 && $2 > last {last = $2} END {print last}' "$BATS_TEST_TMPDIR"/{on,off}.csv
 }

@@ -11,7 +11,7 @@ setup() {
   logged apt-get
 }
 
-# machine TOOLS PACKAGES RELEASE: what it has, what its distribution has, and whose it is.
+# machine TOOLS PACKAGES RELEASE: sets the installed tools, the available packages and the distribution.
 # shellcheck disable=SC2016 # the fakes themselves expand them
 machine() {
   rm -f "$TEST_DIR"/bin/{skopeo,oras}

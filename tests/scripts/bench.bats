@@ -10,7 +10,7 @@ setup() {
   logged python3 'echo "in $(git -C "$SHOP" rev-parse HEAD), on $DELIVERY_DEMO $DELIVERY_REPOSITORY" >>"$LOG"; [ -z "${FAILS:-}" ]'
 }
 
-# assert_measured PART...: after the peers, on a host of its own, which is removed before and after.
+# assert_measured PART...: the parts ran after peers, on a separate host that was removed before and after.
 assert_measured() {
   assert_log "tests/bench/peers
 scripts/local/down

@@ -23,7 +23,7 @@ setup() {
   echo /scripts/ >>.gitignore
 }
 
-# calls_of TOOL...: the parts run side by side: their calls are in the log in any order.
+# calls_of TOOL...: prints the calls of these tools. The parts run in parallel, so the log mixes their calls.
 calls_of() { grep -E "^($(IFS='|' && echo "$*")) " "$LOG" | sed "s|$TMPDIR/[^/]*|TMP|g"; }
 
 @test "check: passes every source to its checkers, including untracked files, and runs the tests" {

@@ -10,7 +10,7 @@ setup() {
   for lock in book-shop scripts tests; do sha256sum k8s/shop.yaml >".venv/$lock.installed"; done
 }
 
-internet_answers() { # STATUS: what curl gives
+internet_answers() { # STATUS: the HTTP status that curl prints
   printf '#!/bin/bash\ncase $1 in --version) echo "curl 8" ;; *) printf %s && [ %s != 000 ] ;; esac\n' "$1" "$1" | fake curl
 }
 assert_row() { assert_output --regexp "(^|"$'\n'")$1 +$2"; }
@@ -55,7 +55,7 @@ TABLE
 }
 
 @test "doctor: names the replacement for an unreachable service, and does not fail" {
-  for code in 000 403; do # 403 is a proxy's word
+  for code in 000 403; do # a proxy answers 403
     internet_answers "$code"
     succeeds doctor
     assert_row "public registry" "unreachable: base images are built from Debian's archive"

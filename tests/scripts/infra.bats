@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# What scripts/infra asks, refuses and does without Terraform's registry. tests/e2e/test_infra.py runs it against an AWS on loopback:
+# Confirmation, refusals and an unreachable provider registry. tests/e2e/test_infra.py runs scripts/infra against a fake AWS:
 # bootstrap, plan, apply with and without -y, destroy.
 load ../lib/shop.bash
 
 setup() {
   start_shop infra
-  # What the fakes below answer with: the exit status of init, plan and the registry, the bucket or nothing.
+  # Results of the fakes below: the exit status of init, plan and the registry; the bucket or nothing.
   export INIT=0 PLAN=2 CURL=0 BUCKET=the-bucket
   export AWS_REGION=eu-central-1 GITHUB_REPOSITORY=acme/shop
   unset TF_VAR_name TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
@@ -28,7 +28,7 @@ esac'
   }
 }
 
-# called: Terraform's commands in short, as in "init,plan,apply".
+# called: prints Terraform's commands, for example "init,plan,apply".
 called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -sd,; }
 
 @test "infra: prints only the plan or the outputs on stdout" {
@@ -100,7 +100,7 @@ destroy|other'
 }
 
 @test "infra: uses a local mirror if the provider registry is unreachable, and explains a failure" {
-  mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" # a project's own cache is no mirror
+  mkdir -p "$HOME/work/.terraform/registry.example/owner/aws" # the cache of a project is not used as a mirror
   CURL=7 verb infra output
   assert_answer "terraform output says"
   refute grep plugin-dir "$LOG"

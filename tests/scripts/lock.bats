@@ -6,7 +6,7 @@ setup() {
   logged uv 'echo "what it resolved"; [[ ${FAILS:-} = "" || "$*" != *"$FAILS"* ]]'
 }
 
-# compiled: the calls in short, each with its requirements, its constraints and its lock file.
+# compiled: prints each call with its requirements, constraints and lock file.
 compiled() {
   sed "s/^uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.10 \
 --custom-compile-command make lock //; s/ --output-file/ >/; s/--constraints/with/g" "$LOG"
@@ -24,7 +24,7 @@ scripts/local/kubernetes/go.in > scripts/local/kubernetes/go.lock"
   assert_equal "$(compiled | cut -d' ' -f1)" $'book-shop/pyproject.toml\nscripts/requirements.in'
 }
 
-# versions: of each package of the lock files, one line for each set of versions that a file has.
+# versions: prints the versions of each package; a package that differs between lock files has several lines.
 versions() {
   for lock in book-shop scripts tests; do
     sed -n 's/^\([a-z0-9.-]*\)==\([^ ]*\).*/\1 \2/p' "$ROOT/$lock/requirements.lock" \

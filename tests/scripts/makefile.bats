@@ -20,7 +20,7 @@ make_targets() {
 
 recipe() { sed -n "/^$1:/,/^\$/{/^\t/s/^\t@//p}" "$ROOT/Makefile"; } # TARGET
 scripts() { for target in "${TARGETS[@]}"; do recipe "$target"; done | grep -o '^scripts/[^ ]*' | sort -u; }
-# make_it ARGUMENT...: as from a fresh shell, without what a make around this test exports.
+# make_it ARGUMENT...: runs make without the variables that an outer make exports.
 make_it() {
   : >"$LOG"
   run env -i PATH="$PATH" LOG="$LOG" FAILS="${FAILS:-}" make "$@"
@@ -120,7 +120,7 @@ TABLE
   assert_failure
 }
 
-# settings [NAME=VALUE...]: what a script sees of them, of the variables in front and of the arguments behind --.
+# settings [NAME=VALUE...] [-- ARGUMENT...]: prints the environment of a script, given these variables and make arguments.
 settings() {
   local given=()
   while [ $# -gt 0 ] && [ "$1" != -- ]; do given+=("$1") && shift; done

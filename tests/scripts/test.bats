@@ -12,11 +12,11 @@ setup() {
   fake_in_shop scripts/local/down 'echo "down $DELIVERY_DEMO" >>"$LOG.hosts"'
   logged pytest 'echo "3 passed"'
   logged docker
-  # Does for a host what a test says.
+  # Runs the commands that a test has set for a host.
   logged bats 'echo "$DELIVERY_DEMO $DELIVERY_HTTP_PORT $2" >>"$LOG.files"; [ ! -e "$LOG.does" ] || . "$LOG.does"'
 }
 
-# assert_removed NUMBER...: how often the first and the second host were removed.
+# assert_removed NUMBER...: the first and the second host were removed this many times.
 assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-test-$host$" "$LOG.hosts"; done | xargs)" "$*"; }
 
 @test "test: runs each file once, on one of two hosts, and removes both hosts" {

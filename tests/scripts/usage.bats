@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# -h and the wrong calls of every shell script of the laptop.
+# -h and wrong usage of every shell script that runs on the laptop.
 load ../lib/shop.bash
 setup() {
   mapfile -t SCRIPTS < <(wrong_calls | cut -d'|' -f1)

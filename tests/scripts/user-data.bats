@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The install script, and what it does with a host: a new one, one of the same release, one of another.
+# The install script on a new host, on one of the same release and on one of another release.
 load ../lib/host.bash
 setup() {
   start_host
@@ -26,7 +26,7 @@ other_release() {
   mkdir "$SHOP"
   cp -r "$ROOT/scripts" "$ROOT/nginx" "$ROOT/application.json" "$SHOP"
 }
-# on_host PATH...: which of them are on the host.
+# on_host PATH...: prints those that exist on the host.
 on_host() { (cd "$HOST_ROOT" && find "$@" -maxdepth 0 -printf '%p ' 2>/dev/null) || true; }
 
 @test "user-data: prints the same script with its four values in each run and from any directory" {
@@ -131,7 +131,7 @@ ALLOWED_HOSTS=localhost,127.0.0.1"
   assert_equal "$(cd "$HOST_ROOT/opt" && echo *)" book-shop
 }
 
-# refused INDEX WHAT VALUE...: each of these values in the place of a good argument.
+# refused INDEX WHAT VALUE...: the script refuses each value in place of a valid argument.
 refused() {
   local value arguments=("$url" "$sum" "$DELIVERY_REPOSITORY" localhost)
   for value in "${@:3}"; do

@@ -12,7 +12,7 @@ old() {
   make --no-print-directory -C "$OLD" HOST=local DEMO="$DELIVERY_DEMO" HTTP_PORT="$DELIVERY_HTTP_PORT" \
     DEV_PORT="$DELIVERY_DEV_PORT" REGISTRY_PORT="$DELIVERY_REGISTRY_PORT" "$@"
 }
-# state: what an upgrade must keep, as text.
+# state: prints the settings, the history and the live images, which an upgrade must keep.
 state() {
   on_host sh -c 'sha256sum /etc/book-shop/*.env; cd /var/lib/book-shop; cat deploys.jsonl */current */previous'
   revision_of dev

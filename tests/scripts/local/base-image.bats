@@ -46,7 +46,7 @@ assert_made() {
   verb local/base-image app
   assert_errors_whole "==> no public registry: building the base image book-shop-base:trixie from Debian's archive"
   assert_made trixie python3,python3-venv,ca-certificates
-  registry_answers 403 # a proxy's word, not a registry's
+  registry_answers 403 # the answer of a proxy, not of a registry
   next_verb local/base-image host
   assert_made bookworm ca-certificates
   rmdir "$TMPDIR" # nothing is left behind

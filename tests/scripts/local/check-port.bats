@@ -7,7 +7,7 @@ setup() {
 }
 teardown() { [ -z "${LISTENER:-}" ] || kill "$LISTENER"; }
 
-# listen: a process of ours listens on a free port, $PORT; the pipe says when.
+# listen: starts a process that listens on a free port, $PORT. It writes to the pipe when it is ready.
 listen() {
   mkfifo "$TEST_DIR/port"
   "$PYTHON" -c 'import signal, socket, sys

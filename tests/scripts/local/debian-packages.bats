@@ -7,7 +7,7 @@ setup() {
   archive_is http://deb.example.org/debian
 }
 
-# archive_is URI...: what apt says of this machine's sources; a download leaves the packages' files behind.
+# archive_is URI...: sets the archives that apt reports. The fake download creates the packages' files.
 archive_is() {
   # shellcheck disable=SC2016 # the fake itself expands them
   logged apt-get 'case "$*" in
@@ -17,7 +17,7 @@ archive_is() {
 esac
 [[ ${FAILS:-} = "" || "$*" != *"$FAILS"* ]]'
 }
-# log: its lines in short; "private" are the options of an apt that leaves this machine's own alone.
+# log: prints the log in short; "private" stands for the options that keep apt from the machine's own files.
 log() {
   sed "s|$TMPDIR/[^/ ]*|TREE|g; s|-qq -o Dir::Etc::SourceList=TREE/sources.list -o Dir::Etc::SourceParts=- \
 -o Dir::State::Lists=TREE/lists -o Dir::Cache=TREE/cache -o Dir::State::status=/dev/null -o APT::Sandbox::User=root|private|

@@ -11,7 +11,7 @@ setup() {
   echo 'kernel.panic = 0' >"$seed/sysctl"
 }
 
-# is_up NAME REGISTRY_PORT: what a demo of that name leaves in the engine.
+# is_up NAME REGISTRY_PORT: creates the objects of a running demo in the fake engine.
 is_up() {
   mkdir -p "$ENGINE"/{containers,networks,volumes,images}
   touch "$ENGINE/networks/$1" "$ENGINE"/{containers,volumes,images}/"$1"-{host,registry} "$ENGINE/images/localhost:${2}_book-shop"

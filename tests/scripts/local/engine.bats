@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
 
-# A machine with an engine that is down, as files: up, buildx, root-only (the engine answers to root alone), broken (it never comes up).
-# All that the script could do to the real one is a fake, rm and sh as well; what changes the machine needs root.
+# A machine whose engine is stopped. Its state is files: up, buildx, root-only (only root can connect), broken (does not start).
+# Every program that could change the real machine is a fake, including rm and sh. Changes require root.
 # shellcheck disable=SC2016 # the fakes themselves expand them
 setup() {
   start_shop local/engine

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What it makes is seen to work by `make test-machines`; here, what it refuses and what it leaves alone.
+# Refusals and running machines. `make test-machines` tests the cluster that the script creates.
 load ../../lib/shop.bash
 setup() {
   start_shop local/machines-up

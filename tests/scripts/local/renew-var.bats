@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
 
-# The script over the /var of an older host ($OLD) and of a new image ($NEW). Nothing here is root's.
+# Runs the script with the /var of an older host ($OLD) and of a new image ($NEW), without root.
 setup() {
   start_shop
   tools cp find grep ls mv

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# tests/e2e/1-demo.bats sees the books in both environments.
+# tests/e2e/1-demo.bats checks that both environments list the books.
 load ../../lib/shop.bash
 setup() { start_shop local/sample-books; }
 

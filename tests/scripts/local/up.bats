@@ -23,13 +23,13 @@ esac'
   seed=$XDG_CACHE_HOME/book-shop/demo/test
 }
 
-script_is() { fake_in_shop scripts/local/user-data "echo '$1'"; } # what the install script is
-# everything_reachable: the public registry and k3s.
+script_is() { fake_in_shop scripts/local/user-data "echo '$1'"; } # the content of the install script
+# everything_reachable: makes the public registry and k3s reachable.
 everything_reachable() {
   fake_in_shop scripts/local/base-image
   logged curl
 }
-# did: the steps in short, as in "network,kubernetes-build,build,run -d,exec".
+# did: prints the steps in short, for example "network,kubernetes-build,build,run -d,exec".
 did() {
   sed -nE 's,^scripts/local/(network|kubernetes-build).*,\1,p; s/^(sysctl|curl) .*/\1/p
 s/^docker (build|run -d|run --rm|start|stop|rm|exec -i|exec).*/\1/p' "$LOG" | paste -sd,
