@@ -57,7 +57,7 @@ class Client:
             import botocore.config
             import botocore.exceptions
         except ModuleNotFoundError as error:
-            raise CommandError("the AWS library for Python is missing", error, "make setup") from None
+            raise CommandError("boto3 is not installed", error, "make setup") from None
         self.region = region or required_variable("AWS_REGION")
         self._sleep, self._exceptions = sleep, botocore.exceptions
         config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)
@@ -107,7 +107,7 @@ class Client:
         kinds = (
             (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", LOGIN),
             (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
-            (NoCredentials, "ProfileNotFound", "AWS_PROFILE names no profile", LOGIN),
+            (NoCredentials, "ProfileNotFound", "AWS_PROFILE names an unknown profile", LOGIN),
             (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has expired", "aws sso login"),
             (UsageError, "InvalidRegionError", f"invalid AWS_REGION '{self.region}'", "set AWS_REGION"),
             (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),

@@ -35,7 +35,7 @@ def check_name(name):
     """Raises UsageError unless `name` is `latest` or has the form of a backup's name."""
     if name != "latest" and not NAME.fullmatch(name):
         why = "expected latest, or a name from the list"
-        raise UsageError(f"invalid name of a backup {name[:200]!r}", why, "make backups")
+        raise UsageError(f"invalid backup name {name[:200]!r}", why, "make backups")
 
 
 def now():

@@ -50,7 +50,7 @@ def ask(method, path, body=None):
     try:
         done = subprocess.run(command, input=sent, capture_output=True, encoding="utf-8", env=environment)
     except FileNotFoundError:
-        raise CommandError("GitHub's command line is missing", "gh is not on the PATH", "make setup") from None
+        raise CommandError("gh not found", "gh is not on the PATH", "make setup") from None
     head, _, content = done.stdout.replace("\r\n", "\n").partition("\n\n")
     status = STATUS.match(head)
     if done.returncode or not status:

@@ -73,7 +73,7 @@ def docker(*arguments):
     try:
         return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
     except FileNotFoundError:
-        raise CommandError("there is no Docker engine here", "docker is not on the PATH", "make setup") from None
+        raise CommandError("docker not found", "docker is not on the PATH", "make setup") from None
     except subprocess.CalledProcessError as error:
         raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup") from None
 

@@ -347,14 +347,14 @@ class Registry:
             try:
                 answer = self._once(method, url, headers, body)
             except (ConnectionRefusedError, socket.gaierror) as error:
-                raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
+                raise Unreachable(f"cannot reach the registry at {host}", f"{error}{route}", remedy) from None
             except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
                 if pause is None:
                     failure = f"{type(error).__name__}: {error}{route}"
                     why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {failure}"
                     raise Unreachable(f"the connection to the registry at {host} failed", why, remedy) from None
             except OSError as error:  # no route, a proxy that refuses, an untrusted certificate
-                raise Unreachable(f"no registry answers at {host}", f"{error}{route}", remedy) from None
+                raise Unreachable(f"cannot reach the registry at {host}", f"{error}{route}", remedy) from None
             else:
                 if pause is None or not (answer.status == 429 or answer.status >= 500):
                     return answer

@@ -93,7 +93,7 @@ def bucket(make_it=False):
         import boto3
         import botocore.exceptions
     except ModuleNotFoundError as error:
-        raise CommandError("the AWS library for Python is missing", error, "make setup") from None
+        raise CommandError("boto3 is not installed", error, "make setup") from None
     region = required_variable("AWS_REGION")
     try:
         owner = account(boto3.client("sts", region_name=region), os.environ.get("DELIVERY_AWS_ACCOUNT"))
@@ -119,7 +119,7 @@ def failure(exceptions, error):
     region = f"check AWS_REGION={os.environ['AWS_REGION']} and the network"
     kinds = (
         ("NoCredentialsError PartialCredentialsError CredentialRetrievalError", "there are no AWS credentials", login),
-        ("ProfileNotFound", "AWS_PROFILE names no profile", login),
+        ("ProfileNotFound", "AWS_PROFILE names an unknown profile", login),
         ("TokenRetrievalError UnauthorizedSSOTokenError", "the AWS login has expired", "aws sso login"),
         ("EndpointConnectionError ConnectTimeoutError InvalidRegionError", "AWS doesn't answer", region),
     )

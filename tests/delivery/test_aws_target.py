@@ -501,7 +501,7 @@ NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
     ("changes", "error", "message", "remedy"),
     [
         (NO_KEYS, aws.NoCredentials, "there are no AWS credentials", aws.LOGIN),
-        ({"AWS_PROFILE": "nobody"}, aws.NoCredentials, "AWS_PROFILE names no profile(?s:.*)nobody", aws.LOGIN),
+        ({"AWS_PROFILE": "nobody"}, aws.NoCredentials, "AWS_PROFILE names an unknown profile(?s:.*)nobody", aws.LOGIN),
         ({"AWS_REGION": "no region!"}, UsageError, "invalid AWS_REGION 'no region!'", "set AWS_REGION"),
     ],
 )
@@ -524,7 +524,7 @@ def test_fails_without_a_network_after_a_few_tries(monkeypatch):
 
 def test_fails_without_boto3(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(CommandError, match="the AWS library for Python is missing") as raised:
+    with pytest.raises(CommandError, match="boto3 is not installed") as raised:
         targets.for_environment("dev")
     assert raised.value.remedy == "make setup"
 

@@ -40,7 +40,7 @@ WRONG = [
         for lines in ("", "0", "100000", "1;id")
     ),
     *(("prune", number, "invalid number of snapshots") for number in ("0", "-1", "1.5", "all", "10000", "-y 0")),
-    *(("restore", f"prod {shlex.quote(name)}", "invalid name of a backup") for name in NOT_BACKUPS),
+    *(("restore", f"prod {shlex.quote(name)}", "invalid backup name") for name in NOT_BACKUPS),
 ]
 
 

@@ -36,7 +36,7 @@ def test_requires_its_settings(docker, monkeypatch, name):
 def test_a_container_that_runs_is_the_host(docker):
     assert isinstance(targets.for_environment("dev"), LocalHost)
     docker.file.unlink()
-    with pytest.raises(CommandError, match=r"there is no Docker engine here(?s:.*)remedy: make setup"):
+    with pytest.raises(CommandError, match=r"docker not found(?s:.*)remedy: make setup"):
         targets.for_environment("dev")
 
 

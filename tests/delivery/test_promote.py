@@ -187,7 +187,7 @@ def test_names_a_shallow_clone_when_it_finds_nothing(shop):
 @pytest.mark.parametrize(
     ("name", "status", "messages"),
     [
-        ("127.0.0.1:1/book-shop", 1, ("no registry answers at 127.0.0.1:1", "remedy: make demo")),
+        ("127.0.0.1:1/book-shop", 1, ("cannot reach the registry at 127.0.0.1:1", "remedy: make demo")),
         ("localhost:5000/book-shop:tag", 2, ("invalid repository 'localhost:5000/book-shop:tag'",)),
         ("Book-Shop", 2, ("invalid repository 'Book-Shop'",)),
         ("", 1, ("REPOSITORY is not set", "through make")),

@@ -99,7 +99,7 @@ def test_never_moves_a_tag_that_belongs_to_another_image(shop, engine):
     [
         ("no image", ["image '{}' not found\n  why: neither the Docker engine nor the registry has it", "make image"]),
         ("stopped", ["the Docker engine doesn't answer", "Cannot connect to the Docker daemon", "make setup"]),
-        ("missing", ["there is no Docker engine here", "remedy: make setup"]),
+        ("missing", ["docker not found", "remedy: make setup"]),
         ("push-fails", ["docker push {} failed"]),
         ("pushes-nothing", ["{} is not in the registry", "docker push reported success"]),
     ],

@@ -132,7 +132,7 @@ def test_refuses_a_version_of_another_source(shop, hub, promoted):
 @pytest.mark.parametrize(
     ("settings", "messages"),
     [
-        ({"PATH": "{git}"}, ["GitHub's command line is missing", "remedy: make setup"]),
+        ({"PATH": "{git}"}, ["gh not found", "remedy: make setup"]),
         ({"GH_TOKEN": "", "GH_HOST": ""}, ["not logged in to GitHub", "remedy: gh auth login"]),
         ({"GITHUB_REPOSITORY": ""}, ["GITHUB_REPOSITORY=owner/name"]),
         ({}, ["GitHub doesn't answer", "connection refused"]),

@@ -127,7 +127,7 @@ NETWORK = "check AWS_REGION=eu-central-1 and the network"
     ("variables", "what", "remedy"),
     [
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there are no AWS credentials", LOGIN),
-        ({"AWS_PROFILE": "nobody"}, "AWS_PROFILE names no profile", LOGIN),
+        ({"AWS_PROFILE": "nobody"}, "AWS_PROFILE names an unknown profile", LOGIN),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1"}, "AWS doesn't answer", NETWORK),
         ({"AWS_REGION": "eu central"}, "AWS doesn't answer", "check AWS_REGION=eu central and the network"),
         ({"AWS_REGION": "../x"}, "AWS doesn't answer", "check AWS_REGION=../x and the network"),
