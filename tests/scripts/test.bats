@@ -36,6 +36,16 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
   refute grep -q pytest "$LOG"
 }
 
+@test "test: the settings of the caller's own hosts reach no test" {
+  export DELIVERY_PROD=cluster DELIVERY_CLUSTER=theirs DELIVERY_CLUSTER_URL=http://theirs DELIVERY_PLAN=1
+  # As make exports what is on its command line; a make in a test would act on the caller's demo.
+  export MAKEFLAGS=' -- HOST=aws DEMO=theirs' DELIVERY_HOST=aws DELIVERY_DEMO=theirs
+  echo 'echo "${MAKEFLAGS-}${DELIVERY_PROD-}${DELIVERY_CLUSTER-}${DELIVERY_CLUSTER_URL-}${DELIVERY_PLAN-}$DELIVERY_HOST" >>"$LOG.settings"' \
+    >"$LOG.does"
+  succeeds test load
+  assert_equal "$(cat "$LOG.settings")" local
+}
+
 @test "test: a failing case fails the run and is named at the end, and the other host's files still run" {
   for host in 1 2; do
     : >"$LOG.files"
