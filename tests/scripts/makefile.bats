@@ -145,6 +145,18 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   assert_line DELIVERY_REPOSITORY=
 }
 
+@test "make: an empty setting has its default" {
+  fake_in_shop scripts/version 'env | grep -E "^(DELIVERY_|AWS_)" | sort'
+  defaults=$(settings)
+  for name in HOST PROD NAME DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY PLAN STEPS; do
+    assert_equal "$(settings "DELIVERY_$name=")" "$defaults"
+    assert_equal "$(settings -- "$name=")" "$defaults"
+    assert_equal "$(settings -- "DELIVERY_$name=")" "$defaults"
+  done
+  assert_equal "$(settings AWS_REGION=)" "$defaults"
+  assert_equal "$(settings -- AWS_REGION=)" "$defaults"
+}
+
 @test "make: reads a setting from the command line, and from the environment only with its prefix" {
   fake_in_shop scripts/version 'env'
   for name in HOST PROD CLUSTER NAME REPOSITORY PLAN DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE; do
