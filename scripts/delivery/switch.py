@@ -17,6 +17,9 @@ NGINX_PORT = 4000
 PORTS = application.PORTS["slots"]
 TABLE = "book_shop_switch"  # switch.nft
 RULES = Path(__file__).with_name("switch.nft")
+# Also in one transaction, but a packet can miss the old chain and the new one. The first line creates what the
+# second one deletes.
+REPLACE = f'table ip {TABLE}\ndelete table ip {TABLE}\ninclude "{RULES}"\n'
 
 
 class Switch:
@@ -62,7 +65,10 @@ class Switch:
             with new.open("w", encoding="utf-8") as file:
                 print(slot, file=file, flush=True)
                 os.fsync(file.fileno())
-            loaded = _nft("-D", f"live={PORTS[slot]}", "-f", str(RULES))
+            port = f"live={PORTS[slot]}"
+            loaded = _nft("-D", port, "-f", str(RULES))
+            if loaded.returncode:  # for example a table in which the map has another type
+                loaded = _nft("-D", port, "-f", "-", rules=REPLACE)
             if loaded.returncode:
                 raise CommandError(f"nft refused slot '{slot}' of dev", loaded.stderr.strip(), "nft list ruleset")
             new.replace(self.file)
@@ -73,8 +79,9 @@ class Switch:
             os.close(directory)
 
 
-def _nft(*arguments):
+def _nft(*arguments, rules=None):
+    command = ["nft", *arguments]
     try:
-        return subprocess.run(["nft", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        return subprocess.run(command, input=rules, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandError("can't run nft", error, BOOTSTRAP) from error

@@ -171,6 +171,26 @@ def test_a_table_that_the_kernel_has_lost_is_made_again_for_the_recorded_slot(sw
     assert live() == "b"
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "map live { type inet_service : ipv4_addr; }",
+        "map live { type inet_service : inet_service; flags interval; }",
+        "set live { type inet_service; }",
+        "chain output { type filter hook output priority 0; }",
+        "chain output { type nat hook output priority -50; }",
+        "chain output { type nat hook output priority -101; policy drop; }",
+        "chain output { }",
+    ],
+)
+def test_a_table_of_another_form_is_replaced(switch, live, other):
+    switch.to("b")
+    nft("delete", "table", *TABLE)
+    nft(f"table ip {TABLE[1]} {{ {other}; }}")
+    switch.restore()
+    assert live() == "b"
+
+
 def test_the_kernel_is_right_when_a_kill_left_another_slot_recorded(switch, record, live):
     switch.to("b")
     record.write_text("a\n")
