@@ -6,14 +6,23 @@ The file is at the root of the repository, or of the installation on a host.
 import json
 import os
 
-_directory = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")  # pathlib is slow to import
-with open(os.path.join(_directory, "application.json"), encoding="utf-8") as _file:
-    _values = json.load(_file)
+from delivery.cli import CommandError, reported
 
-NAME = _values["name"]  # of the namespace, the deployment, the containers, the directories and the units of a host
-DIRECTORY = _values["directory"]  # the Django project
-DATABASE = _values["database"]  # of the databases and their roles, before _<environment>
-PORTS = _values["ports"]
-ALIVE, READY = _values["paths"]["alive"], _values["paths"]["ready"]
-SMOKE = tuple(_values["paths"]["smoke"])
-MEMORY = _values["memory_mib"]
+_directory = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")  # pathlib is slow to import
+_path = os.path.normpath(os.path.join(_directory, "application.json"))
+with reported():  # the verbs import this module before they run
+    try:
+        with open(_path, encoding="utf-8") as _file:
+            _values = json.load(_file)
+        # The name of the namespace, the deployment, the containers, the directories and the units of a host.
+        NAME = _values["name"]
+        DIRECTORY = _values["directory"]  # the Django project
+        DATABASE = _values["database"]  # of the databases and their roles, before _<environment>
+        PORTS = {name: _values["ports"][name] for name in ("prod", "dev", "slots", "node", "application")}
+        ALIVE, READY = _values["paths"]["alive"], _values["paths"]["ready"]
+        SMOKE = tuple(_values["paths"]["smoke"])
+        MEMORY = _values["memory_mib"]
+    except KeyError as _error:
+        raise CommandError(f"invalid {_path}", f"the key {_error} is missing", f"git diff {_path}") from None
+    except (OSError, ValueError, TypeError) as _error:
+        raise CommandError(f"can't read {_path}", _error, f"git diff {_path}") from None
