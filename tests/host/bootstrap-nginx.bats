@@ -80,15 +80,26 @@ TABLE
   verb bootstrap-nginx
   exec {deploy}>"$HOST_ROOT/run/lock/book-shop-dev"
   flock "$deploy"
+  echo "deploy by ann" >&"$deploy"
   export DELIVERY_LOCK_WAIT=0
   verb bootstrap-nginx
   assert_success
   allow shop.example.org
   verb bootstrap-nginx
-  assert_failed 1 "dev is locked by a deploy"
+  assert_failed 1 "dev is locked by a deploy. When make status shows its end: "
+  assert_errors "==> dev is locked by: deploy by ann. Waiting up to 0 s"
   assert_equal "$(reloads)" 1
   flock --unlock "$deploy"
   verb bootstrap-nginx
   assert_success
   assert_equal "$(reloads)" 2
+}
+
+@test "bootstrap-nginx: an invalid limit is refused before anything is touched" {
+  for wrong in abc -1 1.5 '5 s' 999999; do
+    DELIVERY_LOCK_WAIT=$wrong next_verb bootstrap-nginx
+    assert_refused 2 "invalid DELIVERY_LOCK_WAIT '$wrong': expected a number of seconds"
+  done
+  DELIVERY_LOCK_WAIT='' next_verb bootstrap-nginx
+  assert_success
 }
