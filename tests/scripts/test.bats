@@ -81,3 +81,14 @@ assert_removed() { assert_equal "$(for host in 1 2; do grep -c "^down book-shop-
   done
   assert_removed 2 2
 }
+
+@test "test: a kind and its commit are arguments of their own" {
+  verb test ""
+  for wrong in "e2e load" upgrade "upgrade HEAD" "upgrade --all" "upgrade HEAD more" "load -h"; do
+    assert_failed 2 "Usage: scripts/test "
+    # shellcheck disable=SC2086 # one word, and several
+    if [ "$wrong" = "upgrade HEAD" ]; then next_verb test "$wrong"; else next_verb test $wrong; fi
+  done
+  assert_failed 2 "Usage: scripts/test "
+  refute [ -e "$LOG.hosts" ]
+}
