@@ -189,6 +189,13 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   done
 }
 
+@test "make: docs/reference.md lists the settings that the sources name, and no others" {
+  cd "$ROOT"
+  named() { git grep -ohE 'DELIVERY_[A-Z][A-Z_]*[A-Z]' -- "$@" | sort -u; }
+  assert_equal "$(sed -n 's/^| \(`DELIVERY_[^|]*\).*/\1/p' docs/reference.md | grep -oE 'DELIVERY_[A-Z_]+' | sort -u)" \
+    "$( (named scripts terraform && sed 's/^/DELIVERY_/' <(make --silent --eval 'names: ; @printf "%s\n" $(settings)' names)) | sort -u)"
+}
+
 @test "make: the virtual environment comes first on the PATH" {
   fake_in_shop scripts/version 'echo "${PATH%%:*}"'
   make_it --silent version
