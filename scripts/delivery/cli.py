@@ -84,7 +84,7 @@ def run(operation, parser=None):
         os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
         answer = operation(**arguments)
         if answer:
-            print(answer)
+            print(answer, flush=True)
     sys.exit()
 
 
@@ -100,6 +100,9 @@ def reported():
         sys.exit(failure.status)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout once more
+        sys.exit(141)
 
 
 def verb():

@@ -95,6 +95,16 @@ def test_an_error_is_printed_on_stderr_and_becomes_the_exit_status(greet, name, 
     assert greet(name) == (status, "", err)
 
 
+def test_ends_quietly_when_the_reader_of_its_answer_has_ended(greet, root):
+    read, write = os.pipe()
+    os.close(read)
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    command = [sys.executable, root / "scripts/greet", "me"]
+    done = subprocess.run(command, env=environment, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "==> greeting\n")
+
+
 @pytest.mark.parametrize(("value", "result"), [("1", True), ("", False)])
 def test_a_flag_is_1_or_nothing(monkeypatch, value, result):
     monkeypatch.setenv("SHOP_TEST", value)

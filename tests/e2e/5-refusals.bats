@@ -62,7 +62,7 @@ verb() { "$SHOP/scripts/$1" "${@:2}"; }
   before=$(made)
   DELIVERY_HTTP_PORT=$DELIVERY_DEV_PORT DELIVERY_DEMO=book-shop-other run shop demo
   assert_failure
-  assert_output --partial "port $DELIVERY_DEV_PORT is taken by container $DELIVERY_DEMO-host"
+  assert_output --partial "port '$DELIVERY_DEV_PORT' is in use by container $DELIVERY_DEMO-host"
   assert_equal "$(made)" "$before"
 }
 

@@ -86,7 +86,7 @@ TABLE
   assert_success
   allow shop.example.org
   verb bootstrap-nginx
-  assert_failed 1 "dev is locked by a deploy. When make status shows its end: "
+  assert_failed 1 "dev is locked by a deploy. After it has ended, run: "
   assert_errors "==> dev is locked by: deploy by ann. Waiting up to 0 s"
   assert_equal "$(reloads)" 1
   flock --unlock "$deploy"
