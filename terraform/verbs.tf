@@ -12,7 +12,7 @@ locals {
   # commands/verb.sh reads one line per verb, for example "deploy environment image merge_output".
   verb_forms = join("\n", [for name, verb in local.verbs : join(" ", concat(
     [name],
-    length(verb.environments) > 0 ? ["environment"] : [],
+    verb.takes_environment ? ["environment"] : [],
     [for argument in verb.arguments : trimsuffix(argument, "?")],
     try(verb.merge_output, false) ? ["merge_output"] : [],
   ))])
@@ -20,7 +20,7 @@ locals {
   # The names of the verbs until version 1.0. commands/verb.sh answers them with a remedy. Without
   # them, Systems Manager would report an error that does not help the user of an old checkout.
   outdated_verbs = { for document, its in local.documents : document => [
-    for pair in setproduct(its.verbs, compact(its.environments)) : join("-", pair) if length(local.verbs[pair[0]].environments) > 0
+    for pair in setproduct(its.verbs, compact(its.environments)) : join("-", pair) if local.verbs[pair[0]].takes_environment
   ] }
 
   # Systems Manager passes each parameter as an environment variable, for example SSM_Verb, and

@@ -55,7 +55,7 @@ def main() -> None:
         for name in arguments.part:
             print(f"==> {name}", file=sys.stderr)
             lines = [json.dumps(line) + "\n" for line in measured(PARTS[name], bench)]
-            # Only now, so that a part that fails leaves its earlier figures.
+            # Written at the end, so that a part that fails keeps its earlier figures.
             (arguments.directory / "road" / f"{name}.jsonl").write_text("".join(lines))
     report.written(arguments.directory)
 

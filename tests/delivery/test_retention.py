@@ -105,7 +105,7 @@ def test_deletes_nothing_protected_from_a_random_repository(seed):
         assert all(sum(date >= dates[found.digest] for date in kept) >= least for found in old)
 
 
-# When an image came
+# The age of an image
 
 
 def test_dates_an_image_by_the_registry_or_else_by_its_newest_commit(repository):

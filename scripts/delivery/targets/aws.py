@@ -191,12 +191,12 @@ def request(verb, arguments):
     """(documents, parameters) for a verb, from verbs.json: the documents that run it, and their parameters."""
     form = verbs()[verb]
     names = [name.rstrip("?").capitalize() for name in form["arguments"]]
-    if form["environments"]:
+    if form["takes_environment"]:
         names.insert(0, "Environment")
     parameters = {"Verb": verb, "Actor": actor.name()} | dict(zip(names, arguments, strict=False))
     if form["document"] == "data":
         return ["data"], parameters
-    return [parameters["Environment"]] if form["environments"] else ENVIRONMENTS, parameters
+    return [parameters["Environment"]] if form["takes_environment"] else ENVIRONMENTS, parameters
 
 
 def cut(invocation, key):

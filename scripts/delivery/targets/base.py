@@ -34,8 +34,8 @@ class Target(Protocol):
 def verbs() -> dict:
     """verbs.json: the verbs of the host and their arguments.
 
-    `environments` are the allowed values of the first argument (empty: the verb takes no environment).
-    `arguments` are the names of the others; ? marks an optional one. For Systems Manager, `document` is
+    `takes_environment` is whether the first argument is an environment. `arguments` are the names of the
+    others; ? marks an optional one. For Systems Manager, `document` is
     the kind of document that runs the verb (environment: the roles of that environment may send it;
     data: no role may), and `merge_output` merges progress and answer into one stream.
     """
