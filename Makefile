@@ -8,7 +8,7 @@ settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN STEPS SMOKE_LIMIT
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))
 unexport $(settings)
-# An empty value is no value, so that the default applies.
+# An empty value counts as unset, so that the default applies.
 $(foreach name,$(settings:%=DELIVERY_%) AWS_REGION,\
   $(if $(value $(name)),,$(eval override undefine $(name))))
 export DELIVERY_HOST ?= local
