@@ -10,6 +10,7 @@ from delivery.cli import CommandError, reported
 
 _directory = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../..")  # pathlib is slow to import
 _path = os.path.normpath(os.path.join(_directory, "application.json"))
+_remedy = f"git checkout {_path}; on a host, install again: make demo, or on AWS make infra"
 with reported():  # the verbs import this module before they run
     try:
         with open(_path, encoding="utf-8") as _file:
@@ -23,6 +24,6 @@ with reported():  # the verbs import this module before they run
         SMOKE = tuple(_values["paths"]["smoke"])
         MEMORY = _values["memory_mib"]
     except KeyError as _error:
-        raise CommandError(f"invalid {_path}", f"the key {_error} is missing", f"git diff {_path}") from None
+        raise CommandError(f"invalid {_path}", f"the key {_error} is missing", _remedy) from None
     except (OSError, ValueError, TypeError) as _error:
-        raise CommandError(f"can't read {_path}", _error, f"git diff {_path}") from None
+        raise CommandError(f"can't read {_path}", _error, _remedy) from None

@@ -17,8 +17,8 @@ NGINX_PORT = 4000
 PORTS = application.PORTS["slots"]
 TABLE = "book_shop_switch"  # switch.nft
 RULES = Path(__file__).with_name("switch.nft")
-# Also in one transaction, but a packet can miss the old chain and the new one. The first line creates what the
-# second one deletes.
+# Replaces a table that RULES cannot change, also in one transaction, but a packet can miss both chains. The first
+# line creates the table if it is missing, because nft deletes only what exists.
 REPLACE = f'table ip {TABLE}\ndelete table ip {TABLE}\ninclude "{RULES}"\n'
 
 

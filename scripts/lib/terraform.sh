@@ -5,7 +5,7 @@
 [ -e "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE
 export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
 
-# registry_answers PROVIDER
+# registry_answers PROVIDER: any error of curl means that a mirror is needed, so none is printed.
 registry_answers() {
   curl -fsS -m 5 -o /dev/null "https://${1%%/*}/.well-known/terraform.json" 2>/dev/null
 }

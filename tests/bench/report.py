@@ -60,7 +60,7 @@ def written(directory: Path) -> None:
         for (case, way), figure in of.items():
             span = f"{number(figure.median)} {of.part.UNIT} ({number(figure.least)} to {number(figure.most)})"
             times = of.times(case, way)
-            details = getattr(of.part, "besides", lambda rows: "")(figure.rows)
+            details = getattr(of.part, "details", lambda rows: "")(figure.rows)
             figures.append([name, case, way, span, len(figure.rows), number(times[0]) if times else "", details])
         for met, text in of.part.goals(of) if of else []:
             goals.append(f"- {name}: {'met' if met else '**not met**'}: {text}")

@@ -121,7 +121,7 @@ def test_bytes_of_layers_are_counted_in_both_directions(counter):
 def test_a_moved_layer_and_another_digest_are_reported_and_miss_the_goal():
     row = {"case": "1 MB", "way": promotion.OURS, "value": 1, "kept": False}
     row |= {"requests": 9, "bytes": 2000, "layer_bytes": 1}
-    assert promotion.besides([row]) == "9 requests, 2,000 bytes, 1 of layers; **another digest**"
+    assert promotion.details([row]) == "9 requests, 2,000 bytes, 1 of layers; **another digest**"
     assert (False, "scripts/promote moves 0 bytes of layers: 1") in promotion.goals(report.Found(promotion, {}, [row]))
 
 

@@ -33,6 +33,10 @@ TABLE
   done < <(wrong_calls)
   verb setup ""
   assert_failed 2 "Usage: scripts/setup"
+  for call in 'infra|apply -y' 'test|upgrade HEAD' 'run|80 80' 'local/network|a b'; do
+    verb "${call%|*}" "${call#*|}" # one argument
+    assert_failed 2 "Usage: scripts/${call%|*}"
+  done
 }
 
 @test "usage: the list contains every shell script" {

@@ -6,7 +6,7 @@ NEEDS              way: the tool without which it cannot run
 TOOLS              the tools whose versions are reported
 measured(bench, ways)  yields a row for each run: case, way, value and more
 goals(found)       yields (met, text) for each goal
-besides(rows)      optional; returns the last cell of a way's row in the table
+details(rows)      optional; returns the last cell of a way's row in the table
 """
 
 from parts import build, commit, promotion, rollout, serving, swap

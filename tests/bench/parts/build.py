@@ -84,7 +84,7 @@ def write_context(way: str, context: Path, mark: str) -> tuple[str, str]:
     return lock, package
 
 
-def besides(rows: list[dict]) -> str:
+def details(rows: list[dict]) -> str:
     return f"{rows[0]['compressed'] / 1e6:.0f} MB compressed" if "compressed" in rows[0] else ""
 
 

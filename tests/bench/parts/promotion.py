@@ -110,7 +110,7 @@ def measured(bench: measure.Bench, ways: list[str]):
         shutil.rmtree(bench.work / "registry")
 
 
-def besides(rows: list[dict]) -> str:
+def details(rows: list[dict]) -> str:
     row = rows[0]
     kept = "digest kept" if all(row["kept"] for row in rows) else "**another digest**"
     return f"{row['requests']} requests, {row['bytes']:,} bytes, {row['layer_bytes']:,} of layers; {kept}"

@@ -16,7 +16,7 @@ OURS, SET, TUTORIAL = "make deploy-prod", "kubectl set image, rollout status", "
 WAYS = {OURS: ("book-shop", "30080"), SET: ("book-shop", "30080"), TUTORIAL: ("bench", "30081")}  # namespace, NodePort
 NEEDS = dict.fromkeys(WAYS, "docker")
 TOOLS = ("Kubernetes", "k6")
-CASE, besides = swap.CASE, swap.besides
+CASE, details = swap.CASE, swap.details
 
 
 def measured(bench: measure.Bench, ways: list[str]):

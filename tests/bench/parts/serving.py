@@ -36,7 +36,7 @@ def measured(bench: measure.Bench, ways: list[str]):
         bench.on_host("serve_dev_again")
 
 
-def besides(rows: list[dict]) -> str:
+def details(rows: list[dict]) -> str:
     p99 = sorted(row["p99"] for row in rows)[len(rows) // 2]
     return f"p99 {p99:.0f} ms; {swap.lost(rows)}"
 

@@ -73,7 +73,7 @@ def under_load(bench: measure.Bench, environment: str, revision: str | None, cha
     return {"value": seconds, "done": max(done, seconds), **results}
 
 
-def besides(rows: list[dict]) -> str:
+def details(rows: list[dict]) -> str:
     done = sorted(row["done"] for row in rows)[len(rows) // 2]
     return f"{lost(rows)}; done after {done:.1f} s"
 
