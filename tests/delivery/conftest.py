@@ -3,17 +3,12 @@
 import contextlib
 import datetime
 import fcntl
-import io
 import json
 import os
-import runpy
 import shutil
-import sys
 import time
 import types
 from pathlib import Path
-from typing import NamedTuple
-from unittest import mock
 
 import pytest
 from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, state, switch
@@ -22,52 +17,15 @@ from delivery.paths import Paths
 from delivery.state import FileState
 from fakes import REPOSITORY, World, image, number_of, revision
 from laptop import hub, local_host, shop, template  # noqa: F401 fixtures
+from verb import run, run_script
 
 VERBS = Path(__file__).parents[2] / "scripts/host/bin"
 SETTINGS = "SECRET_KEY=the-key\nDATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}\n"
 
 
-class Result(NamedTuple):
-    """What the user of a verb sees."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def last(self):
-        """The last line of stderr."""
-        return self.err.splitlines()[-1]
-
-    def must_succeed(self):
-        """Asserts that the verb succeeded."""
-        assert self.status == 0, self.err
-
-    def must_fail(self, *messages, status=1):
-        """Asserts that the verb failed and that stderr has each of these texts."""
-        assert self.status == status, self.err
-        for message in messages:
-            assert message in self.err
-
-
-def run(operation, *arguments):
-    """Runs a verb that is called with these arguments, in this process; returns its Result. A kill passes through."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", [str(argument) for argument in arguments]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            operation()
-        except SystemExit as end:
-            status = end.code or 0
-    return Result(status, out.getvalue(), err.getvalue())
-
-
 def run_verb(name, *arguments):
     """Runs a verb of the host."""
-    return run(lambda: runpy.run_path(sys.argv[0], run_name="__main__"), VERBS / name, *arguments)
+    return run_script(VERBS / name, *arguments)
 
 
 @pytest.fixture

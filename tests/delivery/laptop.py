@@ -2,17 +2,13 @@
 
 import contextlib
 import http.client
-import io
 import json
 import os
-import runpy
 import shutil
 import sys
 import types
 import uuid
 from pathlib import Path
-from typing import NamedTuple
-from unittest import mock
 
 import github_fake
 import oci
@@ -21,45 +17,10 @@ from delivery import github, registry
 from delivery.cli import AlreadyReported, CommandError, log
 from delivery.references import ENVIRONMENTS
 from delivery.targets import local
+from verb import run_script
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 REVISION, SOURCE = "org.opencontainers.image.revision", "book-shop.source"  # labels
-
-
-class Result(NamedTuple):
-    """What the user of a verb sees."""
-
-    status: int
-    out: str
-    err: str
-
-    def must_print(self, answer, *messages):
-        """Asserts that the verb succeeded with this answer, and that stderr has each of the messages."""
-        assert (self.status, self.out) == (0, answer and f"{answer}\n"), self.err
-        assert [message for message in messages if message not in self.err] == [], self.err
-
-    def must_fail(self, *messages, status=1):
-        """Asserts that the verb failed without an answer, and that stderr has each of the messages."""
-        assert (self.status, self.out) == (status, ""), self.err
-        assert [message for message in messages if message not in self.err] == [], self.err
-
-
-def run(script, *arguments, stdin=""):
-    """Runs a verb of the laptop in this process and returns its Result."""
-    out, err, status, directory = io.StringIO(), io.StringIO(), 0, os.getcwd()
-    with (
-        mock.patch.object(sys, "argv", [str(script), *arguments]),
-        mock.patch.object(sys, "stdin", io.StringIO(stdin)),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            runpy.run_path(str(script), run_name="__main__")
-        except SystemExit as end:
-            status = end.code or 0
-        finally:
-            os.chdir(directory)
-    return Result(status, out.getvalue(), err.getvalue())
 
 
 class Shop:
@@ -71,7 +32,7 @@ class Shop:
 
     def verb(self, name, *arguments, stdin=""):
         """Runs a verb in the current clone."""
-        return run(Path("scripts", name), *arguments, stdin=stdin)
+        return run_script(Path("scripts", name), *arguments, stdin=stdin)
 
     def git(self, *arguments):
         """Runs git and returns its stdout."""

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from laptop import SCRIPTS, run
+from laptop import SCRIPTS
+from verb import run_script
 
 VERBS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30])
 OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke")
@@ -64,7 +65,7 @@ def test_wrong_arguments_are_refused(local_host, monkeypatch, verb, arguments, m
     """Without a setting, so that no other system could be asked."""
     for name in [name for name in os.environ if name.startswith("DELIVERY_")]:
         monkeypatch.delenv(name)
-    result = run(SCRIPTS / verb, *shlex.split(arguments))
+    result = run_script(SCRIPTS / verb, *shlex.split(arguments))
     result.must_fail(f"{verb}: ", message, status=2)
     assert f"Usage: scripts/{verb}" in result.err or "\n  remedy: " in result.err
 
