@@ -66,7 +66,8 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
             postgres.load(dump, new, live)
             log("migrate")
             overridden = re.sub(rf"(?m)^(DATABASE_URL=.*/){live}$", rf"\g<1>{new}", settings)
-            docker.run(container, image, MIGRATE, overridden, MIGRATION_LIMIT)
+            # No code uses the new database, so it may be expanded and contracted in one run.
+            docker.run(container, image, MIGRATE, f"{overridden.rstrip()}\nDATABASE_IN_USE=0\n", MIGRATION_LIMIT)
             log("exchange the databases")
             postgres.exchange(live, new, replaced)
             if not any(is_healthy() for _ in clock.poll(answer_limit, 0.3)):

@@ -135,6 +135,7 @@ OPERATIONS = {
     'migrations.AddField("book", "isbn", models.TextField(null=True))': None,
     'migrations.AddField("book", "isbn", models.TextField(db_default=""))': None,
 }
+DECLARED = "9990_drop_reviewer_unused_since_0004"
 
 
 def lint(database, project=PROJECT):
@@ -160,6 +161,8 @@ def linted(postgresql, tmp_path_factory):
     last = max(path.stem for path in migrations.glob("0*.py"))
     for number, operation in enumerate(OPERATIONS):
         (migrations / f"99{number:02}_new.py").write_text(MIGRATION.format(last=last, operation=operation))
+    declared = MIGRATION.format(last=last, operation=next(iter(OPERATIONS)))
+    (migrations / f"{DECLARED}.py").write_text(declared)
     status, output = lint(create_database(postgresql), project)
     assert status == 1, output
     return dict(re.findall(r"^\(books, 99(\d\d)_new\)\.\.\. (.*(?:\n\t.*)*)", output, re.MULTILINE)), output
@@ -170,3 +173,8 @@ def test_linter_finds_incompatible_migrations(linted, operation):
     verdicts, output = linted
     verdict, fault = verdicts[f"{list(OPERATIONS).index(operation):02}"], OPERATIONS[operation]
     assert (verdict.startswith("ERR"), fault is None or fault in verdict) == (fault is not None, True), output
+
+
+def test_linter_accepts_a_removal_whose_name_declares_it(linted):
+    _, output = linted
+    assert f"(books, {DECLARED})... IGNORE" in output

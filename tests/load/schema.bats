@@ -35,7 +35,7 @@ has_column() { psql book_shop_prod -c "select count(*) from information_schema.c
   run shop rollback-prod TO=1.2.2
   assert_success
 
-  migration 0903_contract 'migrations.RunSQL("ALTER TABLE books_book DROP COLUMN note", migrations.RunSQL.noop)'
+  migration 0903_contract_unused_since_0902 'migrations.RunSQL("ALTER TABLE books_book DROP COLUMN note", migrations.RunSQL.noop)'
   run release 1.2.3 "contract: no previous release needs the column"
   assert_success
   assert_equal "$(has_column)" 0
@@ -43,6 +43,14 @@ has_column() { psql book_shop_prod -c "select count(*) from information_schema.c
   assert_success
   run shop rollback-prod TO=1.2.3
   assert_success
+
+  # 1.2.1 uses the column. It is refused for the database, before anything is changed.
+  run shop rollback-prod TO=1.2.1 PLAN=1
+  assert_failure
+  assert_output --partial "The database has the migration books.0903_contract_unused_since_0902"
+  run shop rollback-prod TO=1.2.1
+  assert_failure
+  assert_output --partial "The database has the migration books.0903_contract_unused_since_0902"
 
   end_load
   assert_revision "$(head_of_shop)" prod

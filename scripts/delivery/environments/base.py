@@ -20,6 +20,11 @@ class Candidate:
     manifests: str = ""
     returns: bool = False
 
+    @property
+    def remedy(self) -> str:
+        """What to do if its code or its migration fails."""
+        return "choose another version from the history" if self.returns else "fix it, commit, and deploy again"
+
 
 class Environment(Protocol):
     """dev or prod on a target. Every method raises CommandError if it fails."""

@@ -67,7 +67,7 @@ class DockerSlots:
             raise CommandError("the migration failed", error.why, "make logs-dev") from None
         except ProgramFailed:
             why = "its last lines are above"
-            raise CommandError("the migration failed", why, "fix it, commit, and deploy again") from None
+            raise CommandError("the migration failed", why, candidate.remedy) from None
 
     def start(self, candidate):
         """As Environment.start."""

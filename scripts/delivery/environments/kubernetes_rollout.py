@@ -72,7 +72,7 @@ class KubernetesRollout:
         job["spec"]["template"]["spec"]["containers"][0]["command"].append("--plan")
         self.kubernetes.apply(json.dumps(job))
         try:
-            self._wait_for_job(name, f"{COMPONENT}=plan", candidate.image, "the migrations could not be planned")
+            self._wait_for_job(name, f"{COMPONENT}=plan", candidate, "the migrations could not be planned")
             pods = self.kubernetes.pods(f"job-name={name}")
             migrations = self.kubernetes.logs(pods[0]["metadata"]["name"], -1)
         finally:
@@ -86,7 +86,7 @@ class KubernetesRollout:
         self.kubernetes.delete(f"job/{MIGRATION}")
         self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
         try:
-            self._wait_for_job(MIGRATION, MIGRATION_PODS, candidate.image, "the migration failed")
+            self._wait_for_job(MIGRATION, MIGRATION_PODS, candidate, "the migration failed")
         except LockLost:
             raise  # the job belongs to another deploy now
         except BaseException:
@@ -177,7 +177,7 @@ class KubernetesRollout:
             log(f"delete objects that are not part of this release: {', '.join(sorted(stale))}")
             self.kubernetes.delete(*sorted(stale))
 
-    def _wait_for_job(self, name, selector, image, failure):
+    def _wait_for_job(self, name, selector, candidate, failure):
         """Waits until a job has succeeded. Raises CommandError if it fails or exceeds the limit."""
         for _ in self.clock.poll(self.limits.migration, 0.3):
             try:
@@ -188,8 +188,8 @@ class KubernetesRollout:
                 return
             if status.get("failed"):
                 break
-        self._show_pods(selector, image)
-        raise CommandError(failure, "the last lines of its pod are above", "fix it, commit, and deploy again")
+        self._show_pods(selector, candidate.image)
+        raise CommandError(failure, "the last lines of its pod are above", candidate.remedy)
 
     def _rolled_out(self, limit):
         """Whether the rollout succeeds. Tries again, because the connection to Kubernetes may have broken."""

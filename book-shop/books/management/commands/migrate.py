@@ -1,11 +1,15 @@
 """Django's migrate, made safe for a database in use."""
 
+import os
 import time
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from books import compatibility
 
 KEY = 0x626F6F6B73  # "books" in ASCII: the advisory lock of migrations
 TURN = 60  # seconds to wait for another migration
@@ -43,15 +47,33 @@ def _try_lock(cursor) -> bool:
     return cursor.fetchone()[0]
 
 
+def check_compatibility(connection):
+    """Raise CommandError if this build must not run on the database, or must not migrate it.
+
+    A database that no code uses, such as a dump that is being restored, has DATABASE_IN_USE=0 in the environment.
+    """
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    in_use = os.environ.get("DATABASE_IN_USE") != "0"
+    found = compatibility.problems(executor.loader, [(step.app_label, step.name) for step, _ in plan], in_use)
+    if found:
+        raise CommandError("\n".join([*found, "Nothing was migrated."]))
+
+
 class Command(migrate.Command):
-    """Runs one migration at a time, and does not block requests for long."""
+    """Runs one migration at a time, does not block requests for long, and refuses a database that does not fit."""
 
     def handle(self, *args, **options):
         """Run Django's migrate with the lock. --plan and --check change nothing and need no lock."""
-        if options["plan"] or options["check_unapplied"]:
+        connection = connections[options["database"]]
+        if options["check_unapplied"]:
             return super().handle(*args, **options)
-        with migration_lock(connections[options["database"]]):
+        if options["plan"]:
+            check_compatibility(connection)
+            return super().handle(*args, **options)
+        with migration_lock(connection):
             try:
+                check_compatibility(connection)
                 return super().handle(*args, **options)
             except OperationalError as error:
                 if "lock timeout" not in str(error):
