@@ -5,11 +5,16 @@ bucket begins with. Credentials and endpoints as boto3 finds them. An account ha
 the bucket is the region of the shop.
 """
 
+import contextlib
+import json
 import os
+from pathlib import Path
 
 from delivery.cli import CommandError, log, required_variable
 
 KEPT_DAYS = 90  # how long previous versions of the state stay
+ENCRYPTIONS = {"AES256", "aws:kms", "aws:kms:dsse"}
+BACKEND = ".terraform/terraform.tfstate"  # in a Terraform root: the settings of its backend, after terraform init
 
 
 def account(sts, expected=None):
@@ -38,11 +43,14 @@ def region_of(s3, bucket, owner):
 
 
 def settings():
-    """The settings of the bucket as [(setting, argument, value)]. boto3's S3 client has a get_ and a put_ for each."""
-    encryption = {
-        "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
-    }
+    """The settings of the bucket as [(setting, argument, value, is_met)].
+
+    boto3's S3 client has a get_ and a put_ for each. `is_met` decides by what the state needs whether an answer of S3
+    is right: S3 adds fields (BlockedEncryptionTypes in 2026), and an owner may add rules or choose another encryption.
+    """
     blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    closed, versioned = dict.fromkeys(blocked, True), {"Status": "Enabled"}
+    encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
     old = {
         "ID": "old-states",
         "Status": "Enabled",
@@ -51,11 +59,36 @@ def settings():
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
     }
     return [
-        ("public_access_block", "PublicAccessBlockConfiguration", dict.fromkeys(blocked, True)),
-        ("bucket_versioning", "VersioningConfiguration", {"Status": "Enabled"}),
-        ("bucket_encryption", "ServerSideEncryptionConfiguration", encryption),
-        ("bucket_lifecycle_configuration", "LifecycleConfiguration", {"Rules": [old]}),
+        ("public_access_block", "PublicAccessBlockConfiguration", closed, has(closed)),
+        ("bucket_versioning", "VersioningConfiguration", versioned, has(versioned)),
+        ("bucket_encryption", "ServerSideEncryptionConfiguration", encryption, is_encrypted),
+        ("bucket_lifecycle_configuration", "LifecycleConfiguration", {"Rules": [old]}, keeps_old_states),
     ]
+
+
+def has(required):
+    """Whether an answer has these values; it may have others as well."""
+    return lambda answer: all(answer.get(key) == value for key, value in required.items())
+
+
+def is_encrypted(answer):
+    """Whether S3 encrypts every object by default, with its own key or another one."""
+    defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in answer.get("Rules", [])]
+    return any(default.get("SSEAlgorithm") in ENCRYPTIONS for default in defaults)
+
+
+def keeps_old_states(answer):
+    """Whether the rules for all objects delete previous versions after KEPT_DAYS, and no current version."""
+    rules = [rule for rule in answer.get("Rules", []) if rule.get("Status") == "Enabled" and is_for_all(rule)]
+    old = [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+    days = [expiration.get("NoncurrentDays", 0) for expiration in old]
+    expirations = [rule.get("Expiration", {}) for rule in rules]
+    return days != [] and min(days) == KEPT_DAYS and not any({"Days", "Date"} & set(found) for found in expirations)
+
+
+def is_for_all(rule):
+    """Whether a lifecycle rule has no condition. S3 may leave out an empty filter or prefix."""
+    return not any((rule.get("Filter") or {}).values()) and not rule.get("Prefix")
 
 
 def make(s3, bucket, region, owner):
@@ -64,24 +97,29 @@ def make(s3, bucket, region, owner):
         log(f"create the state bucket {bucket}")
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **where)
-    for setting, argument, value in settings():
-        if not is_set(s3, bucket, owner, setting, argument, value):
-            log(f"set its {setting.replace('_', ' ')}")
-            getattr(s3, f"put_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner, **{argument: value})
+    for setting, argument, value in wrong(s3, bucket, owner):
+        log(f"set its {setting.replace('_', ' ')}")
+        getattr(s3, f"put_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner, **{argument: value})
 
 
-def is_set(s3, bucket, owner, setting, argument, value):
-    """Whether a setting of the bucket has that value."""
+def wrong(s3, bucket, owner):
+    """The settings of the bucket that are not what the state needs, as [(setting, argument, value)]."""
+    for setting, argument, value, is_met in settings():
+        if not is_met(current(s3, bucket, owner, setting, argument)):
+            yield setting, argument, value
+
+
+def current(s3, bucket, owner, setting, argument):
+    """A setting of the bucket as S3 gives it, {} if it has none."""
     from botocore.exceptions import ClientError
 
     try:
         answer = getattr(s3, f"get_{setting}")(Bucket=bucket, ExpectedBucketOwner=owner)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return False
+            return {}
         raise
-    current = answer.get(argument, answer)  # some answers are nested under the argument's name
-    return all(current.get(key) == expected for key, expected in value.items())
+    return answer.get(argument, answer)  # some answers are nested under the argument's name
 
 
 def bucket(make_it=False):
@@ -89,16 +127,10 @@ def bucket(make_it=False):
 
     Raises CommandError, also when it does not exist.
     """
-    try:
-        import boto3
-        import botocore.exceptions
-    except ModuleNotFoundError as error:
-        raise CommandError("boto3 is not installed", error, "make setup") from None
     region = required_variable("AWS_REGION")
-    try:
-        owner = account(boto3.client("sts", region_name=region), os.environ.get("DELIVERY_AWS_ACCOUNT"))
+    with client("s3") as s3, client("sts") as sts:
+        owner = account(sts, os.environ.get("DELIVERY_AWS_ACCOUNT"))
         name = f"{required_variable('TF_VAR_name')}-terraform-state-{owner}"
-        s3 = boto3.client("s3", region_name=region)
         current = region_of(s3, name, owner)
         if current and current != region:
             why = f"the shop's state is in {current} ({name}), AWS_REGION is {region}"
@@ -109,8 +141,54 @@ def bucket(make_it=False):
             why = f"it was not created yet in {region}"
             raise CommandError(f"state bucket '{name}' not found", why, "make infra-bootstrap")
         return name
+
+
+def wrong_settings(name):
+    """The names of the settings of the bucket that are not what the state needs. Raises CommandError."""
+    with client("s3") as s3:
+        return [setting for setting, *_ in wrong(s3, name, owner=name.rpartition("-")[2])]
+
+
+@contextlib.contextmanager
+def client(service):
+    """boto3's client of a service. Its errors inside become a CommandError."""
+    try:
+        import boto3
+        import botocore.exceptions
+    except ModuleNotFoundError as error:
+        raise CommandError("boto3 is not installed", error, "make setup") from None
+    try:
+        yield boto3.client(service, region_name=required_variable("AWS_REGION"))
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise failure(botocore.exceptions, error) from None
+
+
+def check_lock(root):
+    """Raises CommandError if the state of an initialized Terraform root is locked. Names the owner of the lock.
+
+    The lock is an object next to the state (use_lockfile). Terraform leaves it behind if it is killed.
+    """
+    backend = json.loads(Path(root, BACKEND).read_text(encoding="utf-8"))["backend"]["config"]
+    name, key = backend["bucket"], f"{backend['key']}.tflock"
+    with client("s3") as s3:
+        try:
+            text = s3.get_object(Bucket=name, Key=key)["Body"].read().decode(errors="replace")
+        except s3.exceptions.NoSuchKey:
+            return
+    raise CommandError(f"the state of {root} is locked: nothing was changed", *owner_of(text, root, f"{name}/{key}"))
+
+
+def owner_of(text, root, path):
+    """(why, remedy) for the text of a lock object, which Terraform writes as JSON."""
+    if_ended = "wait for that run; if it has ended without removing the lock:"
+    try:
+        lock = json.loads(text)
+        why = f"{lock['Who']} holds the lock {lock['ID']} since {lock['Created']}, for {lock['Operation']}"
+        remedy = f"{if_ended} terraform -chdir={root} force-unlock {lock['ID']}"
+    except (ValueError, KeyError, TypeError):
+        why = f"s3://{path} is not a lock that Terraform can read: {text[:100]!r}"
+        remedy = f"{if_ended} aws s3 rm s3://{path}"
+    return why, remedy
 
 
 def failure(exceptions, error):

@@ -1,5 +1,6 @@
 """The bucket of Terraform's state: the account, the region and the bucket, by the AWS on loopback."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from botocore import exceptions
 from delivery import terraform_state as state
 from delivery.cli import CommandError
 
+BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
 
 
@@ -31,6 +33,9 @@ def shell(cloud, monkeypatch):
     monkeypatch.undo()
     s3 = cloud.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
+        kept = s3.list_object_versions(Bucket=bucket["Name"])
+        for version in kept.get("Versions", []) + kept.get("DeleteMarkers", []):
+            s3.delete_object(Bucket=bucket["Name"], Key=version["Key"], VersionId=version["VersionId"])
         s3.delete_bucket(Bucket=bucket["Name"])
 
 
@@ -72,6 +77,93 @@ def test_corrects_a_changed_setting_and_only_that(cloud, shell, capsys, undo, pa
     state.bucket(make_it=True)
     (line,) = capsys.readouterr().err.splitlines()
     assert setting in line
+
+
+AES = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+KMS = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "k"}}
+SSE_C = {"EncryptionType": ["SSE-C"]}  # blocked for new buckets since April 2026
+OLD = {"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 90}}
+LOGS = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}}
+SOONER = {"Status": "Enabled", "Filter": {}, "NoncurrentVersionExpiration": {"NoncurrentDays": 3}}
+
+
+@pytest.mark.parametrize(
+    ("setting", "answer", "met"),
+    [
+        ("bucket_encryption", {"Rules": [AES]}, True),
+        ("bucket_encryption", {"Rules": [AES | {"BucketKeyEnabled": False}]}, True),
+        ("bucket_encryption", {"Rules": [AES | {"BucketKeyEnabled": True, "BlockedEncryptionTypes": SSE_C}]}, True),
+        ("bucket_encryption", {"Rules": [KMS | {"BucketKeyEnabled": True, "Another": 1}], "More": {}}, True),
+        ("bucket_encryption", {"Rules": [{"BlockedEncryptionTypes": SSE_C}]}, False),
+        ("bucket_encryption", {"Rules": []}, False),
+        ("bucket_encryption", {}, False),
+        ("bucket_versioning", {"Status": "Enabled", "MFADelete": "Enabled"}, True),
+        ("bucket_versioning", {"Status": "Suspended", "MFADelete": "Disabled"}, False),
+        ("bucket_versioning", {}, False),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD | {"Filter": {"Prefix": ""}}]}, True),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD | {"ID": "theirs", "Filter": {}}]}, True),
+        ("bucket_lifecycle_configuration", {"Rules": [LOGS, OLD | {"Prefix": ""}], "Transition": "x"}, True),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD, SOONER | {"Status": "Disabled"}]}, True),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD, SOONER]}, False),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD, LOGS | {"Filter": {"Prefix": ""}}]}, False),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD | {"Status": "Disabled"}]}, False),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD | {"Filter": {"Prefix": "logs/"}}]}, False),
+        ("bucket_lifecycle_configuration", {"Rules": [OLD | {"Filter": {"And": {"Prefix": "", "Tags": [1]}}}]}, False),
+        ("bucket_lifecycle_configuration", {}, False),
+        ("public_access_block", dict.fromkeys(BLOCKED, True) | {"BlockMore": False}, True),
+        ("public_access_block", dict.fromkeys(BLOCKED, True) | {"BlockPublicPolicy": False}, False),
+        ("public_access_block", dict.fromkeys(BLOCKED[1:], True), False),
+        ("public_access_block", {}, False),
+    ],
+)
+def test_compares_a_setting_by_what_the_state_needs(setting, answer, met):
+    (is_met,) = [found[3] for found in state.settings() if found[0] == setting]
+    assert is_met(answer) is met
+
+
+LOCK = {
+    "ID": "2d6a6c5e-0c3f-9b6d-0d8c-8c2d5d5f0d1b",
+    "Operation": "OperationTypeApply",
+    "Info": "",
+    "Who": "ada@laptop",
+    "Version": "1.11.4",
+    "Created": "2026-11-27T10:00:00.123456789Z",
+    "Path": "x/terraform.tfstate",
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A Terraform root after terraform init."""
+    (tmp_path / ".terraform").mkdir()
+    backend = {"type": "s3", "config": {"bucket": BUCKET, "key": "cluster.tfstate", "region": "eu-central-1"}}
+    (tmp_path / ".terraform/terraform.tfstate").write_text(json.dumps({"version": 3, "backend": backend}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "remedy"),
+    [
+        (
+            json.dumps(LOCK),
+            f"ada@laptop holds the lock {LOCK['ID']} since {LOCK['Created']}, for OperationTypeApply",
+            "terraform -chdir={root} force-unlock " + LOCK["ID"],
+        ),
+        ("", "is not a lock that Terraform can read: ''", f"aws s3 rm s3://{BUCKET}/cluster.tfstate.tflock"),
+        ("[]", "is not a lock that Terraform can read: '[]'", f"aws s3 rm s3://{BUCKET}/cluster.tfstate.tflock"),
+        ('{"ID": "1"}', "is not a lock", f"aws s3 rm s3://{BUCKET}/cluster.tfstate.tflock"),
+    ],
+)
+def test_names_the_owner_of_a_lock_and_the_command_that_removes_it(cloud, shell, root, text, why, remedy):
+    state.bucket(make_it=True)
+    state.check_lock(root)
+    lock = {"Bucket": BUCKET, "Key": "cluster.tfstate.tflock"}
+    cloud.client("s3").put_object(**lock, Body=text.encode())
+    with pytest.raises(CommandError, match="is locked: nothing was changed") as raised:
+        state.check_lock(root)
+    cloud.client("s3").delete_object(**lock)
+    assert why in raised.value.why
+    assert raised.value.remedy.endswith(": " + remedy.format(root=root))
 
 
 def test_makes_a_bucket_in_us_east_1_without_a_location(shell):
