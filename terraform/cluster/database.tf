@@ -53,7 +53,14 @@ resource "aws_db_instance" "main" {
   enabled_cloudwatch_logs_exports = ["postgresql"]
   copy_tags_to_snapshot           = true
 
-  deletion_protection       = true
+  deletion_protection       = var.database_deletion_protection
   skip_final_snapshot       = false
-  final_snapshot_identifier = "${var.name}-last"
+  final_snapshot_identifier = local.final_snapshot
+}
+
+# RDS refuses a snapshot under an existing name, and that of a previous database remains.
+resource "terraform_data" "database" {}
+
+locals {
+  final_snapshot = "${var.name}-last-${substr(terraform_data.database.id, 0, 8)}"
 }

@@ -69,3 +69,9 @@ variable "database_multi_az" {
   description = "Whether a standby database server runs in another zone, which doubles the price."
   default     = true
 }
+
+variable "database_deletion_protection" {
+  type        = bool
+  description = "Whether AWS refuses to delete the database. scripts/infra then refuses to delete the cluster."
+  default     = true
+}

@@ -146,7 +146,21 @@ run "database" {
     error_message = "The database must be protected against deletion, have backups and a standby."
   }
   assert {
+    condition     = can(regex("^book-shop-last-[0-9a-f]{8}$", aws_db_instance.main.final_snapshot_identifier)) && endswith(aws_db_instance.main.final_snapshot_identifier, substr(terraform_data.database.id, 0, 8))
+    error_message = "The last snapshot must have a name of its own, because that of a previous database remains."
+  }
+  assert {
     condition     = output.database.secret_arn == "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds" && output.cluster.name == "book-shop"
     error_message = "The outputs must name the database's secret and the cluster."
+  }
+}
+
+run "unprotected_database" {
+  variables {
+    database_deletion_protection = false
+  }
+  assert {
+    condition     = aws_db_instance.main.deletion_protection == false && !aws_db_instance.main.skip_final_snapshot
+    error_message = "The variable must lift the protection, and keep the last snapshot."
   }
 }

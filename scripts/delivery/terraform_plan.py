@@ -1,0 +1,66 @@
+"""What would stop a Terraform plan in the middle, after it has deleted other resources."""
+
+import json
+
+from delivery import aws
+from delivery.cli import CommandError
+
+PROTECTIONS = ("deletion_protection", "disable_api_termination")  # attributes of databases, clusters and instances
+NOT_FOUND = {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}
+DATABASE = "aws_db_instance"
+
+
+def check(text):
+    """The names of the last snapshots that a plan makes of databases, one per line; `text` is the plan as JSON.
+
+    Raises CommandError if the plan deletes a resource that AWS protects, or a database whose last snapshot cannot be
+    made: under no name, or under an existing one.
+    """
+    deleted = [
+        (resource, resource["change"]["before"], "create" in resource["change"]["actions"])
+        for resource in json.loads(text).get("resource_changes", [])
+        if "delete" in resource["change"]["actions"]
+    ]
+    for resource, before, replaced in deleted:
+        if any(before.get(attribute) for attribute in PROTECTIONS):
+            why = f"the plan {'replaces' if replaced else 'deletes'} it. Nothing was changed"
+            what = f"{resource['address']} is protected against deletion"
+            raise CommandError(what, why, unprotect(resource["type"], before, replaced))
+    return "\n".join(
+        last_snapshot(resource["address"], before)
+        for resource, before, _ in deleted
+        if resource["type"] == DATABASE and not before.get("skip_final_snapshot")
+    )
+
+
+def unprotect(kind, before, replaced):
+    """The command that lifts the protection of a resource. A destroy can use Terraform, a replacement cannot."""
+    if kind == DATABASE and not replaced:
+        return "TF_VAR_database_deletion_protection=false make infra-cluster, then run this again"
+    name = before.get("identifier") or before.get("name") or before.get("id")
+    commands = {
+        DATABASE: f"aws rds modify-db-instance --no-deletion-protection --apply-immediately \
+--db-instance-identifier {name}",
+        "aws_eks_cluster": f"aws eks update-cluster-config --no-deletion-protection --name {name}",
+        "aws_instance": f"aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id \
+{before.get('id')}",
+    }
+    return f"{commands.get(kind, f'lift the protection of {name} in AWS')}, then run this again"
+
+
+def last_snapshot(address, database):
+    """The name of the last snapshot of a database. Raises CommandError if RDS would refuse it."""
+    name = database.get("final_snapshot_identifier")
+    if not name:
+        why = "the database has no name for its last snapshot yet. Nothing was changed"
+        raise CommandError(f"cannot delete {address}", why, "make infra-cluster, then run this again")
+    rds = aws.Client("rds")
+    try:
+        rds.ask("describe_db_snapshots", DBSnapshotIdentifier=name)
+    except aws.Refused as refused:
+        if refused.code not in NOT_FOUND:
+            raise
+        return name
+    why = f"its last snapshot would be '{name}', which exists already. Nothing was changed"
+    remedy = f"copy that snapshot under another name, then: aws rds delete-db-snapshot --db-snapshot-identifier {name}"
+    raise CommandError(f"cannot delete {address}", why, f"{remedy} --region {rds.region}")

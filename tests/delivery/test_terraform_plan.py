@@ -1,0 +1,94 @@
+"""What scripts/infra refuses in a plan before the first change, with RDS on loopback."""
+
+import json
+
+import fake_aws
+import pytest
+from delivery import terraform_plan
+from delivery.cli import CommandError
+
+DATABASE = {"identifier": "book-shop", "deletion_protection": False, "skip_final_snapshot": False}
+PROTECTED = DATABASE | {"deletion_protection": True, "final_snapshot_identifier": "book-shop-last-1"}
+INSTANCE = {"id": "i-0123456789abcdef0", "disable_api_termination": True}
+LIFT = "aws rds modify-db-instance --no-deletion-protection --apply-immediately --db-instance-identifier book-shop"
+STOP = "aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id i-0123456789abcdef0"
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    made = fake_aws.Aws()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rds(cloud, monkeypatch):
+    fake_aws.use_test_credentials(monkeypatch, **cloud.environment)
+    return cloud.client("rds")
+
+
+def plan(*changes):
+    """The plan of changes, each (type, actions, before)."""
+    resources = [
+        {"address": f"{kind}.main", "type": kind, "change": {"actions": actions, "before": before, "after": None}}
+        for kind, actions, before in changes
+    ]
+    return json.dumps({"format_version": "1.2", "resource_changes": resources})
+
+
+@pytest.mark.parametrize(
+    ("kind", "actions", "before", "remedy"),
+    [
+        ("aws_db_instance", ["delete"], PROTECTED, "TF_VAR_database_deletion_protection=false make infra-cluster"),
+        ("aws_db_instance", ["delete", "create"], PROTECTED, LIFT),
+        ("aws_db_instance", ["create", "delete"], PROTECTED, LIFT),
+        ("aws_instance", ["delete"], INSTANCE, STOP),
+        ("aws_eks_cluster", ["delete"], {"name": "shop", "deletion_protection": True}, "--name shop"),
+        ("aws_lb", ["delete"], {"name": "lb", "deletion_protection": True}, "lift the protection of lb in AWS"),
+    ],
+)
+def test_refuses_to_delete_what_is_protected(rds, kind, actions, before, remedy):
+    others = [("aws_vpc", ["delete"], {"id": "vpc-1"}), ("terraform_data", ["create"], None)]
+    with pytest.raises(CommandError, match=f"^{kind}.main is protected against deletion\n") as raised:
+        terraform_plan.check(plan(*others, (kind, actions, before)))
+    assert remedy in raised.value.remedy
+    assert raised.value.why.endswith("Nothing was changed")
+
+
+@pytest.mark.parametrize("actions", [["no-op"], ["update"], ["read"]])
+def test_allows_changes_of_what_is_protected(rds, actions):
+    assert terraform_plan.check(plan(("aws_db_instance", actions, PROTECTED))) == ""
+    assert terraform_plan.check(json.dumps({"format_version": "1.2"})) == ""
+
+
+def test_gives_the_name_of_the_last_snapshot(rds):
+    database = DATABASE | {"final_snapshot_identifier": "book-shop-last-1"}
+    skipped = DATABASE | {"skip_final_snapshot": True}
+    text = plan(("aws_db_instance", ["delete"], database), ("aws_db_instance", ["delete"], skipped))
+    assert terraform_plan.check(text) == "book-shop-last-1"
+
+
+def test_refuses_a_last_snapshot_under_an_existing_name(rds):
+    size = {"DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "Engine": "postgres"}
+    login = {"MasterUsername": "postgres", "MasterUserPassword": "a-password"}
+    rds.create_db_instance(DBInstanceIdentifier="book-shop", **size, **login)
+    rds.create_db_snapshot(DBInstanceIdentifier="book-shop", DBSnapshotIdentifier="book-shop-last")
+    database = DATABASE | {"final_snapshot_identifier": "book-shop-last"}
+    with pytest.raises(CommandError, match="its last snapshot would be 'book-shop-last', which exists") as raised:
+        terraform_plan.check(plan(("aws_db_instance", ["delete"], database)))
+    delete = "aws rds delete-db-snapshot --db-snapshot-identifier book-shop-last --region eu-central-1"
+    assert raised.value.remedy.endswith(delete)
+
+
+@pytest.mark.parametrize("name", [{}, {"final_snapshot_identifier": None}, {"final_snapshot_identifier": ""}])
+def test_refuses_a_last_snapshot_without_a_name(rds, name):
+    with pytest.raises(CommandError, match="no name for its last snapshot"):
+        terraform_plan.check(plan(("aws_db_instance", ["delete"], DATABASE | name)))
+
+
+def test_fails_if_rds_refuses_the_question(rds, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    database = DATABASE | {"final_snapshot_identifier": "book-shop-last-1"}
+    with pytest.raises(CommandError, match="credentials"):
+        terraform_plan.check(plan(("aws_db_instance", ["delete"], database)))
