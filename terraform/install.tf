@@ -60,7 +60,7 @@ resource "aws_s3_object" "host_files" {
   key    = "host-files-${local.archive_sha256}.tar.gz"
   source = local.archive
 
-  # Terraform deletes the old object last, after the host has installed the new one.
+  # A new object exists before the association refers to it. Terraform deletes the old one last.
   lifecycle { create_before_destroy = true }
 
   depends_on = [aws_s3_bucket_public_access_block.install, aws_s3_bucket_server_side_encryption_configuration.install]

@@ -16,6 +16,14 @@ output "instance_id" {
   value       = aws_instance.host.id
 }
 
+output "installation" {
+  description = "The association that installs the host's files, and the version of its document."
+  value = {
+    association_id   = aws_ssm_association.install.association_id
+    document_version = aws_ssm_association.install.document_version
+  }
+}
+
 output "documents" {
   description = "Systems Manager documents that run the host's verbs."
   value       = { for environment, document in aws_ssm_document.verbs : environment => document.name }

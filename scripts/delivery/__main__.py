@@ -2,6 +2,10 @@
 
 repository                    prints the image repository of the AWS account
 terraform-state <check|make>  checks or creates the bucket of Terraform's state, and prints its name
+terraform-lock <root>         fails if another run holds the lock of the state of a Terraform root
+check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle;
+                              prints the names of the last snapshots of the databases that it deletes
+wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
 confirm <question> <word>     asks on stderr, and fails unless the answer on stdin is the word
 """
 
@@ -24,7 +28,35 @@ def state_bucket(operation):
     return terraform_state.bucket(operation == "make")
 
 
-OPERATIONS = {"repository": repository, "terraform-state": state_bucket, "confirm": cli.confirm}
+def terraform_lock(root):
+    """Fails if the state of a Terraform root is locked."""
+    from delivery import terraform_state
+
+    terraform_state.check_lock(root)
+
+
+def check_plan():
+    """The names of the last snapshots that a plan, as JSON on stdin, makes. Fails if it cannot be carried out."""
+    from delivery import terraform_plan
+
+    return terraform_plan.check(sys.stdin.read())
+
+
+def wait_for_installation():
+    """Waits for the installation that Terraform's outputs name, as JSON on stdin."""
+    from delivery import host_installation
+
+    host_installation.wait(sys.stdin.read())
+
+
+OPERATIONS = {
+    "repository": repository,
+    "terraform-state": state_bucket,
+    "terraform-lock": terraform_lock,
+    "check-plan": check_plan,
+    "wait-for-installation": wait_for_installation,
+    "confirm": cli.confirm,
+}
 
 del sys.argv[0]  # error messages begin with the operation's name
 with cli.reported():

@@ -311,4 +311,8 @@ run "deploy" {
     condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { data = "book-shop-data", dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
     error_message = "The outputs must be those that the scripts use."
   }
+  assert {
+    condition     = output.installation == { association_id = aws_ssm_association.install.association_id, document_version = "7" } && aws_ssm_association.install.wait_for_success_timeout_seconds == null
+    error_message = "scripts/infra must know for which version of the installation it waits, instead of the provider."
+  }
 }

@@ -83,9 +83,12 @@ def planned(shop):
 
 
 @pytest.fixture(scope="module")
-def applied(shop, planned):
-    """The outputs after the first apply."""
-    return outputs(shop.infra("apply", text="yes\n")[0])
+def applied(cloud, shop, planned):
+    """The outputs after the first apply, which ends when the host is installed."""
+    printed, errors = shop.infra("apply", text="yes\n")
+    assert [execution.status for execution in cloud.associations.executions] == ["Success"]
+    assert errors.endswith("installed\n==> the host is installed\n")
+    return outputs(printed)
 
 
 def outputs(text):
@@ -285,9 +288,16 @@ def test_the_association_installs_a_changed_host_file_and_nothing_else_changes(c
         "aws_ssm_association.install": ["update"],
         "aws_ssm_document.install": ["update"],
     }
-    (association,) = cloud.associations.values()
+    (association,) = cloud.associations.known.values()
     before = association["DocumentVersion"]
-    assert outputs(shop.infra("apply", "-y")[0])["instance_id"] == applied["instance_id"]
+    cloud.associations.results = ["Failed"]
+    _, errors = shop.infra("apply", "-y", status=1)
+    assert "the installation of the host failed" in errors
+    assert "no space left" in errors
+    # Nothing is left to change, but the host is not installed.
+    printed, errors = shop.infra("apply", "-y")
+    assert "==> nothing to change\n==> the last installation ended as Failed: start it again\n" in errors
+    assert outputs(printed)["instance_id"] == applied["instance_id"]
     assert association["Targets"] == [{"Key": "InstanceIds", "Values": [applied["instance_id"]]}]
     assert int(association["DocumentVersion"]) > int(before)
     version = association["DocumentVersion"]
@@ -299,13 +309,40 @@ def test_the_association_installs_a_changed_host_file_and_nothing_else_changes(c
     assert archive["Key"] in script
 
 
-def test_apply_fails_while_another_user_holds_the_lock(cloud, shop, applied):
-    lock = {"Bucket": BUCKET, "Key": "terraform.tfstate.tflock"}
-    held = {"ID": "1", "Operation": "OperationTypeApply", "Who": "another@host", "Created": "2026-01-01T00:00:00Z"}
-    cloud.client("s3").put_object(**lock, Body=json.dumps(held).encode())
-    _, errors = shop.infra("apply", "-y", status=1)
-    cloud.client("s3").delete_object(**lock)
-    assert "another@host" in errors
+@pytest.mark.parametrize(("root", "words"), [("terraform", []), ("terraform/cluster", ["cluster"])])
+def test_a_left_over_lock_is_named_with_the_command_that_removes_it(cloud, shop, root, words):
+    key = {"terraform": "terraform.tfstate", "terraform/cluster": "cluster.tfstate"}[root]
+    lock = {"Bucket": BUCKET, "Key": f"{key}.tflock"}
+    held = {
+        "ID": "0b4d9f0e-1",
+        "Operation": "OperationTypeApply",
+        "Who": "another@host",
+        "Created": "2026-01-01T00:00:00Z",
+    }
+    cloud.client("s3").put_object(
+        **lock, Body=json.dumps(held | {"Info": "", "Version": "1.11.4", "Path": key}).encode()
+    )
+    printed, errors = shop.infra(*words, "apply", "-y", status=1)
+    assert f"the state of {root} is locked: nothing was changed" in errors
+    assert "another@host holds the lock 0b4d9f0e-1 since 2026-01-01T00:00:00Z, for OperationTypeApply" in errors
+    assert (printed, "terraform plan" in errors) == ("", False)
+    unlock = errors.rstrip().partition("without removing the lock: ")[2]
+    shop.run(*unlock.split(), text="yes\n")
+    assert not cloud.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=lock["Key"]).get("Contents")
+
+
+def test_a_protected_database_stops_the_destroy_of_the_cluster_before_the_first_change(cloud, shop):
+    rds = cloud.client("rds")
+    named = {"DBInstanceIdentifier": "book-shop", "Engine": "postgres", "EngineVersion": "16.9"}
+    size = {"DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+    login = {"MasterUsername": "postgres", "ManageMasterUserPassword": True}
+    rds.create_db_instance(**named, **size, **login, DeletionProtection=True)
+    shop.terraform("import", "-input=false", "aws_db_instance.main", "book-shop", root="terraform/cluster")
+    _, errors = shop.infra("cluster", "destroy", text="book-shop\n", status=1)
+    assert "aws_db_instance.main is protected against deletion" in errors
+    assert "TF_VAR_database_deletion_protection=false make infra-cluster" in errors
+    assert "Type book-shop to continue" not in errors
+    assert len(rds.describe_db_instances()["DBInstances"]) == 1
 
 
 def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
@@ -322,4 +359,4 @@ def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
     assert [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]] == [BUCKET]
     own = [{"Key": "Owner", "Values": ["Self"]}]
     assert cloud.client("ssm").list_documents(Filters=own)["DocumentIdentifiers"] == []
-    assert (cloud.associations, cloud.ecr_public.repositories) == ({}, {})
+    assert (cloud.associations.known, cloud.ecr_public.repositories) == ({}, {})

@@ -1,14 +1,14 @@
 """AWS on loopback: moto's server, with the parts that it lacks, and the fake of ECR Public.
 
-moto knows no Systems Manager associations and takes no parameters under /aws/: both are added to it here, in this
-process. The variables in `environment` point the AWS provider, Terraform's S3 backend and boto3 at it.
+moto knows no Systems Manager associations (fake_associations.py adds them) and takes no parameters under /aws/ (added
+here, in this process). The variables in `environment` point the AWS provider, Terraform's S3 backend and boto3 at it.
 """
 
 import datetime
 import logging
 import os
-import uuid
 
+import fake_associations
 import fake_ecr_public
 
 REGION, ACCOUNT = "eu-central-1", fake_ecr_public.ACCOUNT
@@ -28,14 +28,31 @@ def use_test_credentials(monkeypatch, **settings):
         monkeypatch.setenv(name, value)
 
 
+def add_blocked_encryption_types():
+    """Gives moto's answer about a bucket's encryption the field that S3 has added in 2026."""
+    from moto.s3.responses import S3Response
+
+    if hasattr(S3Response, "without_blocked_types"):
+        return
+    S3Response.without_blocked_types = S3Response.get_bucket_encryption
+    field = "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule>"
+
+    def get_bucket_encryption(response):
+        status, headers, text = response.without_blocked_types()
+        return status, headers, text.replace("</Rule>", field)
+
+    S3Response.get_bucket_encryption = get_bucket_encryption
+
+
 class Aws:
     def __init__(self):
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # read when moto is imported
         from moto.server import ThreadedMotoServer
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line for each request
-        self.associations = {}  # association id: its description, as the API gives it
-        self.add_associations()
+        self.associations = fake_associations.Associations()
+        self.associations.add_to_moto()
+        add_blocked_encryption_types()
         self.ecr_public = fake_ecr_public.EcrPublic()
         self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.moto.start()
@@ -66,44 +83,6 @@ class Aws:
         now = datetime.datetime.now(datetime.timezone.utc)
         rest = dict.fromkeys(("description", "allowed_pattern", "keyid"))
         versions.append(Parameter(last_modified_date=now, **names, **kind, **rest))
-
-    def add_associations(self):
-        """Adds the association calls that the AWS provider makes. Every association reports success."""
-        from moto.core.responses import ActionResult
-        from moto.ssm.responses import SimpleSystemManagerResponse as Response
-
-        known = self.associations
-        fields = ("Name", "AssociationName", "DocumentVersion", "Targets", "Parameters", "Tags")
-        tags_of_others = Response.list_tags_for_resource
-
-        def store(response, identity, version):
-            given = {field: value for field in fields if (value := response._get_param(field)) is not None}
-            fixed = {"AssociationId": identity, "Overview": {"Status": "Success"}, "AssociationVersion": str(version)}
-            known.setdefault(identity, {}).update(given | fixed)
-            return ActionResult({"AssociationDescription": known[identity]})
-
-        def create_association(response):
-            return store(response, str(uuid.uuid4()), 1)
-
-        def describe_association(response):
-            return ActionResult({"AssociationDescription": known[response._get_param("AssociationId")]})
-
-        def update_association(response):
-            identity = response._get_param("AssociationId")
-            return store(response, identity, int(known[identity]["AssociationVersion"]) + 1)
-
-        def delete_association(response):
-            del known[response._get_param("AssociationId")]
-            return ActionResult({})
-
-        def list_tags_for_resource(response):
-            if response._get_param("ResourceType") != "Association":
-                return tags_of_others(response)
-            return ActionResult({"TagList": known[response._get_param("ResourceId")].get("Tags", [])})
-
-        associations = (create_association, describe_association, update_association, delete_association)
-        for action in (*associations, list_tags_for_resource):
-            setattr(Response, action.__name__, action)
 
     def close(self):
         self.moto.stop()

@@ -5,8 +5,9 @@ load ../lib/shop.bash
 
 setup() {
   start_shop infra
-  # Results of the fakes below: the exit status of init, plan and the registry; the bucket or nothing.
-  export INIT=0 PLAN=2 CURL=0 BUCKET=the-bucket
+  # Results of the fakes below: the exit status of Terraform's commands and of the registry, the bucket or nothing,
+  # the operation of the package that fails, and the name of the last snapshot.
+  export INIT=0 PLAN=2 APPLY=0 CURL=0 BUCKET=the-bucket FAILS=none SNAPSHOT=
   export AWS_REGION=eu-central-1 GITHUB_REPOSITORY=acme/shop
   unset TF_VAR_name TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
   tools find
@@ -18,15 +19,21 @@ setup() {
   {
     logged curl 'exit "$CURL"'
     logged python3 '[[ $3 != confirm ]] || exec "$SHOP_PYTHON" "$@"
-[ -n "$BUCKET" ] && echo "$BUCKET"'
+[[ $3 != "$FAILS" ]] || exit 1
+[[ $3 != check-plan ]] || echo "$SNAPSHOT"
+[[ $3 != terraform-state ]] || { [[ -n $BUCKET ]] && echo "$BUCKET"; }'
     logged terraform 'echo "terraform $2 says"
 [ -z "${TF_CLI_CONFIG_FILE:-}" ] || echo "configured by $TF_CLI_CONFIG_FILE" >>"$LOG"
 case "$2 $*" in
   init*) exit "$INIT" ;;
   plan*-detailed-exitcode*) exit "$PLAN" ;;
+  apply*) exit "$APPLY" ;;
 esac'
   }
 }
+
+# operations: prints what the package is called for, for example "terraform-lock,check-plan".
+operations() { sed -nE 's/^python3 -m delivery ([a-z-]+).*/\1/p' "$LOG" | paste -sd,; }
 
 # called: prints Terraform's commands, for example "init,plan,apply".
 called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -sd,; }
@@ -50,7 +57,7 @@ called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -s
   assert_failed 1 "not confirmed: nothing was changed"
   verb infra cluster apply <<<yes
   assert_answer "terraform output says"
-  assert_equal "$(called)" "init,plan,init,plan,init,plan,apply,output"
+  assert_equal "$(called)" "init,plan,init,plan,show,init,plan,show,apply,output"
   refute grep -E 'user-data|host-archive|chdir=terraform ' "$LOG"
 }
 
@@ -59,7 +66,7 @@ called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -s
     # shellcheck disable=SC2086 # a list of words
     next_verb infra $arguments < <(printf '%s' "$answer")
     assert_failed 1 "not confirmed: nothing was changed"
-    assert_equal "$(called)" "init,plan"
+    assert_equal "$(called)" "init,plan,show"
   done <<<'apply|
 apply|book-shop
 destroy|yes
@@ -69,7 +76,7 @@ destroy|other'
   next_verb infra destroy <<<book-shop
   assert_answer ""
   assert_errors "in the bucket the-bucket"
-  assert_equal "$(called)" "init,plan,apply"
+  assert_equal "$(called)" "init,plan,show,apply"
   assert grep " plan .* -out=.build/plan .* -destroy" "$LOG"
   assert grep " apply .* .build/plan" "$LOG"
 }
@@ -81,6 +88,48 @@ destroy|other'
   PLAN=1 next_verb infra apply -y
   assert_failed 1 "terraform plan failed" "nothing was changed"
   assert_equal "$(called)" "init,plan"
+}
+
+@test "infra apply: waits for the installation, also if nothing changes, and fails if it fails" {
+  for PLAN in 0 2; do
+    next_verb infra apply -y
+    assert_answer "terraform output says"
+    assert_regex "$(operations)" "terraform-lock,.*wait-for-installation$"
+    FAILS=wait-for-installation next_verb infra apply -y
+    assert_failure 1
+    assert_output ""
+  done
+  next_verb infra cluster apply -y
+  refute_regex "$(operations)" "wait-for-installation"
+}
+
+@test "infra: stops before any change if another run holds the lock, or if the plan cannot be carried out" {
+  for verb in plan 'apply -y' destroy 'cluster plan' 'cluster apply -y' 'cluster destroy'; do
+    # shellcheck disable=SC2086 # a list of words
+    FAILS=terraform-lock next_verb infra $verb <<<book-shop
+    assert_failure 1
+    assert_equal "$(called)" "init"
+    [[ $verb == *plan ]] && continue
+    # shellcheck disable=SC2086 # a list of words
+    FAILS=check-plan next_verb infra $verb <<<book-shop
+    assert_failure 1
+    assert_equal "$(called)" "init,plan,show"
+  done
+}
+
+@test "infra: looks for the lock again if Terraform fails" {
+  PLAN=1 next_verb infra apply -y
+  assert_failed 1 "terraform plan failed, see above: nothing was changed"
+  assert_equal "$(operations)" "terraform-state,terraform-lock,terraform-lock"
+  APPLY=1 next_verb infra apply -y
+  assert_failed 1 "terraform apply failed, see above"
+  assert_equal "$(operations)" "terraform-state,terraform-lock,check-plan,terraform-lock"
+}
+
+@test "infra cluster destroy: prints the name of the last snapshot before and after" {
+  SNAPSHOT=book-shop-last-0a1b next_verb infra cluster destroy <<<book-shop
+  assert_errors "==> the last snapshot of the database will be 'book-shop-last-0a1b' in RDS" \
+    "in the bucket the-bucket and the last snapshot of the database, 'book-shop-last-0a1b'"
 }
 
 @test "infra: stops before any change without the bucket, a setting or Terraform" {
