@@ -232,6 +232,10 @@ infra-cluster-output: setup-infra ## print the outputs of infra-cluster as JSON
 infra-cluster-destroy: setup-infra ## delete the cluster and its database; asks first
 	@scripts/infra cluster destroy
 
+.PHONY: verify-aws
+verify-aws: setup-infra ## compare what this project assumes about AWS with the deployed host
+	@scripts/verify-aws
+
 .PHONY: github
 github: setup-infra ## set up the GitHub repository: variables, environments, branch rules
 	@scripts/github-setup

@@ -18,9 +18,16 @@ SURPLUS = {
     "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "logs": "dev 1 2", "promote": "HEAD HEAD",
     "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
     "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
+    "verify-aws": "list list",
     "version": "source HEAD HEAD",
 }  # fmt: skip
-CHOICES = {"cluster-data": ("drop",), "release": ("now",), "status": ("yaml", ""), "version": ("latest",)}
+CHOICES = {
+    "cluster-data": ("drop",),
+    "release": ("now",),
+    "status": ("yaml", ""),
+    "version": ("latest",),
+    "verify-aws": ("all", ""),
+}
 BACKUP = "20261125T031500Z"
 NOT_BACKUPS = ("", "x", f"../{BACKUP}", f"{BACKUP}.dump", BACKUP.lower(), "latest\n", f"{BACKUP};id")
 NOT_BACKUPS += ("٢٠٢٦١١٢٥T٠٣١٥٠٠Z",)  # noqa: RUF001

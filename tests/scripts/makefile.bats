@@ -52,7 +52,7 @@ run,tools bench-shop
 test test-e2e test-faults test-load test-machines test-upgrade test-bench bench
 demo demo
 image image
-infra infra infra-bootstrap infra-plan infra-output infra-destroy github
+infra infra infra-bootstrap infra-plan infra-output infra-destroy github verify-aws
 infra infra-cluster infra-cluster-plan infra-cluster-output infra-cluster-destroy
 deploy version push promote deploy-dev deploy-prod smoke-dev smoke-prod release-check release rollback-dev rollback-prod
 deploy status history-dev history-prod summary logs-dev logs-prod backup backups restore-dev restore-prod prune prune-now

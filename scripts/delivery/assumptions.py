@@ -1,0 +1,135 @@
+"""What this project assumes about AWS and GitHub, and how to verify it. No fake of a service can show it.
+
+To add a line, add an Assumption to the list below, then `scripts/verify-aws list`, which prints the list of
+docs/first-deploy.md. A read-only check that `make verify-aws` can run is a function in verify_aws.py.
+"""
+
+from typing import NamedTuple
+
+
+class Assumption(NamedTuple):
+    """`text` is what is assumed, `expected` what `command` shows if that is right.
+
+    `check` is the name of a function in verify_aws.py that verifies it without a change, or empty. Commands may
+    use $INSTANCE and $ASSOCIATION.
+    """
+
+    text: str
+    command: str
+    expected: str
+    check: str = ""
+
+
+UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"  # terraform/variables.tf
+PROVIDERS = (
+    "terraform -chdir={root} providers lock \\\n  -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_arm64"
+)
+
+ASSUMPTIONS = [
+    Assumption(
+        "S3's answers about the settings of the state's bucket are those that the state needs, with the fields that"
+        " S3 has added",
+        "make infra-bootstrap",
+        "the name of the bucket, and no setting that is set again",
+        "bucket_settings",
+    ),
+    Assumption(
+        "The agent of the Ubuntu image registers by itself, with the role of the instance",
+        "aws ssm describe-instance-information --filters Key=InstanceIds,Values=$INSTANCE",
+        "PingStatus Online",
+        "agent_is_online",
+    ),
+    Assumption(
+        "Its agent passes parameters as environment variables (interpolationType ENV_VAR)",
+        "aws ssm describe-instance-information --filters Key=InstanceIds,Values=$INSTANCE",
+        "AgentVersion 3.3.2746.0 or newer",
+        "agent_version",
+    ),
+    Assumption(
+        "DescribeInstanceAssociationsStatus names the version of the association and of its document as numbers",
+        "aws ssm describe-instance-associations-status --instance-id $INSTANCE",
+        "Success for the newest version of the installation",
+        "installation_status",
+    ),
+    Assumption(
+        "An execution of the association is a Run Command command, whose output GetCommandInvocation gives",
+        "aws ssm describe-association-executions --association-id $ASSOCIATION",
+        "the output of the installation; AWS keeps it for 30 days",
+        "installation_output",
+    ),
+    Assumption(
+        "Systems Manager accepts the documents of the verbs",
+        "make status HOST=aws",
+        "documents with the status Active",
+        "documents_are_active",
+    ),
+    Assumption(
+        "The security group opens two ports, and NGINX answers on them",
+        "for url in $(make -s infra-output | jq -r '.urls.value[]'); do\n"
+        "  curl -sS -o /dev/null -w '%{http_code}\\n' $url/\ndone",
+        "an HTTP status from dev and from prod",
+        "ports_answer",
+    ),
+    Assumption(
+        "Containers on the host cannot reach the credentials of its role",
+        "aws ec2 describe-instances --instance-ids $INSTANCE --query 'Reservations[].Instances[].MetadataOptions'",
+        "HttpTokens required, HttpPutResponseHopLimit 1",
+        "metadata_is_closed",
+    ),
+    Assumption(
+        "Canonical publishes the id of its Ubuntu 24.04 image under this parameter",
+        f"aws ssm get-parameter --name \\\n  {UBUNTU}",
+        "the id of an image",
+        "ubuntu_is_published",
+    ),
+    Assumption(
+        "ECR Public has the repository in us-east-1, under an alias of the account",
+        "aws ecr-public describe-repositories --region us-east-1",
+        "public.ecr.aws/ALIAS/NAME",
+        "repository_exists",
+    ),
+    Assumption(
+        "A changed installation runs, and make infra shows its output and its failure. A failed one is started again"
+        " by the next make infra (StartAssociationsOnce)",
+        "sed -i '2i exit 1' scripts/host/bin/bootstrap && make infra; make infra\n"
+        "git checkout scripts/host/bin/bootstrap && make infra",
+        "the first two end with 'the installation of the host failed'; the third one prints 'the host is installed'",
+    ),
+    Assumption(
+        "A wait that was interrupted goes on",
+        "echo '# changed' >>scripts/host/bin/bootstrap\n"
+        "timeout --foreground -s INT 90 scripts/infra apply -y; scripts/infra apply -y\n"
+        "git checkout scripts/host/bin/bootstrap && make infra",
+        "the second run changes nothing and waits for the end; if the first one ended in time, use fewer seconds",
+    ),
+    Assumption(
+        "Terraform removes a left-over lock of the state from S3",
+        "timeout -s KILL 20 scripts/infra plan; scripts/infra plan",
+        "the second run names you as the owner of the lock, and the printed terraform force-unlock command removes"
+        " it; if there is no lock, use other seconds",
+    ),
+    Assumption(
+        "AWS lifts the protection of the database at once, and RDS keeps its last snapshot",
+        "TF_VAR_database_deletion_protection=false make infra-cluster && make infra-cluster-destroy;"
+        "\naws rds describe-db-snapshots --snapshot-type manual",
+        "without the first command the destroy is refused before a change; afterwards there is a snapshot"
+        " under the printed name",
+    ),
+    Assumption(
+        "Version 6 of the AWS provider changes nothing. Its upgrade guide changes these of our resources:"
+        " aws_ssm_association (instance_id is removed; we use targets), aws_instance (user_data is stored in clear"
+        " text, cpu_core_count is removed; we use user_data_base64), aws_s3_bucket (region is the region of the"
+        " request, bucket_region is new; we use bucket_regional_domain_name), aws_eip (vpc is removed; we use domain),"
+        " aws_eks_addon (resolve_conflicts is removed; we do not set it), aws_db_instance (character_set_name cannot"
+        " be combined; we do not set it), and every regional resource (a new attribute region). Newer versions know"
+        " the blocked encryption types of aws_s3_bucket_server_side_encryption_configuration",
+        "terraform -chdir=terraform init -upgrade && make infra-plan\n"
+        "terraform -chdir=terraform/cluster init -upgrade && make infra-cluster-plan",
+        "No changes. To return: git checkout terraform",
+    ),
+    Assumption(
+        "The lock files have the provider's checksums for other platforms than linux_amd64 after this command",
+        f"{PROVIDERS.format(root='terraform')}\n{PROVIDERS.format(root='terraform/cluster')}",
+        "make infra-plan works on that platform, with an unchanged version 5.100.0",
+    ),
+]
