@@ -14,6 +14,7 @@ PROJECT = f"{DIRECTORY}/pyproject.toml"
 TREES = (DIRECTORY, "k8s")  # an image is built from these only
 SOURCE_LABEL = f"{NAME}.source"  # the label of an image with its source()
 DEV = ("refs/heads/dev", "refs/remotes/origin/dev")
+NEAR = 20  # commits that candidates() reads first: usually one of them has a snapshot
 
 
 class Unreadable(CommandError):
@@ -89,12 +90,18 @@ def candidates(commit):
     They are reachable from it or from dev (here or at origin).
 
     Trees are compared, not history: a merge, a squash and a commit that changes neither tree all keep
-    the source. Two processes are enough for any number of commits. Raises CommandError if git fails.
+    the source. The NEAR newest commits are read first, because the trees of a whole history take long to
+    look up. Raises CommandError if git fails.
     """
     expected = source(commit).split("-")
+    for part in (f"--max-count={NEAR}", f"--skip={NEAR}"):
+        yield from _with_trees(expected, ("--date-order", part, "--ignore-missing", commit, *DEV))  # dev may not exist
+
+
+def _with_trees(expected, selection):
+    """Yields those of the commits that `git log` selects whose TREES have these hashes. Starts two processes."""
     trees = "%n".join(f"%H:{tree} %H" for tree in TREES)
-    log = ["git", "-c", "log.showSignature=false", "log", "--date-order", f"--format={trees}"]
-    log += ["--ignore-missing", commit, *DEV, "--"]  # dev may not exist
+    log = ["git", "-c", "log.showSignature=false", "log", f"--format={trees}", *selection, "--"]
     check = ["git", "cat-file", "--buffer", "--batch-check=%(objectname) %(rest)"]
     with (
         subprocess.Popen(log, stdout=subprocess.PIPE) as logging,
