@@ -68,13 +68,23 @@ def snapshot(commit):
 
 def source(commit):
     """The source of an image: its tree hashes, "<application>-<k8s>". Raises Unreadable if a directory is missing."""
-    names = "".join(f"{commit}:{tree}\n" for tree in TREES)
-    answers = output("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=names).splitlines()
-    for tree, answer in zip(TREES, answers, strict=True):
-        if not answer.startswith("tree "):
-            why = f"it has no directory {tree}/, and an image is built from {' and '.join(TREES)}"
-            raise Unreadable(f"cannot build an image of commit {commit}", why, f"git log --oneline -- {tree}")
-    return "-".join(answer.split()[1] for answer in answers)
+    return _sources([commit])[commit]
+
+
+def _sources(commits):
+    """{commit: source} of the commits that have both directories. Raises Unreadable if the first one lacks one."""
+    names = "".join(f"{commit}:{tree}\n" for commit in commits for tree in TREES)
+    answers = iter(output("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=names).splitlines())
+    sources = {}
+    for commit in commits:
+        trees = {tree: next(answers) for tree in TREES}  # an answer is "tree <hash>", or "<name> missing"
+        absent = [tree for tree, answer in trees.items() if not answer.startswith("tree ")]
+        if not absent:
+            sources[commit] = "-".join(answer.split()[1] for answer in trees.values())
+        elif commit == commits[0]:
+            why = f"it has no directory {absent[0]}/, and an image is built from {' and '.join(TREES)}"
+            raise Unreadable(f"cannot build an image of commit {commit}", why, f"git log --oneline -- {absent[0]}")
+    return sources
 
 
 def changes(commit):
@@ -90,34 +100,23 @@ def candidates(commit):
     They are reachable from it or from dev (here or at origin).
 
     Trees are compared, not history: a merge, a squash and a commit that changes neither tree all keep
-    the source. The NEAR newest commits are read first, because the trees of a whole history take long to
-    look up. Raises CommandError if git fails.
+    the source. The newest commits are read first, because the trees of a whole history take long to look
+    up. Raises CommandError if git fails.
     """
-    expected = source(commit).split("-")
-    for part in (f"--max-count={NEAR}", f"--skip={NEAR}"):
-        yield from _with_trees(expected, ("--date-order", part, "--ignore-missing", commit, *DEV))  # dev may not exist
+    skip, count = 0, NEAR
+    while page := _log(commit, f"--skip={skip}", f"--max-count={count}"):
+        sources = _sources([commit, *page])
+        yield from (candidate for candidate in page if sources.get(candidate) == sources[commit])
+        skip, count = skip + count, 2 * count
 
 
-def _with_trees(expected, selection):
-    """Yields those of the commits that `git log` selects whose TREES have these hashes. Starts two processes."""
-    trees = "%n".join(f"%H:{tree} %H" for tree in TREES)
-    log = ["git", "-c", "log.showSignature=false", "log", f"--format={trees}", *selection, "--"]
-    check = ["git", "cat-file", "--buffer", "--batch-check=%(objectname) %(rest)"]
-    with (
-        subprocess.Popen(log, stdout=subprocess.PIPE) as logging,
-        subprocess.Popen(check, stdin=logging.stdout, stdout=subprocess.PIPE, text=True) as checking,
-    ):
-        logging.stdout.close()  # so that git log ends when its reader does
-        lines = (line.split() for line in checking.stdout)  # "<tree> <commit>", or "<commit>:<name> missing"
-        try:
-            for pair in zip(*[lines] * len(TREES), strict=True):
-                if [tree for tree, _ in pair] == expected:
-                    yield pair[0][1]
-        except GeneratorExit:
-            checking.kill()
-            raise
-    if logging.returncode or checking.returncode:
-        raise CommandError("git cannot read the history", "see its message above", "git fsck")
+def _log(commit, *options):
+    """The commits that are reachable from `commit` or from dev, newest first."""
+    options = ("--no-show-signature", "--date-order", "--format=%H", "--ignore-missing", *options)  # dev may not exist
+    try:
+        return output("log", *options, commit, *DEV, "--").split()
+    except CommandError as error:
+        raise CommandError("git cannot read the history", error.why, "git fsck") from None
 
 
 def dates(commits):
