@@ -18,7 +18,6 @@ TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
-SNAPSHOT = re.compile(rf"{VERSION.pattern}-SNAPSHOT-(?P<commit>{COMMIT.pattern})")
 
 
 class BadReference(UsageError):
@@ -58,6 +57,12 @@ def tag(text):
     if TAG.fullmatch(text):
         return text
     raise BadReference(f"invalid tag {text[:200]!r}", "expected at most 128 letters, digits and _ . -", "make version")
+
+
+def snapshot_commit(text):
+    """The commit in a snapshot tag, VERSION-SNAPSHOT-<40 hex>, or None for another tag."""
+    match = re.fullmatch(rf"{VERSION.pattern}-SNAPSHOT-(?P<commit>{COMMIT.pattern})", text)
+    return match and match["commit"]
 
 
 def environment(name):

@@ -34,8 +34,9 @@ LONGEST_PAUSE = 20  # seconds; the longest Retry-After that is followed
 LARGEST = 4 << 20  # bytes; the specification's limit for a manifest, far above any image config
 REDIRECTS = 5
 
-NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # a Link (RFC 8288)
-PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,]+))')
+# Patterns that few verbs need; re compiles them when they are first used.
+NEXT = r'<([^>]*)>\s*;[^,]*\brel="?next\b'  # a Link (RFC 8288)
+PARAMETER = r'(\w+)=(?:"([^"]*)"|([^\s,]+))'
 
 
 class Unreachable(CommandError):
@@ -207,7 +208,7 @@ class Registry:
                 raise self._unexpected("list of tags", f"{type(error).__name__}: {error}") from None
             new = [tag for tag in page if tag not in tags]
             tags += new
-            link = NEXT.search(answer.headers.get("Link", ""))
+            link = re.search(NEXT, answer.headers.get("Link", ""))
             query = urlsplit(link[1]).query if link and new else None
         return tags
 
@@ -298,7 +299,7 @@ class Registry:
         {"token": …} or {"access_token": …}.
         """
         scheme, _, rest = challenge.partition(" ")
-        parameters = {key.lower(): quoted or bare for key, quoted, bare in PARAMETER.findall(rest)}
+        parameters = {key.lower(): quoted or bare for key, quoted, bare in re.findall(PARAMETER, rest)}
         credential = self._credential and self._credential()
         basic = credential and "Basic " + base64.b64encode(":".join(credential).encode()).decode()
         if scheme.lower() == "basic" and basic:

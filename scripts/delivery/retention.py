@@ -2,7 +2,7 @@
 
 from delivery import git, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, UsageError, flag, log, required_variable
-from delivery.references import DIGEST, ENVIRONMENTS, SNAPSHOT, VERSION
+from delivery.references import DIGEST, ENVIRONMENTS, VERSION, snapshot_commit
 
 UNKNOWN = "cannot determine which images are needed: nothing was deleted"
 
@@ -58,7 +58,7 @@ def line(image, why):
 
 def commits(image):
     """The commits in an image's snapshot tags."""
-    return [match["commit"] for tag in image.tags if (match := SNAPSHOT.fullmatch(tag))]
+    return [commit for tag in image.tags if (commit := snapshot_commit(tag))]
 
 
 def dates(images):
@@ -110,7 +110,7 @@ def plan(images, dates, needed, keep):
 
 def reason(image, dates, needed, newest):
     """Why an image is kept, or None."""
-    others = [tag for tag in image.tags if not SNAPSHOT.fullmatch(tag)]
+    others = [tag for tag in image.tags if not snapshot_commit(tag)]
     if releases := [tag for tag in others if VERSION.fullmatch(tag)]:
         return f"release {', '.join(releases)}"
     if others:
