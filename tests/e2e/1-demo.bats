@@ -76,6 +76,20 @@ kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( //
   assert_line --regexp "^Server Version: $version(\+k3s[0-9]+)?$"
 }
 
+@test "k3s would start without limits of time, tasks and core files, and load its kernel modules first" {
+  properties=(TimeoutStartUSec TasksMax LimitCORE LimitNPROC Delegate KillMode)
+  run on_host systemctl show k3s "${properties[@]/#/--property=}"
+  assert_equal "$(sort <<<"$output")" "Delegate=yes
+KillMode=process
+LimitCORE=infinity
+LimitNPROC=infinity
+TasksMax=infinity
+TimeoutStartUSec=infinity"
+  run on_host systemctl show k3s --property=ExecStartPre
+  assert_output --partial "modprobe br_netfilter ; ignore_errors=yes"
+  assert_output --partial "modprobe overlay ; ignore_errors=yes"
+}
+
 @test "the applied manifests and the cluster overlay are valid for the local host's Kubernetes version" {
   on_host cat /var/lib/book-shop/prod/manifests.yaml >"$BATS_TEST_TMPDIR/single-node.yaml"
   docker cp "$SHOP/k8s" "$DELIVERY_DEMO-host:/tmp/k8s"

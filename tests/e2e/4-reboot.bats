@@ -18,3 +18,21 @@ print(Book.objects.create(title='Kept', author='A', publishing_year=2000, rating
   assert_line --regexp "^dev .* yes"
   assert_line --regexp "^prod .* yes"
 }
+
+# nodes: the nodes of prod's pods, and all nodes.
+nodes() {
+  kubectl get pods -l "$WEB" -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort -u
+  kubectl get nodes -o name
+}
+
+@test "a changed host name adds no node: prod's new pods run on the node that it has" {
+  before=$(nodes)
+  name=$(on_host hostname)
+  on_host hostname renamed
+  on_host systemctl try-restart k3s kubelet # a host has one of them
+  kubectl rollout restart deployment/book-shop
+  kubectl rollout status deployment/book-shop --timeout=150s
+  on_host hostname "$name"
+  assert_equal "$(nodes)" "$before"
+  get prod /readyz
+}
