@@ -17,6 +17,7 @@ URL = "@URL@"
 SHA256 = "@SHA256@"
 REPOSITORY = "@REPOSITORY@"
 ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
+PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
 # On the first boot, the network and the credentials of the host's role may not be ready yet.
 RETRY = ("retry = 10", "retry-delay = 3", "retry-max-time = 60", "retry-all-errors")
@@ -54,9 +55,22 @@ def host_role():
     )
 
 
+def isolate(root):
+    """Makes this process independent of its caller, as scripts/delivery/host_cli.py does."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("DELIVERY_") or name.upper().endswith("_PROXY") or name == "TMPDIR"
+    }
+    os.environ.clear()
+    os.environ.update(kept, PATH=":".join(str(root / directory) for directory in PATH), HOME="/root", LC_ALL="C.UTF-8")
+    os.umask(0o022)
+    os.chdir(root)
+
+
 def install(root):
     """Unpacks the archive next to /opt/book-shop under `root`, then replaces this process by its program `install`."""
-    os.umask(0o022)
+    isolate(root)
     releases = root / "opt/book-shop-releases"
     with tempfile.TemporaryDirectory() as work:
         archive = Path(work) / "archive"

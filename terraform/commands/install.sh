@@ -4,6 +4,10 @@
 # Waits for the install of the first boot and for other installs, then runs the install script.
 # Runs on: the host
 set -eu
+# The agent of Systems Manager may have a short PATH.
+PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+cd /
 
 run_install() {
   cloud-init status --wait >/dev/null || echo "install: the install at first boot failed, running it again" >&2

@@ -8,7 +8,7 @@ import pytest
 from conftest import VERBS
 from fakes import REPOSITORY, image
 
-PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/env python3")}
+PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
 INTERNAL = {"docker-settings", "install", "outdated-checkout"}  # those of the installation
 GOOD = image(1)
 
@@ -54,7 +54,7 @@ SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-nginx", "bootstrap-post
 
 
 def test_every_program_of_the_host_is_tested():
-    scripts = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/env bash")}
+    scripts = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/bin/bash ")}
     assert set(PREFIXES) == PYTHON - INTERNAL
     assert set(SHELL) == scripts
 
@@ -121,15 +121,15 @@ def test_a_host_that_is_not_set_up_is_an_error(host, verb):
 @pytest.mark.parametrize("verb", SHELL)
 def test_hostile_arguments_of_a_shell_script_are_refused(tmp_path, verb):
     """It finds no programs but those that print its help: it could not change anything."""
-    shutil.copytree(VERBS.parent, tmp_path / "host")
-    shutil.copy(VERBS.parents[1] / "lib/say.sh", tmp_path / "host/lib")
-    (tmp_path / "bin").mkdir()
-    for program in ("dirname", "sed"):
-        (tmp_path / "bin" / program).symlink_to(shutil.which(program))
+    home, programs = tmp_path / "opt/book-shop", tmp_path / "usr/bin"
+    shutil.copytree(VERBS.parent, home)
+    shutil.copy(VERBS.parents[1] / "lib/say.sh", home / "lib")
+    programs.mkdir(parents=True)
+    (programs / "sed").symlink_to(shutil.which("sed"))
     done = subprocess.run(
-        [shutil.which("bash"), Path(__file__).parents[1] / "lib/refuse-all", tmp_path / "host/bin" / verb],
+        [shutil.which("bash"), Path(__file__).parents[1] / "lib/refuse-all", home / "bin" / verb],
         input="".join(f"{argument}\0" for argument in HOSTILE).encode("utf-8", "surrogateescape"),
-        env={"PATH": str(tmp_path / "bin")},
+        env={},
         capture_output=True,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"%d arguments were refused\n" % len(HOSTILE), b"")

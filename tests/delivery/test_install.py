@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ REPOSITORY = "public.ecr.aws/a1b2c3d4/book-shop"
 # Real curl without its long retries; the log shows what every user of a host can see.
 CURL = """#!/bin/sh
 echo "$@" >>"{log}"
-exec {curl} "$@" --retry {retries} --retry-delay 1
+exec {curl} "$@" --retry "$DELIVERY_TEST_RETRIES" --retry-delay 1
 """
 INSTALL = """#!/bin/sh
 cp "$0" "${0%/opt/*}/installed"
@@ -48,18 +47,20 @@ class Machine:
 
     def __init__(self, place, metadata):
         self.place, self.root, self.log, self.metadata = place, place / "root", place / "log", metadata
-        self.root.mkdir()
-        (place / "bin").mkdir()
+        self.programs = self.root / "usr/bin"
+        self.programs.mkdir(parents=True)
+        for program in ("cat", "cp", "gzip", "tar"):
+            (self.programs / program).symlink_to(shutil.which(program))
+        curl = self.programs / "curl"
+        curl.write_text(CURL.format(log=self.log, curl=shutil.which("curl")))
+        curl.chmod(0o755)
 
     def run(self, url, retries):
         """Runs the install script and returns (exit status, stderr)."""
-        curl = self.place / "bin/curl"
-        curl.write_text(CURL.format(log=self.log, curl=shutil.which("curl"), retries=retries))
-        curl.chmod(0o755)
         command = [infra.ROOT / "scripts/user-data", url, SHA256, REPOSITORY, "*"]
         script = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         environment = {
-            "PATH": f"{self.place}/bin:{os.environ['PATH']}",
+            "DELIVERY_TEST_RETRIES": str(retries),
             "TMPDIR": str(self.place),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self.metadata}",
         }
@@ -79,8 +80,11 @@ class Machine:
         assert status == 1
         for message in (*messages, "Nothing was changed"):
             assert re.search(message, stderr), stderr
-        assert list(self.root.rglob("*")) == []
-        assert sorted(path.name for path in self.place.iterdir()) == ["bin", "log", "root"]
+        assert {path for path in self.root.rglob("*") if self.programs not in path.parents} == {
+            self.programs,
+            self.programs.parent,
+        }
+        assert sorted(path.name for path in self.place.iterdir()) == ["log", "root"]
 
 
 @pytest.fixture

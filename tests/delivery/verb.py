@@ -42,9 +42,13 @@ def run_script(script, *arguments, stdin=""):
 
 
 def run(operation, *arguments, stdin=""):
-    """Calls an operation with these arguments of the process and returns its Result. A kill passes through."""
-    out, err, status, directory = io.StringIO(), io.StringIO(), 0, os.getcwd()
+    """Calls an operation with these arguments of the process and returns its Result. A kill passes through.
+
+    The directory, the environment variables and the umask, which a verb changes, are restored.
+    """
+    out, err, status, directory, umask = io.StringIO(), io.StringIO(), 0, os.getcwd(), os.umask(0o022)
     with (
+        mock.patch.dict(os.environ),
         mock.patch.object(sys, "argv", [str(argument) for argument in arguments]),
         mock.patch.object(sys, "stdin", io.StringIO(stdin)),
         contextlib.redirect_stdout(out),
@@ -56,4 +60,5 @@ def run(operation, *arguments, stdin=""):
             status = end.code or 0
         finally:
             os.chdir(directory)
+            os.umask(umask)
     return Result(status, out.getvalue(), err.getvalue())

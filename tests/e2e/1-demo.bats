@@ -76,6 +76,32 @@ kubernetes_version() { sed -nE 's,^(require)?\s*k8s.io/kubernetes (v[0-9.]+)( //
   assert_line --regexp "^Server Version: $version(\+k3s[0-9]+)?$"
 }
 
+# as_caller VARIABLE=VALUE... VERB [ARGUMENT...]: runs a verb with these variables alone, in a
+# directory that no longer exists.
+as_caller() {
+  local variables=()
+  while [[ $1 == *=* ]]; do variables+=("$1") && shift; done
+  on_host sh -c 'mkdir -p /tmp/gone && cd /tmp/gone && rmdir /tmp/gone && umask 777 && exec "$@"' - \
+    env -i "${variables[@]}" "/opt/book-shop/bin/$1" "${@:2}"
+}
+
+@test "the host's verbs do not depend on the environment and the directory of their caller" {
+  on_host mkdir -p /tmp/caller/.docker /tmp/caller/bin
+  into_host tee /tmp/caller/.docker/config.json <<<'{"currentContext": "elsewhere"}'
+  hostile=(HOME=/tmp/caller PATH=/tmp/caller/bin LC_ALL=C DOCKER_HOST=tcp://127.0.0.1:1 DOCKER_CONTEXT=elsewhere
+    KUBECONFIG=/nonexistent PGHOST=elsewhere.example PYTHONPATH=/tmp/caller BASH_ENV=/nonexistent)
+  image=$(on_host /opt/book-shop/bin/status | jq -r '.environments[] | select(.environment == "prod").digest')
+  for call in status backups "history prod" "logs dev 5" "plan prod $DELIVERY_REPOSITORY@$image" switch; do
+    read -ra words <<<"$call"
+    expected=$(on_host /opt/book-shop/bin/"${words[@]}")
+    assert_equal "$(as_caller "${words[@]}")" "$expected"
+    assert_equal "$(as_caller "${hostile[@]}" "${words[@]}")" "$expected"
+  done
+  as_caller "${hostile[@]}" backup dev
+  as_caller "${hostile[@]}" bootstrap
+  assert_equal "$(on_host find /tmp/caller -type f)" /tmp/caller/.docker/config.json
+}
+
 @test "k3s would start without limits of time, tasks and core files, and load its kernel modules first" {
   properties=(TimeoutStartUSec TasksMax LimitCORE LimitNPROC Delegate KillMode)
   run on_host systemctl show k3s "${properties[@]/#/--property=}"

@@ -49,11 +49,15 @@ host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sh
 
 @test "bootstrap-postgresql: creates a cluster for data without a configuration, also after an interruption" {
   data=$HOST_ROOT/var/lib/postgresql/15/main
-  # shellcheck disable=SC2016 # the fake itself expands it
-  logged pg_createcluster '[ ! -e "$WORLD/fails" ] || exit 1
+  fake pg_createcluster <<'BASH'
+#!/bin/bash
+. "${0%/*}/world"
+note "pg_createcluster $*"
+[ ! -e "$WORLD/fails" ] || exit 1
 mkdir -p "$HOST_ROOT/etc/postgresql/$1/main/conf.d" "$HOST_ROOT/var/lib/postgresql/$1/main"
 : >"$HOST_ROOT/etc/postgresql/$1/main/pg_hba.conf"
-echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"'
+echo new >"$HOST_ROOT/var/lib/postgresql/$1/main/PG_VERSION"
+BASH
   for interrupted in no yes; do
     rm -rf "$HOST_ROOT/etc/postgresql" "$data"
     mkdir -p "$data"

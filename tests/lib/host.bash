@@ -12,13 +12,13 @@ start_host() {
   TEST_DIR=$(mktemp -d "$BATS_TEST_TMPDIR/XXXXXX")
   export LOG=$TEST_DIR/log WORLD=$TEST_DIR/world HOST_ROOT=$TEST_DIR/root TMPDIR=$TEST_DIR/root/tmp DELIVERY_REPOSITORY=localhost:5000/book-shop
   errors=
-  export PYTHONDONTWRITEBYTECODE=1 # a verb that is refused changes nothing
   VERBS=$HOST_ROOT/opt/book-shop/bin STATE=$HOST_ROOT/var/lib/book-shop CONF=$HOST_ROOT/etc/book-shop BACKUPS=$HOST_ROOT/var/backups/book-shop
   copy_of host
 }
 make_host() {
   mkdir -p "$TEST_DIR/bin" "$TEST_DIR/world/"{passwords,installed}
   mkdir -p "$TEST_DIR/root/"{tmp,run/lock,root,etc/systemd/system,usr/local/bin}
+  ln -s ../../bin "$TEST_DIR/root/usr/bin" # a host's programs use no other PATH
   touch "$TEST_DIR/log"
 
   # shellcheck disable=SC2046 # a list of paths without blanks
@@ -29,9 +29,6 @@ make_host() {
   # One file for all that has little to say.
   for name in apt-get curl dpkg-query nginx rm runuser sleep systemctl touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
-# A verb calls dirname for each file that it sources: a function starts no process.
-dirname() { case $1 in */*) echo "${1%/*}" ;; *) echo . ;; esac }
-export -f dirname
 
 # install_files: the host's files as the install script copies them, before bootstrap.
 install_files() {
@@ -43,10 +40,10 @@ install_files() {
   echo 0123456789ab >"$HOST_ROOT/opt/book-shop/version"
   printf 'REPOSITORY=%s\nALLOWED_HOSTS=localhost\n' "$DELIVERY_REPOSITORY" >"$CONF/host.env"
 }
-# tree DIRECTORY...: all that lies there, with modes and contents: equal trees are equal text.
+# tree DIRECTORY...: all that lies there, with modes and contents: equal trees are equal text. Compiled modules are no change.
 tree() {
-  find "$@" -printf '%M %p %l\n' | sort
-  find "$@" -type f -print0 | sort -z | xargs -0 -r sha256sum
+  find "$@" -name __pycache__ -prune -o -printf '%M %p %l\n' | sort
+  find "$@" -name __pycache__ -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum
 }
 # assert_refused STATUS TEXT...: the call was refused before it did anything.
 assert_refused() {
@@ -57,7 +54,9 @@ assert_refused() {
 # killed_at NUMBER VERB [ARGUMENT...]: runs the verb, killed by kill -9 at the n-th call of a fake that changes something. False if it ended before that.
 killed_at() {
   local status=0
+  echo "$1" >"$WORLD/kill-at"
   # shellcheck disable=SC2016 # the inner shell expands them
-  KILL_AT=$1 PATH=$TEST_DIR/bin bash -c 'echo $$ >"$WORLD/victim"; exec "$@"' - "$VERBS/$2" "${@:3}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
+  PATH=$TEST_DIR/bin bash -c 'echo $$ >"$WORLD/victim"; exec "$@"' - "$VERBS/$2" "${@:3}" >"$TEST_DIR/stdout" 2>"$TEST_DIR/stderr" || status=$?
+  rm "$WORLD/kill-at"
   [ "$status" = 137 ]
 }

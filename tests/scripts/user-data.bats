@@ -58,7 +58,7 @@ ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   assert_line --regexp "^==> host ready \(host files ${sha256:0:12}\)$"
   mkdir "$TEST_DIR/expected"
   tar -xzf "$TEST_DIR/host-files.tar.gz" -C "$TEST_DIR/expected"
-  run diff -r "$TEST_DIR/expected" "$HOST_ROOT/opt/book-shop"
+  run diff -r --exclude __pycache__ "$TEST_DIR/expected" "$HOST_ROOT/opt/book-shop"
   assert_output "Only in $HOST_ROOT/opt/book-shop: version"
   assert_equal "$(find "$HOST_ROOT/opt/book-shop" -type d ! -perm 755 -print)" ""
   assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$DELIVERY_REPOSITORY

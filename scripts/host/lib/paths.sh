@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2034 # the sourcing scripts use the variables
 # Sourced by the shell programs of the host: the paths of its files.
-home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+home=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 root=${home%/opt/book-shop} # empty on a host; tests set another root
 conf=$root/etc/book-shop
 state=$root/var/lib/book-shop
 db_address=169.254.77.1 # systemd/book-shop-db-address.service
+. "$home/lib/environment.sh"
 # shellcheck source=../../lib/say.sh
 . "$home/lib/say.sh"

@@ -1,0 +1,30 @@
+"""Runs the host's programs independently of their caller, as scripts/host/lib/environment.sh does.
+
+cloud-init and systemd set no HOME, Systems Manager uses a directory of its own, sudo keeps variables of its caller,
+and a user's settings can name another Docker engine or cluster.
+"""
+
+import os
+
+from delivery import cli
+
+ENVIRONMENT = {
+    "HOME": "/root",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "DOCKER_CONTEXT": "default",  # this machine's engine, whatever /root/.docker has selected
+}
+
+
+def run(operation, parser=None):
+    """Calls cli.run with the host's own environment variables and umask."""
+    kept = {name: value for name, value in os.environ.items() if is_kept(name)}
+    os.environ.clear()
+    os.environ.update(kept | ENVIRONMENT)
+    os.umask(0o022)
+    cli.run(operation, parser)
+
+
+def is_kept(name):
+    """Whether an environment variable of the caller may change what a program does."""
+    return name.startswith("DELIVERY_") or name.upper().endswith("_PROXY") or name in ("TERM", "TMPDIR")
