@@ -1,10 +1,9 @@
 """GitHub, through `gh api` (REST API, version 2022-11-28). gh handles the login, the host and proxies.
 
 The repository is GITHUB_REPOSITORY (owner/name), which GitHub Actions sets, or that of the clone's
-remote. Every error raised is a CommandError: NotFound for a 404, Refused for a 422.
+remote. Every error raised is a CommandError of github_errors.
 """
 
-import contextlib
 import itertools
 import json
 import os
@@ -12,17 +11,11 @@ import re
 import subprocess
 from typing import NamedTuple
 
+from delivery import github_errors
 from delivery.cli import CommandError, log
+from delivery.github_errors import NotFound, NotInPlan
 
 STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
-
-
-class NotFound(CommandError):
-    """The object does not exist, or this login may not see it (404)."""
-
-
-class Refused(CommandError):
-    """GitHub rejected the request (422): the object exists already, or the request is invalid."""
 
 
 class Change(NamedTuple):
@@ -37,7 +30,7 @@ class Change(NamedTuple):
 def ask(method, path, body=None):
     """The decoded JSON answer to a request about the repository; None when it is empty.
 
-    Raises NotFound, Refused, or CommandError with GitHub's own message.
+    Raises a CommandError of github_errors, with GitHub's own message.
     """
     command = ["gh", "api", "--include", "--method", method, "repos/{owner}/{repo}" + (path and f"/{path}")]
     if body is not None:
@@ -54,30 +47,20 @@ def ask(method, path, body=None):
     head, _, content = done.stdout.replace("\r\n", "\n").partition("\n\n")
     status = STATUS.match(head)
     if done.returncode or not status:
-        raise failure(f"{method} {path or 'the repository'}", status and status[1], done, content)
+        request = f"{method} {path or 'the repository'}"
+        if done.returncode == 4:  # gh has no login, and sent no request
+            raise github_errors.not_logged_in(f"{request}: {done.stderr.strip()}")
+        raise github_errors.failure(request, status and status[1], headers(head), done.stderr, content)
     try:
         return json.loads(content) if content.strip() else None
     except ValueError as error:
         raise CommandError("invalid answer from GitHub", f"{method} {path}: {error}", "run the command again") from None
 
 
-def failure(request, status, done, content):
-    """The CommandError for a request that failed."""
-    why = f"{request}: {done.stderr.strip() or 'no message'}"
-    with contextlib.suppress(AttributeError, ValueError):  # the body may not be a JSON object
-        why += "".join(f"; {error.get('message', error)}" for error in json.loads(content).get("errors", ()))
-    if done.returncode == 4 or status == "401":
-        return CommandError("not logged in to GitHub", why, "gh auth login, or set GH_TOKEN")
-    if status == "404":
-        return NotFound("not found on GitHub, or not visible to this login", why, "gh auth status")
-    if status == "422":
-        return Refused("GitHub rejected the request", why, "gh repo view --web shows the current state")
-    if status == "403":
-        return CommandError("GitHub denied the request", why, "gh auth status")
-    if status is None:
-        remedy = "check the network and gh auth status; without a GitHub remote set GITHUB_REPOSITORY=owner/name"
-        return CommandError("GitHub doesn't answer", why, remedy)
-    return CommandError("GitHub failed", why, "run the command again in a minute; completed changes are kept")
+def headers(head):
+    """{name in small letters: value} of the lines after the first one of an answer."""
+    lines = (line.partition(":") for line in head.splitlines()[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}
 
 
 def get(path):
@@ -127,18 +110,30 @@ def variables(where):
             return result
 
 
+def place(where):
+    """What variables() of `where` are called in the text of a Change."""
+    return where.replace("actions", "variable").replace("environments/", "variable of ")
+
+
 def variable_changes(where, expected):
     """Yields the Changes that give these variables these values; `where` is as in variables()."""
-    place = where.replace("actions", "variable").replace("environments/", "variable of ")
     existing = variables(where)
     for name, value in expected.items():
         now = existing.get(name)
         body = {"name": name, "value": value}
         if now is None:
-            yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
+            yield Change(f"+ {place(where)}: {name}={value}", "POST", f"{where}/variables", body)
         elif now != value:
-            text = f"~ {place}: {name}={value} (was {now})"
+            text = f"~ {place(where)}: {name}={value} (was {now})"
             yield Change(text, "PATCH", f"{where}/variables/{name}", body)
+
+
+def variable_removals(where, names):
+    """Yields the Changes that delete these variables where they exist; `where` is as in variables()."""
+    existing = variables(where)
+    for name in names:
+        if name in existing:
+            yield Change(f"- {place(where)}: {name}", "DELETE", f"{where}/variables/{name}")
 
 
 def environment_changes(name, branches):
@@ -177,6 +172,17 @@ def protection(environment):
             kept["prevent_self_review"] = rule.get("prevent_self_review", False)
             kept["reviewers"] = [{"type": one["type"], "id": one["reviewer"]["id"]} for one in rule["reviewers"]]
     return kept
+
+
+def allows_rules(repository):
+    """Whether the plan allows rulesets, and with them environments, for a repository (the answer to GET "")."""
+    if not repository["private"]:
+        return True
+    try:
+        ask("GET", "rulesets?per_page=1")
+    except NotInPlan:
+        return False
+    return True
 
 
 def ruleset_changes(expected):

@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import sys
-import types
 import uuid
 from pathlib import Path
 
 import github_fake
 import oci
 import pytest
-from delivery import github, registry
+from delivery import github, github_errors, registry
 from delivery.cli import AlreadyReported, CommandError, log
 from delivery.references import ENVIRONMENTS
 from delivery.targets import local
@@ -201,13 +200,15 @@ class Hub:
     def ask(self, method, path, body=None):
         connection = http.client.HTTPConnection((self.directory / "address").read_text())
         sent = None if body is None else json.dumps(body)
-        connection.request(method, f"{self.prefix}{path and '/' + path}", sent, {"Authorization": "token a-token"})
+        token = {"Authorization": f"token {os.environ.get('GH_TOKEN') or 'a-token'}"}
+        connection.request(method, f"{self.prefix}{path and '/' + path}", sent, token)
         with contextlib.closing(connection), connection.getresponse() as answer:
             status, content = answer.status, answer.read().decode()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
         if status < 300:
             return json.loads(content) if content else None
-        failed = types.SimpleNamespace(returncode=1, stderr=f"{json.loads(content)['message']} (HTTP {status})")
-        raise github.failure(f"{method} {path}", str(status), failed, content)
+        message = f"gh: {json.loads(content)['message']} (HTTP {status})"
+        raise github_errors.failure(f"{method} {path}", str(status), headers, message, content)
 
     @contextlib.contextmanager
     def changing(self):
@@ -221,9 +222,10 @@ class Hub:
         """The state of the repository."""
         return json.loads((self.directory / "state.json").read_text())
 
-    def fails(self, method=None, path=None, status=None):
-        """From here on GitHub answers such requests with that status; without a request, all as usual again."""
-        fault = f"{method} {self.prefix}/{path} {status}\n" if method else ""
+    def fails(self, method=None, path=None, status=None, **answer):
+        """From here on GitHub answers such requests with that status, and the message and headers of `answer`;
+        without a request, all as usual again."""
+        fault = f"{method} {self.prefix}{path and '/' + path} {status} {json.dumps(answer)}\n" if method else ""
         (self.directory / "faults").write_text(fault)
 
     def requests(self):

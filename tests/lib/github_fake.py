@@ -5,11 +5,14 @@ tests/lib/github_fake.py serve DIRECTORY    serves until it is killed; DIRECTORY
 
     state.json    what GitHub knows of the one repository; tests may write it as well
     requests      the requests, "METHOD path" a line
-    faults        "METHOD path status" a line: a request that is answered so, and changes nothing
+    faults        "METHOD path status [JSON]" a line: a request that is answered so, and changes nothing; the JSON
+                  has the message and the headers of the answer
 
 gh reaches it as a proxy: GH_HOST=github.localhost HTTP_PROXY=http://ADDRESS GH_TOKEN=any.
 The rules are GitHub's own where the scripts depend on them: a tag needs a commit and is made once, a release needs a
 tag (or makes one) and is made once, an environment's variables need the environment, a PUT drops what it doesn't name.
+A private repository without a paid plan has no rulesets and no branches of environments. A token of a job (ghs_...)
+makes no reference to a commit that changes workflow files, unless a branch or tag is there.
 """
 
 import json
@@ -23,17 +26,27 @@ from urllib.parse import parse_qsl, urlsplit
 import loopback
 
 REPOSITORY = "acme/shop"
-EMPTY = {"tags": {}, "objects": {}, "releases": [], "variables": {}, "environments": {}, "rulesets": [], "next": 1}
+IMMUTABLE = "repo:acme@12/shop@34"
+# `subject` is the answer about the subjects of OIDC tokens; GitHub gives this prefix while the second key is false.
+SUBJECT = {"use_default": True, "use_immutable_subject": False, "sub_claim_prefix": IMMUTABLE}
+EMPTY = {
+    **{"tags": {}, "objects": {}, "releases": [], "variables": {}, "environments": {}, "rulesets": [], "next": 1},
+    **{"private": False, "plan": "free", "subject": SUBJECT},
+    **{"branches": {}, "workflow_changes": []},  # the newest commit by branch; the commits that change workflow files
+}
+UPGRADE = "Upgrade to GitHub Pro or make this repository public to enable this feature."
+BILLING = "Fail to create protected rule, please ensure billing plan include protected branch gate."
 VARIABLES = "/(?:actions|environments/([^/]+))/variables"
 POLICIES = "/environments/([^/]+)/deployment-branch-policies"
 ROUTES = []  # (method, pattern of the path, function)
 
 
 class Failure(Exception):
-    """An answer that is an error: its status and content."""
+    """An answer that is an error: its status, content and headers."""
 
-    def __init__(self, status=404, message="Not Found", **more):
-        self.answer = status, {"message": message, **more}
+    def __init__(self, status=404, message="Not Found", headers=None, **more):
+        self.answer = status, {"message": message, "status": str(status), **more}
+        self.headers = headers or {}
 
 
 def route(method, pattern):
@@ -64,14 +77,16 @@ class GitHub:
     def reply(self, method, address, headers, body):
         """The answer to an HTTP request."""
         path, query = urlsplit(address).path, dict(parse_qsl(urlsplit(address).query))
+        path = re.sub(f"^/repos/{REPOSITORY}(?=/|$)", f"/repos/{REPOSITORY}", path, flags=re.IGNORECASE)
+        more = {}
         with self.lock:
             try:
                 sent = query if method == "GET" else json.loads(body or "null")
                 status, content = self.answer(method, path, sent, headers.get("Authorization"))
             except Failure as failure:
-                status, content = failure.answer
+                (status, content), more = failure.answer, failure.headers
         kind = {"Content-Type": "application/json; charset=utf-8"}
-        return status, kind, b"" if content is None else json.dumps(content).encode()
+        return status, kind | more, b"" if content is None else json.dumps(content).encode()
 
     def answer(self, method, path, body, token):
         with (self.directory / "requests").open("a") as file:
@@ -80,7 +95,9 @@ class GitHub:
             raise Failure(401, "Requires authentication")
         for fault in (self.directory / "faults").read_text().splitlines():
             if fault.startswith(f"{method} {path} "):
-                raise Failure(int(fault.split()[2]), "a fault of the test")
+                status, _, answer = fault.removeprefix(f"{method} {path} ").partition(" ")
+                raise Failure(int(status), **{"message": "a fault of the test"} | json.loads(answer or "{}"))
+        self.token = token.split()[-1]
         self.state = json.loads((self.directory / "state.json").read_text())
         for route_method, pattern, function in ROUTES:
             if method == route_method and (match := re.fullmatch(pattern, path)):
@@ -96,7 +113,27 @@ class GitHub:
 
     @route("GET", "")
     def repository(self, _):
-        return 200, {"full_name": REPOSITORY}
+        login, _, name = REPOSITORY.partition("/")
+        visibility = "private" if self.state["private"] else "public"
+        owner = {"login": login, "id": 12, "type": "Organization"}
+        fixed = {"id": 34, "name": name, "full_name": REPOSITORY, "owner": owner}
+        return 200, fixed | {"private": self.state["private"], "visibility": visibility}
+
+    def needs_plan(self, status=403, message=UPGRADE):
+        """Fails where only public repositories have a feature for nothing."""
+        if self.state["private"] and self.state["plan"] == "free":
+            raise Failure(status, message, documentation_url="https://docs.github.com/rest/repos/rules")
+
+    @route("GET", "/actions/oidc/customization/sub")
+    def subject(self, _):
+        if not self.state["subject"]:
+            raise Failure
+        return 200, self.state["subject"]
+
+    @route("PUT", "/actions/oidc/customization/sub")
+    def set_subject(self, body):
+        self.state["subject"] = {"use_immutable_subject": False, "sub_claim_prefix": IMMUTABLE} | body
+        return 201, {}
 
     @route("GET", "/git/ref/tags/([^/]+)")
     def tag(self, _, name):
@@ -114,8 +151,16 @@ class GitHub:
             raise Failure(422, "Object does not exist")
         if name in self.state["tags"]:
             raise Failure(422, "Reference already exists")
+        self.needs_workflows(body["sha"])
         self.state["tags"][name] = body["sha"]
         return 201, {"ref": body["ref"]}
+
+    def needs_workflows(self, commit):
+        """Fails for a job's token if a new reference to a commit would bring workflow files of its own."""
+        referenced = {*self.state["branches"].values(), *self.state["tags"].values()}
+        if self.token.startswith("ghs_") and commit in {*self.state["workflow_changes"]} - referenced:
+            needed = {"X-Accepted-GitHub-Permissions": "contents=write; contents=write,workflows=write"}
+            raise Failure(403, "Resource not accessible by integration", headers=needed)
 
     @route("GET", "/releases/tags/([^/]+)")
     def release(self, _, tag):
@@ -130,7 +175,9 @@ class GitHub:
         tag, releases = body["tag_name"], self.state["releases"]
         if any(release["tag_name"] == tag for release in releases):
             raise Failure(422, "Validation Failed", errors=[{"code": "already_exists", "field": "tag_name"}])
-        self.state["tags"].setdefault(tag, body.get("target_commitish", "the default branch's commit"))
+        if tag not in self.state["tags"]:
+            self.needs_workflows(body.get("target_commitish"))
+            self.state["tags"][tag] = body.get("target_commitish", "the default branch's commit")
         releases.append({**body, "html_url": f"https://github.com/{REPOSITORY}/releases/tag/{tag}"})
         return 201, releases[-1]
 
@@ -158,6 +205,12 @@ class GitHub:
         self.variables(environment)[name] = body["value"]
         return 204, None
 
+    @route("DELETE", VARIABLES + "/([^/]+)")
+    def delete_variable(self, _, environment, name):
+        found(self.variables(environment), name)
+        del self.variables(environment)[name]
+        return 204, None
+
     @route("GET", "/environments/([^/]+)")
     def environment(self, _, name):
         environment = found(self.state["environments"], name)
@@ -166,6 +219,8 @@ class GitHub:
     @route("PUT", "/environments/([^/]+)")
     def set_environment(self, body, name):
         rules = []
+        if any(body.get(rule) for rule in ("deployment_branch_policy", "reviewers", "wait_timer")):
+            self.needs_plan(422, BILLING)
         if body.get("wait_timer"):
             rules.append({"type": "wait_timer", "wait_timer": body["wait_timer"]})
         if body.get("reviewers"):
@@ -196,20 +251,24 @@ class GitHub:
 
     @route("GET", "/rulesets")
     def rulesets(self, _):
+        self.needs_plan()
         return 200, [{"id": ruleset["id"], "name": ruleset["name"]} for ruleset in self.state["rulesets"]]
 
     @route("GET", "/rulesets/([0-9]+)")
     def ruleset(self, _, number):
+        self.needs_plan()
         return 200, found(self.state["rulesets"], int(number), "id")
 
     @route("POST", "/rulesets")
     def make_ruleset(self, body):
+        self.needs_plan()
         # GitHub adds defaults of its own to what it is given.
         self.state["rulesets"].append({"id": self.number(), "bypass_actors": [], "source": REPOSITORY, **body})
         return 201, self.state["rulesets"][-1]
 
     @route("PUT", "/rulesets/([0-9]+)")
     def set_ruleset(self, body, number):
+        self.needs_plan()
         found(self.state["rulesets"], int(number), "id").update(body)
         return self.ruleset(None, number)
 
