@@ -1,7 +1,10 @@
 """The Git tag vVERSION and the GitHub release of HEAD, once prod serves it."""
 
+import os
+
 from delivery import git, github, registry, status, targets
 from delivery.cli import AlreadyReported, CommandError, log
+from delivery.github_errors import NotPermitted
 
 MOST = 200  # lines of notes
 BUMP = f"bump the version in {git.PROJECT}, commit and push that to dev, then to main"
@@ -26,9 +29,24 @@ def publish(check_only):
     text = notes(image, labels, commit)
 
     if not tagged:
-        log(f"tag {commit} as {tag}")
-        github.make_tag(tag, commit)
+        make_tag(tag, commit)
     return github.make_release(tag, text)
+
+
+def make_tag(tag, commit):
+    """Creates the tag. Raises NotPermitted with the commands that do what a workflow's token may not do."""
+    log(f"tag {commit} as {tag}")
+    try:
+        github.make_tag(tag, commit)
+    except NotPermitted as error:
+        # GitHub wants the permission `workflows` for a reference to a commit that changes workflow files, unless a
+        # branch or tag is there already: after a later push to main. GITHUB_TOKEN cannot have that permission.
+        run = os.environ.get("GITHUB_RUN_ID")
+        again = f"gh run rerun {run} --failed" if run else "make release"
+        why = f"{error.why}; a workflow's token may not tag a commit that changes .github/workflows and is no longer"
+        why += " the newest of a branch"
+        remedy = f"in a clone, with your own login: git fetch origin && git push origin {commit}:refs/tags/{tag}"
+        raise NotPermitted(f"cannot tag {commit} as {tag}", why, f"{remedy} && {again}") from None
 
 
 def live_release(shop, commit, version):

@@ -1,6 +1,8 @@
 """make release: the Git tag and the GitHub release of HEAD, once prod serves it."""
 
+import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -98,6 +100,43 @@ def test_finishes_a_release_that_failed_after_its_tag(shop, hub, promoted):
     assert shop.verb("release").status == 0
     assert hub.state["tags"] == {TAG: shop.head()}
     assert len(hub.state["releases"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "again"), [("4711", " && gh run rerun 4711 --failed"), ("", " && make release")], ids=["a job", "a laptop"]
+)
+def test_names_commands_that_tag_a_commit_with_workflows_where_a_job_may_not(
+    shop, hub, promoted, monkeypatch, tmp_path, run, again
+):
+    """main has moved on since, so that no branch has the commit as its newest."""
+    commit, origin = shop.head(), tmp_path / "origin"
+    subprocess.run(["git", "clone", "-q", "--bare", ".", origin], check=True)
+    shop.git("remote", "add", "origin", str(origin))
+    with hub.changing() as state:
+        state |= {"workflow_changes": [commit], "branches": {"main": OTHER}}
+    monkeypatch.setenv("GH_TOKEN", "ghs_job")
+    monkeypatch.setenv("GITHUB_RUN_ID", run)
+    result = shop.verb("release")
+    result.must_fail(f"cannot tag {commit} as {TAG}", "Resource not accessible by integration", "workflows=write")
+    assert hub.state["tags"] == {}
+
+    command = re.search("remedy: .*?: (.*)", result.err)[1]
+    assert command.endswith(again)
+    subprocess.run(command.removesuffix(again), shell=True, check=True, capture_output=True)
+    with hub.changing() as state:  # GitHub is the origin
+        refs = subprocess.run(["git", "-C", origin, "for-each-ref", "refs/tags"], capture_output=True, text=True)
+        state["tags"] = {line.split()[2].removeprefix("refs/tags/"): line.split()[0] for line in refs.stdout.splitlines()}
+    shop.verb("release").must_print("https://github.com/acme/shop/releases/tag/v1.0.0")
+    assert hub.state["tags"] == {TAG: commit}
+    assert len(hub.state["releases"]) == 1
+
+
+def test_the_token_of_a_job_tags_the_newest_commit_of_a_branch_with_changed_workflows(shop, hub, promoted, monkeypatch):
+    with hub.changing() as state:
+        state |= {"workflow_changes": [shop.head()], "branches": {"main": shop.head()}}
+    monkeypatch.setenv("GH_TOKEN", "ghs_job")
+    assert shop.verb("release").status == 0
+    assert hub.state["tags"] == {TAG: shop.head()}
 
 
 @pytest.mark.parametrize(
