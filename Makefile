@@ -201,7 +201,7 @@ infra-bootstrap: setup-infra ## create the bucket for Terraform's state, once
 	@scripts/infra bootstrap
 
 .PHONY: infra
-infra: infra-bootstrap ## create or update the host on AWS: show the plan, ask, apply
+infra: setup-infra ## create or update the host on AWS: show the plan, ask, apply
 	@scripts/infra apply
 
 .PHONY: infra-plan
@@ -217,7 +217,7 @@ infra-destroy: setup-infra ## delete the host with its databases and images; ask
 	@scripts/infra destroy
 
 .PHONY: infra-cluster
-infra-cluster: infra-bootstrap ## create or update a Kubernetes cluster and its database on AWS
+infra-cluster: setup-infra ## create or update a Kubernetes cluster and its database on AWS
 	@scripts/infra cluster apply
 
 .PHONY: infra-cluster-plan

@@ -1,9 +1,6 @@
 locals {
-  # owner/name, or owner@1/name@2 if the tokens contain the ids. Only one form is trusted, because
-  # another account can take over a name.
-  owner_name  = split("/", var.github_repository)
-  ids         = var.github_ids == null ? null : split("/", var.github_ids)
-  github_repo = local.ids == null ? var.github_repository : "${local.owner_name[0]}@${local.ids[0]}/${local.owner_name[1]}@${local.ids[1]}"
+  # Only one form is trusted, because another account can take over a name.
+  github_subject_prefix = coalesce(var.github_subject_prefix, "repo:${var.github_repository}")
 
   github_provider_arn = var.github_provider_arn == null ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_provider_arn
 
@@ -50,7 +47,7 @@ resource "aws_iam_role" "github" {
       Condition = {
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = "repo:${local.github_repo}:${each.value}"
+          "token.actions.githubusercontent.com:sub" = "${local.github_subject_prefix}:${each.value}"
         }
       }
     }]

@@ -25,19 +25,24 @@ variable "github_repository" {
   description = "GitHub repository whose workflows may deploy, as owner/name."
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.github_repository))
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$", var.github_repository))
     error_message = "github_repository must be owner/name, without wildcards."
   }
 }
 
-variable "github_ids" {
+variable "github_subject_prefix" {
   type        = string
-  description = "owner-id/repository-id. The tokens of repositories that were created or renamed since July 2026 contain both: repo:owner@1/name@2:..."
+  description = "The part of the subjects of GitHub's tokens that names the repository: repo:owner/name, or with ids repo:owner@1/name@2. make infra asks GitHub for it."
   default     = null
 
+  # It must name one repository, by its name or by its id, and no environment or branch.
   validation {
-    condition     = var.github_ids == null || can(regex("^[1-9][0-9]*/[1-9][0-9]*$", var.github_ids))
-    error_message = "github_ids must be two numbers, owner-id/repository-id. To print them: gh api repos/OWNER/NAME --jq '\"\\(.owner.id)/\\(.id)\"'."
+    condition = var.github_subject_prefix == null || (
+      can(regex("^[a-z_]+:[A-Za-z0-9@._/-]+(:[a-z_]+:[A-Za-z0-9@._/-]+)*$", var.github_subject_prefix)) &&
+      can(regex("(^|:)(repo:[A-Za-z0-9_-]+(@[0-9]+)?/[A-Za-z0-9._-]+(@[0-9]+)?|repository_id:[0-9]+)(:|$)", var.github_subject_prefix)) &&
+      !can(regex("(^|:)(environment|ref):", var.github_subject_prefix))
+    )
+    error_message = "github_subject_prefix must be repo:owner/name or repo:owner@1/name@2, without wildcards. To print it: gh api repos/OWNER/NAME/actions/oidc/customization/sub --jq .sub_claim_prefix"
   }
 }
 

@@ -6,6 +6,7 @@ terraform-lock <root>         fails if another run holds the lock of the state o
 check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle;
                               prints the names of the last snapshots of the databases that it deletes
 wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
+github-subject                prints Terraform's github_subject_prefix, which GitHub knows
 confirm <question> <word>     asks on stderr, and fails unless the answer on stdin is the word
 """
 
@@ -49,12 +50,20 @@ def wait_for_installation():
     host_installation.wait(sys.stdin.read())
 
 
+def github_subject():
+    """The part of the subjects of the repository's jobs that names the repository."""
+    from delivery import github_subject
+
+    return github_subject.for_terraform()
+
+
 OPERATIONS = {
     "repository": repository,
     "terraform-state": state_bucket,
     "terraform-lock": terraform_lock,
     "check-plan": check_plan,
     "wait-for-installation": wait_for_installation,
+    "github-subject": github_subject,
     "confirm": cli.confirm,
 }
 

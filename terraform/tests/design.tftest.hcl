@@ -241,16 +241,16 @@ run "github" {
   }
 }
 
-run "github_branches_and_ids" {
+run "github_branches_and_subject" {
   variables {
-    github_ids          = "123456/456789"
-    github_subjects     = { dev = "ref:refs/heads/dev", prod = "ref:refs/heads/main" }
-    github_provider_arn = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
+    github_subject_prefix = "repo:Acme@123456/shop@456789"
+    github_subjects       = { dev = "ref:refs/heads/dev", prod = "ref:refs/heads/main" }
+    github_provider_arn   = "arn:aws:iam::210987654321:oidc-provider/token.actions.githubusercontent.com"
   }
 
   assert {
-    condition     = [for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]] == ["repo:acme@123456/shop@456789:ref:refs/heads/dev", "repo:acme@123456/shop@456789:ref:refs/heads/main"]
-    error_message = "The subject must contain the ids and the branch."
+    condition     = [for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]] == ["repo:Acme@123456/shop@456789:ref:refs/heads/dev", "repo:Acme@123456/shop@456789:ref:refs/heads/main"]
+    error_message = "The subject must be the prefix, letter for letter, and the branch."
   }
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0 && alltrue([for role in aws_iam_role.github : jsondecode(role.assume_role_policy).Statement[0].Principal.Federated == var.github_provider_arn])

@@ -92,7 +92,9 @@ def test_an_error_reports_the_request_and_the_answer_of_github(hub, status, kind
 
 INTEGRATION = "Resource not accessible by integration"
 TOKEN = "Resource not accessible by personal access token"
-SAML = "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."
+SAML = (
+    "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."
+)
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 ALLOW_LIST = (
     "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow"
@@ -100,7 +102,9 @@ ALLOW_LIST = (
 )
 SCOPE = "refusing to allow an OAuth App to create or update workflow `x.yml` without `workflow` scope"
 PUBLIC = "gh repo edit acme/shop --visibility public"
-REVIEWERS = "Failed to create the environment protection rule. Please ensure the billing plan supports the required reviewers"
+REVIEWERS = (
+    "Failed to create the environment protection rule. Please ensure the billing plan supports the required reviewers"
+)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +169,11 @@ def test_a_remedy_names_no_repository_where_none_is_set(hub, monkeypatch, reposi
 
 @pytest.mark.parametrize(
     ("errors", "shown"),
-    [([{"message": "a"}, {"code": "b"}, "c"], ["; a", "'code': 'b'", "; c"]), ("text", ["; text"]), ({"code": 1}, ["1"])],
+    [
+        ([{"message": "a"}, {"code": "b"}, "c"], ["; a", "'code': 'b'", "; c"]),
+        ("text", ["; text"]),
+        ({"code": 1}, ["1"]),
+    ],
 )
 def test_shows_the_single_errors_of_a_request_in_each_form(hub, errors, shown):
     hub.fails("POST", "releases", 422, errors=errors)

@@ -124,8 +124,8 @@ def test_names_commands_that_tag_a_commit_with_workflows_where_a_job_may_not(
     assert command.endswith(again)
     subprocess.run(command.removesuffix(again), shell=True, check=True, capture_output=True)
     with hub.changing() as state:  # GitHub is the origin
-        refs = subprocess.run(["git", "-C", origin, "for-each-ref", "refs/tags"], capture_output=True, text=True)
-        state["tags"] = {line.split()[2].removeprefix("refs/tags/"): line.split()[0] for line in refs.stdout.splitlines()}
+        tags = shop.git("-C", str(origin), "for-each-ref", "--format=%(refname:strip=2) %(objectname)", "refs/tags")
+        state["tags"] = dict(line.split() for line in tags.splitlines())
     shop.verb("release").must_print("https://github.com/acme/shop/releases/tag/v1.0.0")
     assert hub.state["tags"] == {TAG: commit}
     assert len(hub.state["releases"]) == 1

@@ -7,11 +7,15 @@ import io
 import json
 import re
 import tarfile
+import types
 
 import fake_aws
+import github_fake
 import infra
 import plan
 import pytest
+from delivery import github_setup, github_subject
+from delivery.cli import CommandError
 
 BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
 INSTALL_BUCKET = f"book-shop-install-{fake_aws.ACCOUNT}"
@@ -67,11 +71,33 @@ def cloud():
 
 
 @pytest.fixture(scope="module")
-def shop(cloud, tmp_path_factory):
-    """A shop with a bucket for its state. All tests of this file share it, in their order."""
-    made = infra.Infra(tmp_path_factory.mktemp("infra"), cloud.environment)
-    assert made.infra("bootstrap")[0] == BUCKET + "\n"
-    return made
+def hub(tmp_path_factory):
+    """GitHub, for the real gh: a directory with its `state.json`, and `environment` for a process."""
+    directory = tmp_path_factory.mktemp("github")
+    server = github_fake.server(directory).start()
+    environment = {
+        **dict.fromkeys(infra.GITHUB, "ACME/shop"),  # GitHub knows it as acme/shop
+        "GH_HOST": "github.localhost",
+        "GH_TOKEN": "a-token",
+        "GH_CONFIG_DIR": str(directory / "config"),
+        "HTTP_PROXY": f"http://{server.address}",  # of gh alone: AWS is on loopback
+        "NO_PROXY": "nowhere.invalid",
+        "no_proxy": "localhost,127.0.0.1",
+    }
+    yield types.SimpleNamespace(directory=directory, environment=environment)
+    server.close()
+
+
+def change(hub, **state):
+    """Changes what GitHub knows of the repository."""
+    file = hub.directory / "state.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | state))
+
+
+@pytest.fixture(scope="module")
+def shop(cloud, hub, tmp_path_factory):
+    """A shop without a bucket for its state. All tests of this file share it, in their order."""
+    return infra.Infra(tmp_path_factory.mktemp("infra"), cloud.environment | hub.environment)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +127,8 @@ def plan_in(shop, file):
 
 def changed_by(shop):
     """{address: actions} of what a plan would change."""
-    shop.terraform("plan", "-input=false", "-out=.build/plan")
+    subject = f"TF_VAR_github_subject_prefix={github_fake.IMMUTABLE}"
+    shop.run("env", subject, "terraform", "-chdir=terraform", "plan", "-input=false", "-out=.build/plan")
     changes = {
         change["address"]: change["change"]["actions"] for change in plan_in(shop, ".build/plan")["resource_changes"]
     }
@@ -116,7 +143,20 @@ def assert_versioned_encrypted_and_closed(s3, bucket):
     assert list(blocked.values()) == [True] * 4
 
 
+def test_nothing_is_created_for_a_repository_that_cannot_use_it(cloud, hub, shop):
+    change(hub, private=True)
+    _, errors = shop.infra("apply", "-y", status=1)
+    assert "acme/shop has no environments and no rulesets" in errors
+    change(hub, private=False)
+    shop.environment["GH_TOKEN"] = shop.environment["GH_HOST"] = ""
+    _, errors = shop.infra("apply", "-y", status=1)
+    assert "export TF_VAR_github_subject_prefix=repo:ACME/shop" in errors
+    shop.environment |= hub.environment
+    assert cloud.client("s3").list_buckets()["Buckets"] == []
+
+
 def test_the_bucket_of_the_state_is_versioned_encrypted_and_closed(cloud, shop):
+    assert shop.infra("bootstrap")[0] == BUCKET + "\n"
     s3 = cloud.client("s3")
     assert_versioned_encrypted_and_closed(s3, BUCKET)
     (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
@@ -271,6 +311,14 @@ def test_the_repository_is_public_and_the_outputs_name_it(cloud, applied):
     assert applied["documents"] == {"data": "book-shop-data", "dev": "book-shop-dev", "prod": "book-shop-prod"}
     roles = [applied["roles"][name].rpartition("/")[2] for name in ("dev", "prod")]
     assert roles == ["book-shop-dev", "book-shop-prod"]
+
+
+def test_the_roles_trust_the_subjects_that_github_reports(cloud, applied, monkeypatch):
+    fake_aws.use_test_credentials(monkeypatch, **cloud.environment)
+    prefix = github_fake.IMMUTABLE
+    assert github_setup.trusted_contexts(prefix, applied["roles"]) == github_subject.ENVIRONMENTS
+    with pytest.raises(CommandError, match=f"dev: the jobs present repo:acme/shop:.*trusts {prefix}:environment:dev"):
+        github_setup.trusted_contexts("repo:acme/shop", applied["roles"])
 
 
 def test_a_second_plan_finds_no_drift_even_with_a_newer_ubuntu_image(cloud, shop, applied):

@@ -5,11 +5,11 @@ load ../lib/shop.bash
 
 setup() {
   start_shop infra
-  # Results of the fakes below: the exit status of Terraform's commands and of the registry, the bucket or nothing,
-  # the operation of the package that fails, and the name of the last snapshot.
-  export INIT=0 PLAN=2 APPLY=0 CURL=0 BUCKET=the-bucket FAILS=none SNAPSHOT=
+  # Results of the fakes below: the exit status of Terraform's commands, of the registry and of GitHub; the bucket or
+  # nothing, the operation of the package that fails, the name of the last snapshot, and GitHub's subject.
+  export INIT=0 PLAN=2 APPLY=0 CURL=0 GITHUB=0 BUCKET=the-bucket FAILS=none SNAPSHOT= SUBJECT=repo:acme@1/shop@2
   export AWS_REGION=eu-central-1 GITHUB_REPOSITORY=acme/shop
-  unset TF_VAR_name TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
+  unset TF_VAR_name TF_VAR_github_subject_prefix TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
   tools find
   fake_in_shop scripts/user-data 'echo "install script"'
   fake_in_shop scripts/host-archive 'echo "archive"'
@@ -21,8 +21,10 @@ setup() {
     logged python3 '[[ $3 != confirm ]] || exec "$SHOP_PYTHON" "$@"
 [[ $3 != "$FAILS" ]] || exit 1
 [[ $3 != check-plan ]] || echo "$SNAPSHOT"
+[ "$3" != github-subject ] || { echo "$SUBJECT" && exit "$GITHUB"; }
 [[ $3 != terraform-state ]] || { [[ -n $BUCKET ]] && echo "$BUCKET"; }'
     logged terraform 'echo "terraform $2 says"
+echo "trusts ${TF_VAR_github_subject_prefix:-}" >>"$LOG"
 [ -z "${TF_CLI_CONFIG_FILE:-}" ] || echo "configured by $TF_CLI_CONFIG_FILE" >>"$LOG"
 case "$2 $*" in
   init*) exit "$INIT" ;;
@@ -146,6 +148,42 @@ destroy|other'
   next_verb infra apply -y
   assert_failed 1 "terraform is not on the PATH. Install it: make setup-infra"
   assert_log ""
+}
+
+@test "infra: passes GitHub's subject to a plan, and creates nothing without it" {
+  for arguments in plan "apply -y"; do
+    # shellcheck disable=SC2086 # a list of words
+    next_verb infra $arguments
+    assert grep -xF "trusts repo:acme@1/shop@2" "$LOG"
+    # shellcheck disable=SC2086 # a list of words
+    GITHUB=1 next_verb infra $arguments
+    assert_failed 1
+    assert_log "python3 -m delivery github-subject"
+  done
+}
+
+@test "infra: asks GitHub neither to delete, nor to print, nor for the cluster" {
+  export GITHUB=1
+  for arguments in bootstrap output destroy "cluster plan"; do
+    # shellcheck disable=SC2086 # a list of words
+    next_verb infra $arguments <<<book-shop
+    assert_success
+  done
+}
+
+@test "infra: only bootstrap and apply create the bucket" {
+  while IFS='|' read -r arguments state; do
+    # shellcheck disable=SC2086 # a list of words
+    next_verb infra $arguments <<<book-shop
+    assert grep -xF "python3 -m delivery terraform-state $state" "$LOG"
+  done <<'TABLE'
+bootstrap|make
+apply -y|make
+cluster apply -y|make
+plan|check
+output|check
+destroy|check
+TABLE
 }
 
 @test "infra: uses a local mirror if the provider registry is unreachable, and explains a failure" {

@@ -76,7 +76,7 @@ TABLE
   assert_runs "setup image,image,setup deploy,push,deploy dev,promote,deploy prod" \
     image push deploy-dev promote deploy-prod
   assert_runs "setup check,check,setup test,test" test
-  assert_runs "setup infra,infra bootstrap,infra apply" infra
+  assert_runs "setup infra,infra apply" infra
 }
 
 @test "make: with -j, keeps the order and stops at a failure" {
