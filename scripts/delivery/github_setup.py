@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from delivery import github
+from delivery import aws, github, github_subject
 from delivery.cli import AlreadyReported, CommandError, confirm, log, required_variable
 
 # The branches that may deploy to an environment. Manual runs start on main, so main may deploy to dev.
@@ -38,18 +38,26 @@ RULESETS = [
 def set_up(yes):
     """Changes the settings that differ; asks first unless `yes`. Returns the repository's name (owner/name).
 
-    Raises CommandError if the infrastructure does not exist or the answer is not yes.
+    Raises CommandError if the infrastructure does not exist, its roles do not trust the repository's jobs, or the
+    answer is not yes.
     """
     region = required_variable("AWS_REGION")
-    name, repository, roles, urls = outputs()
-    variables = {"HOST": "aws", "NAME": name, "AWS_REGION": region, "REPOSITORY": repository}
-    full_name = github.ask("GET", "")["full_name"]
+    name, image_repository, roles, urls = outputs()
+    repository = github.ask("GET", "")
+    full_name = repository["full_name"]
+    contexts = trusted_contexts(github_subject.presented(repository), roles)
+    variables = {"HOST": "aws", "NAME": name, "AWS_REGION": region, "REPOSITORY": image_repository}
     parts = [github.variable_changes("actions", variables)]
-    for environment, branches in BRANCHES.items():
-        settings = {"AWS_ROLE": roles[environment], "URL": urls[environment]}
-        parts.append(github.environment_changes(environment, branches))
-        parts.append(github.variable_changes(f"environments/{environment}", settings))
-    changes = list(itertools.chain(*parts, github.ruleset_changes(RULESETS)))
+    if contexts == github_subject.ENVIRONMENTS:
+        github_subject.check_plan(repository)
+        parts += [*with_environments(roles, urls), github.ruleset_changes(RULESETS)]
+    else:
+        parts.append(github.variable_changes("actions", branch_variables(roles)))
+        if github.allows_rules(repository):
+            parts.append(github.ruleset_changes(RULESETS))
+        else:
+            log(f"no branch rules: {full_name} is private, and its plan has none. Whoever may push may deploy")
+    changes = list(itertools.chain(*parts))
     if not changes:
         log("nothing to change")
         return full_name
@@ -62,6 +70,60 @@ def set_up(yes):
         log(change.text)
         github.ask(change.method, change.path, change.body)
     return full_name
+
+
+def with_environments(roles, urls):
+    """Yields the parts of the Changes for roles that trust environments."""
+    yield github.variable_removals("actions", branch_variables(roles))
+    for environment, branches in BRANCHES.items():
+        settings = {"AWS_ROLE": roles[environment], "URL": urls[environment]}
+        yield github.environment_changes(environment, branches)
+        yield github.variable_changes(f"environments/{environment}", settings)
+
+
+def branch_variables(roles):
+    """The repository's variables for roles that trust branches. The workflows then name no environment."""
+    return {f"{environment.upper()}_AWS_ROLE": roles[environment] for environment in BRANCHES}
+
+
+def trusted_contexts(prefix, roles):
+    """The contexts of the jobs that the roles trust: github_subject.ENVIRONMENTS or BRANCHES.
+
+    The roles themselves are read: a repository may have been renamed since, and a role changed by hand. Raises
+    CommandError unless each role trusts the subject of its jobs and nothing else.
+    """
+    iam = aws.Client("iam")
+    trusted = {environment: subjects(iam, roles[environment]) for environment in BRANCHES}
+    forms = [github_subject.ENVIRONMENTS, github_subject.BRANCHES]
+    for contexts in forms:
+        if trusted == {environment: {f"{prefix}:{context}"} for environment, context in contexts.items()}:
+            return contexts
+    contexts = forms[any(":ref:" in subject for found in trusted.values() for subject in found)]
+    why = "; ".join(
+        f"{environment}: the jobs present {prefix}:{context}, the role trusts {', '.join(sorted(found)) or 'none'}"
+        for (environment, context), found in zip(contexts.items(), trusted.values(), strict=True)
+    )
+    raise CommandError("the AWS roles do not trust the jobs of this repository", why, "make infra")
+
+
+def subjects(iam, arn):
+    """The subjects that a role trusts; none if the role does not exist."""
+    try:
+        role = iam.ask("get_role", RoleName=arn.rpartition("/")[2])["Role"]
+    except aws.Refused as error:
+        if error.code == "NoSuchEntity":
+            return set()
+        raise
+    found = set()
+    for statement in as_list(role["AssumeRolePolicyDocument"]["Statement"]):
+        for condition in statement.get("Condition", {}).values():
+            found.update(as_list(condition.get("token.actions.githubusercontent.com:sub", [])))
+    return found
+
+
+def as_list(value):
+    """A value of a policy as a list: IAM gives a list of one as its item."""
+    return value if isinstance(value, list) else [value]
 
 
 def outputs():

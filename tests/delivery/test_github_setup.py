@@ -3,6 +3,10 @@
 import json
 import types
 
+import boto3
+import fake_aws
+import github_fake
+import moto
 import pytest
 from delivery import github_setup
 
@@ -32,12 +36,34 @@ ALL = """\
 + rules releases: deletion, update
 """.splitlines()
 CHOSEN = {"protected_branches": False, "custom_branch_policies": True}
+ENVIRONMENTS = {"dev": "environment:dev", "prod": "environment:prod"}
+BRANCHES = {"dev": "ref:refs/heads/dev", "prod": "ref:refs/heads/main"}
+SUB = "token.actions.githubusercontent.com:sub"
+
+
+def trust(*subjects):
+    """The trust policy of a role as terraform/github.tf writes it."""
+    condition = {"StringEquals": {SUB: subjects[0] if len(subjects) == 1 else [*subjects]}}
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 @pytest.fixture
 def infra(shop, hub, monkeypatch):
-    """What `scripts/infra output` reports, which may be changed: `output` by name, and the exit `status`."""
-    made = types.SimpleNamespace(output=dict(INFRA), status=0)
+    """What `scripts/infra output` reports, which may be changed: `output` by name, and the exit `status`; and AWS with
+    the `iam` of the roles, which trust environments of the repository."""
+    fake_aws.use_test_credentials(monkeypatch, AWS_REGION="eu-central-1")
+    monkeypatch.delenv("TF_VAR_github_subject_prefix", raising=False)
+    with moto.mock_aws():
+        iam = boto3.client("iam")
+        for name, context in ENVIRONMENTS.items():
+            subject = f"{github_fake.IMMUTABLE}:{context}"
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(subject))
+        yield fake_infra(iam, monkeypatch)
+
+
+def fake_infra(iam, monkeypatch):
+    made = types.SimpleNamespace(output=dict(INFRA), status=0, iam=iam)
 
     def run(command, **_):
         assert command == ["scripts/infra", "output"]
@@ -45,8 +71,13 @@ def infra(shop, hub, monkeypatch):
         return types.SimpleNamespace(returncode=made.status, stdout=stdout)
 
     monkeypatch.setattr(github_setup, "subprocess", types.SimpleNamespace(run=run, PIPE=None))
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
     return made
+
+
+def set_trust(infra, prefix, contexts):
+    """Lets each role trust one subject."""
+    for name, context in contexts.items():
+        infra.iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust(f"{prefix}:{context}"))
 
 
 def shown(changes):
@@ -128,7 +159,7 @@ def test_closes_an_environment_and_keeps_its_reviewers_and_waiting_time(shop, hu
 
 
 def test_makes_the_remaining_changes_after_a_refusal(shop, hub, infra):
-    hub.fails("POST", "rulesets", 403)  # as for a private repository without a plan
+    hub.fails("POST", "rulesets", 403)
     refusal = ("GitHub denied the request", "POST rulesets", "a fault of the test")
     shop.verb("github-setup", "-y").must_fail(*refusal)
     hub.fails()
@@ -154,3 +185,109 @@ def test_changes_nothing_without_infrastructure_or_region(
     monkeypatch.setenv("AWS_REGION", region)
     shop.verb("github-setup", "-y").must_fail(*messages, status=status or 1)
     assert hub.writes() == []
+
+
+def change_trust(infra, kind):
+    """Makes a role that the jobs of the repository cannot assume, or that others can assume as well."""
+    ours = f"{github_fake.IMMUTABLE}:environment:dev"
+    if kind == "no role":
+        infra.iam.delete_role(RoleName="dev")
+        return
+    subjects = {
+        "names instead of ids": ["repo:acme/shop:environment:dev"],
+        "other letters": [ours.replace("acme", "Acme")],
+        "another repository": ["repo:acme@12/shop@35:environment:dev"],
+        "the other environment": [ours.replace("dev", "prod")],
+        "another branch": [f"{github_fake.IMMUTABLE}:ref:refs/heads/feature"],
+        "one more": [ours, "repo:acme@12/other@56:environment:dev"],
+        "a pattern": ["repo:acme@12/*"],
+    }[kind]
+    infra.iam.update_assume_role_policy(RoleName="dev", PolicyDocument=trust(*subjects))
+
+
+STALE = ["names instead of ids", "other letters", "another repository", "the other environment", "another branch"]
+
+
+@pytest.mark.parametrize("kind", [*STALE, "one more", "a pattern", "no role"])
+def test_changes_nothing_while_a_role_does_not_trust_exactly_its_jobs(shop, hub, infra, kind):
+    change_trust(infra, kind)
+    what = "the AWS roles do not trust the jobs of this repository"
+    shop.verb("github-setup", "-y").must_fail(
+        what, f"dev: the jobs present {github_fake.IMMUTABLE}:", "remedy: make infra"
+    )
+    assert hub.writes() == []
+
+
+def test_finds_a_role_that_is_stale_after_a_rename_of_the_repository(shop, hub, infra):
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    before = hub.writes()
+    with hub.changing() as state:
+        state["subject"]["sub_claim_prefix"] = "repo:acme@12/store@34"
+    why = "dev: the jobs present repo:acme@12/store@34:environment:dev, the role trusts repo:acme@12/shop@34:"
+    shop.verb("github-setup", "-y").must_fail(why, "remedy: make infra")
+    assert hub.writes() == before
+
+
+FREE = {"private": True, "plan": "free"}
+
+
+def test_refuses_a_private_repository_whose_plan_has_no_environments_before_it_changes_anything(shop, hub, infra):
+    with hub.changing() as state:
+        state |= FREE
+    what = "acme/shop has no environments and no rulesets"
+    shop.verb("github-setup", "-y").must_fail(
+        what, "gh repo edit acme/shop --visibility public", "TF_VAR_github_subjects"
+    )
+    assert hub.writes() == []
+
+
+@pytest.mark.parametrize("plan", [{"private": True, "plan": "team"}, {"private": False, "plan": "free"}])
+def test_a_paid_plan_or_a_public_repository_has_environments(shop, hub, infra, plan):
+    with hub.changing() as state:
+        state |= plan
+    result = shop.verb("github-setup", "-y")
+    result.must_print("acme/shop", *ALL)
+
+
+def test_roles_that_trust_branches_need_variables_of_the_repository_only(shop, hub, infra):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES)
+    with hub.changing() as state:
+        state |= FREE
+    shop.verb("github-setup", "-y").must_print("acme/shop", "no branch rules: acme/shop is private")
+    state = hub.state
+    assert state["variables"] == {
+        **{"HOST": "aws", "NAME": "my-shop", "AWS_REGION": "eu-central-1", "REPOSITORY": INFRA["repository"]},
+        **{"DEV_AWS_ROLE": INFRA["roles"]["dev"], "PROD_AWS_ROLE": INFRA["roles"]["prod"]},
+    }
+    assert (state["environments"], state["rulesets"]) == ({}, [])
+    shop.verb("github-setup", "-y").must_print("acme/shop", "nothing to change")
+
+
+def test_roles_that_trust_branches_have_rules_where_the_plan_has_them(shop, hub, infra):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES)
+    shop.verb("github-setup", "-y").must_print("acme/shop", *ALL[-3:])
+    assert hub.state["environments"] == {}
+
+
+def test_environments_replace_the_variables_of_branches(shop, hub, infra):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES)
+    with hub.changing() as state:
+        state |= FREE
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    with hub.changing() as state:
+        state["private"] = False
+    set_trust(infra, github_fake.IMMUTABLE, ENVIRONMENTS)
+    shop.verb("github-setup", "-y").must_print("acme/shop", "- variable: DEV_AWS_ROLE", "- variable: PROD_AWS_ROLE")
+    assert not [name for name in hub.state["variables"] if name.endswith("AWS_ROLE")]
+    assert hub.state["environments"]["dev"]["variables"]["AWS_ROLE"] == INFRA["roles"]["dev"]
+
+
+def test_a_subject_whose_form_is_unknown_is_that_of_the_variable(shop, hub, infra, monkeypatch):
+    with hub.changing() as state:
+        state["subject"] |= {"use_default": False, "include_claim_keys": ["repo", "job_workflow_ref", "context"]}
+    shop.verb("github-setup", "-y").must_fail("acme/shop has its own form of subjects: repo, job_workflow_ref, context")
+    own = f"{github_fake.IMMUTABLE}:job_workflow_ref:x"
+    monkeypatch.setenv("TF_VAR_github_subject_prefix", own)
+    shop.verb("github-setup", "-y").must_fail(f"dev: the jobs present {own}:environment:dev")
+    set_trust(infra, own, ENVIRONMENTS)
+    shop.verb("github-setup", "-y").must_print("acme/shop")

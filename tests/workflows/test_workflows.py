@@ -128,15 +128,28 @@ def test_deploys_to_an_environment_wait_in_one_queue_that_cancels_nothing():
     }
     assert not [name for name, job in JOBS.items() if "concurrency" in job]
     environments = {(name.partition("/")[0], job["environment"]["name"]) for name, job in DEPLOYING.items()}
-    assert environments == set(groups.items())
+    names = {
+        "dev.yml": "${{ !vars.DEV_AWS_ROLE && 'dev' || '' }}",
+        "main.yml": "${{ !vars.PROD_AWS_ROLE && 'prod' || '' }}",
+        "operate.yml": "${{ !vars.DEV_AWS_ROLE && (inputs.verb == 'rollback-prod' && 'prod' || 'dev') || '' }}",
+    }
+    assert environments == set(names.items())
 
 
-@pytest.mark.parametrize("job", DEPLOYING.values(), ids=DEPLOYING)
-def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(job):
+ROLES = {
+    "dev.yml": "vars.DEV_AWS_ROLE || vars.AWS_ROLE",
+    "main.yml": "vars.PROD_AWS_ROLE || vars.AWS_ROLE",
+    "operate.yml": "inputs.verb == 'rollback-prod' && vars.PROD_AWS_ROLE || vars.DEV_AWS_ROLE || vars.AWS_ROLE",
+}
+
+
+@pytest.mark.parametrize("name", DEPLOYING)
+def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(name):
+    job, role = JOBS[name], ROLES[name.partition("/")[0]]
     settings = {f"DELIVERY_{name}": f"${{{{ vars.{name} }}}}" for name in ("HOST", "NAME", "REPOSITORY")}
     assert job["env"] == settings | {"AWS_REGION": "${{ vars.AWS_REGION }}", "DELIVERY_STEPS": ".steps"}
     (credentials,) = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
-    assert credentials["with"] == {"role-to-assume": "${{ vars.AWS_ROLE }}", "aws-region": "${{ vars.AWS_REGION }}"}
+    assert credentials["with"] == {"role-to-assume": f"${{{{ {role} }}}}", "aws-region": "${{ vars.AWS_REGION }}"}
     assert job["environment"]["url"] == "${{ vars.URL }}"
 
 
