@@ -13,6 +13,8 @@ from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from book_shop import smoke
+
 # Pages of a single visitor, and the API.
 NOT_TO_BE_CRAWLED = ["/admin/", "/account", "/cart", "/checkout", "/order", "/language", "/api/"]
 
@@ -32,9 +34,10 @@ def healthz(request):
 @never_cache
 @require_safe
 def readyz(request):
-    """Return 200 if the database has all migrations of this build, otherwise 503 with the reason.
+    """Return 200 if the database has all migrations of this build and its pages work, otherwise 503 with the reason.
 
-    Additional migrations are allowed: during a rollout and after a rollback, an older build uses the newer schema.
+    Additional migrations are allowed: during a rollout and after a rollback, an older build uses the newer schema. The
+    pages are requested until they have worked once in this process (smoke.py).
     """
     try:
         with connection.cursor() as cursor:
@@ -47,6 +50,12 @@ def readyz(request):
     if plan:
         missing = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
         return _not_ready(request, {"reason": "migrations are not applied", "migrations": missing}, ", ".join(missing))
+    try:
+        smoke.test.run()
+    except smoke.Failed as failed:
+        # Messages of exceptions may contain addresses or data, so they appear in the log only.
+        answer = {"reason": "the smoke test failed", "page": failed.page, "error": failed.error}
+        return _not_ready(request, answer, detail=str(failed))
     return JsonResponse({"ready": True})
 
 
