@@ -21,7 +21,6 @@ with reported():  # the verbs import this module before they run
         DATABASE = _values["database"]  # of the databases and their roles, before _<environment>
         PORTS = {name: _values["ports"][name] for name in ("prod", "dev", "slots", "node", "application")}
         ALIVE, READY = _values["paths"]["alive"], _values["paths"]["ready"]
-        SMOKE = tuple(_values["paths"]["smoke"])
         MEMORY = _values["memory_mib"]
     except KeyError as _error:
         raise CommandError(f"invalid {_path}", f"the key {_error} is missing", _remedy) from None

@@ -18,6 +18,7 @@ def call(verb, *arguments, context, repository=""):
     answer = {
         "deploy": lambda image: operations.deploy(prod, image, actor.name()),
         "rollback": lambda image=None: operations.rollback(prod, image, actor.name()),
+        "undo": lambda image: operations.undo(prod, image, actor.name()),
         "plan": lambda image: operations.plan(prod, image),
         "history": lambda lines: operations.history(prod, int(lines)),
         "logs": lambda lines: operations.logs(prod, int(lines)),

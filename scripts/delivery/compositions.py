@@ -38,6 +38,7 @@ class Limits:
     watch: int = 0
     rollout: int = 0
     answer: int = 0
+    pages: int = 10
 
 
 def actor():
@@ -136,6 +137,7 @@ def cluster_environments(context, repository, deployer, url=None):
             rollout=600,
             answer=number_variable("DELIVERY_ANSWER_LIMIT", 300),
             drain=90,
+            pages=60,
         ),
         clean_images=lambda: None,  # the kubelets remove images
     )

@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from delivery import process
+from delivery import pages, process
 from delivery.application import NAME, PORTS
 
 TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
@@ -11,10 +11,12 @@ REVISION_LABEL = "org.opencontainers.image.revision"
 
 
 class Image(NamedTuple):
-    """`platform` is for example linux/amd64; `revision` is the commit it was built from, or "" without that label."""
+    """`platform` is for example linux/amd64; `revision` is the commit it was built from, `pages` the list of its pages
+    as JSON. Without that label they are ""."""
 
     platform: str
     revision: str
+    pages: str = ""
 
 
 class Container(NamedTuple):
@@ -43,7 +45,8 @@ class Docker:
         if result is None:
             return None
         labels = result["Config"].get("Labels") or {}
-        return Image(f"{result['Os']}/{result['Architecture']}", labels.get(REVISION_LABEL, ""))
+        platform = f"{result['Os']}/{result['Architecture']}"
+        return Image(platform, labels.get(REVISION_LABEL, ""), labels.get(pages.LABEL, ""))
 
     def pull(self, reference):
         """Pulls an image. The engine verifies its digest."""

@@ -87,6 +87,12 @@ def _sources(commits):
     return sources
 
 
+def content(commit, path):
+    """The text of a file at a commit; None if the commit has no such file."""
+    found = output("ls-tree", "-z", "--full-tree", "--name-only", commit, "--", path)
+    return output("cat-file", "blob", f"{commit}:{path}") if found else None
+
+
 def changes(commit):
     """The files of an image in the work tree that differ from a commit, including untracked files."""
     differ = output("diff", "--name-only", "-z", commit, "--", *TREES)

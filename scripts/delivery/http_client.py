@@ -1,7 +1,8 @@
-"""The requests of a deploy to the application: is it ready, and which revision answers."""
+"""The requests of a deploy to the application: is it ready, which revision answers, and a page."""
 
 import http.client
 import json
+import urllib.error
 import urllib.request
 
 from delivery.application import READY
@@ -14,6 +15,16 @@ def get(url, timeout=5):
             return answer.read() if answer.status == 200 else None
     except (OSError, ValueError, http.client.HTTPException):
         return None
+
+
+def page(url, timeout=10):
+    """(status, text, URL after redirects) of a page. Raises OSError or HTTPException if there is no answer."""
+    try:
+        answer = urllib.request.urlopen(url, timeout=timeout)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, answer.read().decode(errors="replace"), answer.url
 
 
 def version(url):

@@ -2,7 +2,7 @@
 
 import shutil
 
-from delivery import references
+from delivery import pages, references
 from delivery.cli import CommandError, UsageError, log
 from delivery.process import ProgramFailed
 
@@ -43,3 +43,11 @@ def fetch(docker, image, platform, directory):
     if not references.COMMIT.fullmatch(local.revision):
         raise CommandError(f"'{image}' does not name its commit", "it has no revision label", "make image push")
     return local.revision
+
+
+def pages_of(docker, image):
+    """The pages that a fetched image must answer. Raises CommandError if its list of pages is invalid."""
+    found = tuple(pages.of_label(image, docker.image(image).pages))
+    if not found:
+        log("the image is older than the smoke test: only its readiness is checked")
+    return found

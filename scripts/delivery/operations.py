@@ -60,6 +60,28 @@ def rollback(environment, image, actor):
         _deploy(environment, token, image, actor, "rollback")
 
 
+def undo(environment, image, actor):
+    """Makes the previous image live again if the last successful deploy made `image` live and it still is.
+
+    Otherwise changes nothing: a later deploy or rollback has replaced it, or it was live before. Raises CommandError.
+    """
+    name = environment.name
+    images.check(image, environment.repository)
+    with environment.lock.acquire(f"undo {name} {image}") as token:
+        environment.state.claim(token)
+        memory, digest = environment.state.load(), image.partition("@")[2]
+        past = [(entry["verb"], entry["digest"]) for entry in environment.state.history() if entry["result"] == "ok"]
+        changes = [change for change in past if not change[0].startswith("restore")]
+        was_live = len(changes) > 1 and changes[-2][1] == digest
+        if was_live or changes[-1:] != [("deploy", digest)] or environment.live() != image or memory.current != image:
+            log(f"nothing to undo: the last deploy of {name} did not make {image} live")
+            return
+        if not memory.previous:
+            why = f"{name} has had no other live image, so {image} stays live"
+            raise CommandError("nothing to roll back to", why, f"fix it, and make deploy-{name}")
+        _deploy(environment, token, memory.previous, actor, "rollback")
+
+
 def _deploy(environment, token, image, actor, verb):
     started = time.monotonic()
 

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from delivery import backups, git, registry, status, targets
+from delivery import backups, git, registry, status, targets, undo
 from delivery.application import NAME
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
 from delivery.references import ENVIRONMENTS, VERSION
@@ -21,6 +21,7 @@ def deploy(environment, image):
     target = targets.for_environment(environment)
     if planned:
         return target.ask("plan", environment, reference).rstrip()
+    undo.record(target, environment, reference)
     target.run("deploy", environment, reference)
     return reference
 

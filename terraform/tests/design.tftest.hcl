@@ -262,16 +262,16 @@ run "deploy" {
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if !can(regex("-(dev|prod)$", verb))]))}" } == {
       data = "book-shop-data 2.2 backup backups restore"
-      dev  = "book-shop-dev 2.2 deploy history logs plan rollback status"
-      prod = "book-shop-prod 2.2 deploy history logs plan rollback status"
+      dev  = "book-shop-dev 2.2 deploy history logs plan rollback status undo"
+      prod = "book-shop-prod 2.2 deploy history logs plan rollback status undo"
     }
     error_message = "Each environment and the data must have a document, with its own verbs only."
   }
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if can(regex("-(dev|prod)$", verb))])) } == {
       data = "backup-dev backup-prod restore-dev restore-prod"
-      dev  = "deploy-dev history-dev logs-dev plan-dev rollback-dev"
-      prod = "deploy-prod history-prod logs-prod plan-prod rollback-prod"
+      dev  = "deploy-dev history-dev logs-dev plan-dev rollback-dev undo-dev"
+      prod = "deploy-prod history-prod logs-prod plan-prod rollback-prod undo-prod"
     }
     error_message = "The documents must accept the verbs of old checkouts, so that the host can report a remedy."
   }

@@ -46,6 +46,7 @@ def world(monkeypatch):
     )
     monkeypatch.setattr(state, "datetime", types.SimpleNamespace(datetime=frozen, timezone=datetime.timezone))
     monkeypatch.setattr(http_client, "get", made.web.get)
+    monkeypatch.setattr(http_client, "page", made.web.page)
     monkeypatch.setattr(sockets, "is_listening", made.sockets.is_listening)
     monkeypatch.setattr(sockets, "established", made.sockets.established)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=made.free))
@@ -90,6 +91,9 @@ class Place:
 
     def rollback(self, *number):
         return self.run("rollback", *map(image, number))
+
+    def undo(self, number):
+        return self.run("undo", image(number))
 
     def serves(self):
         """The number of the image that answers there, with its own revision."""

@@ -6,7 +6,9 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     migration, migration-hangs   the migration fails; does not end
     start, crash, crash-later    dev: the container does not start; crashes at start; crashes 3 s after
     never-ready, slow, late      it never becomes ready; it does after a second; after 20 s
-    wrong-revision               it answers with another revision
+    fails-smoke                  it never becomes ready, and its log has the reason
+    wrong-revision, broken-page  it answers with another revision; a page has status 500
+    old, bad-pages               it has no list of pages; it has an invalid one
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
 """
 
@@ -24,6 +26,8 @@ from delivery.docker import Container, Image
 from delivery.process import ProgramFailed, TimedOut
 
 REPOSITORY = "localhost:5000/book-shop"
+PAGES = '[{"path": "/", "status": 200, "marker": "books"}]'
+NOT_READY = '{"message": "Not ready: the smoke test failed: /: ValueError: no such.css"}\n'
 START = 1795576500  # 2026-11-25T03:15:00Z
 API = {  # how kubectl prints a kind
     "ConfigMap": "configmap", "Deployment": "deployment.apps", "HorizontalPodAutoscaler":
@@ -87,6 +91,10 @@ class World:
 
     def has_fault(self, reference, fault):
         return fault in self.registry[reference].faults
+
+    def reason(self, reference):
+        """The line in the log of an image that fails its smoke test."""
+        return NOT_READY if self.has_fault(reference, "fails-smoke") else ""
 
     def before(self, call, function):
         """Runs a function once, when that call comes next: "docker.run" for example."""
@@ -203,7 +211,8 @@ class FakeDocker(Fake):
             return None
         faults = self.world.registry[reference].faults
         platform = "linux/arm64" if "foreign" in faults else "linux/amd64"
-        return Image(platform, "" if "no-commit" in faults else revision(number_of(reference)))
+        pages = "" if "old" in faults else "[]" if "bad-pages" in faults else PAGES
+        return Image(platform, "" if "no-commit" in faults else revision(number_of(reference)), pages)
 
     def pull(self, reference):
         self.world.call("docker.pull", changes=True)
@@ -260,7 +269,8 @@ class FakeDocker(Fake):
         self.world.call("docker.logs")
         if name not in self.containers:
             raise failure("docker logs", f"No such container: {name}")
-        return f"the last {lines} lines of {number_of(self.containers[name].image)}\n"
+        image = self.containers[name].image
+        return f"the last {lines} lines of {number_of(image)}\n" + self.world.reason(image)
 
     def copy_from_image(self, image, path, destination):
         self.world.call("docker.copy_from_image")
@@ -320,9 +330,7 @@ class FakeWeb(Fake):
 
     def get(self, url, timeout=5):
         self.world.call("web.get")
-        address, _, page = url.rpartition("/")
-        port = int(address.rpartition(":")[2]) if address.count(":") > 1 else 80
-        reference = self.world.kubernetes._serving() if port == 80 else self._container(port)
+        page, port, reference = self._answering(url)
         if reference is None:
             return None
         if page == "readyz":
@@ -332,13 +340,26 @@ class FakeWeb(Fake):
         found = "f" * 40 if is_wrong else revision(number_of(reference))
         return json.dumps({"version": "1.0.0", "revision": found}).encode()
 
+    def page(self, url, timeout=10):
+        self.world.call("web.page")
+        _, _, reference = self._answering(url)
+        if reference is None:
+            raise OSError("connection refused")
+        return (500, "", url) if self.world.has_fault(reference, "broken-page") else (200, "all books", url)
+
+    def _answering(self, url):
+        """The page and the port in a URL, and the image that answers there."""
+        address, _, page = url.rpartition("/")
+        port = int(address.rpartition(":")[2]) if address.count(":") > 1 else 80
+        return page, port, self.world.kubernetes._serving() if port == 80 else self._container(port)
+
     def _container(self, port):
         """The image that answers at a port, if it is ready."""
         if port == 8080:
             port = {"a": 4001, "b": 4002}[self.world.switch.slot]
         for found in self.world.docker.containers.values():
             if found.port == port and found.running and not self.world.docker._restarts(found):
-                ready_after = {"never-ready": math.inf, "crash": math.inf, "slow": 1, "late": 20}
+                ready_after = {"slow": 1, "late": 20} | dict.fromkeys(("never-ready", "fails-smoke", "crash"), math.inf)
                 faults = self.world.registry[found.image].faults
                 age = self.world.now - found.started
                 return found.image if all(age >= ready_after.get(fault, 0) for fault in faults) else None
@@ -475,7 +496,7 @@ class FakeKubernetes(Fake):
             if found["metadata"]["name"] == pod:
                 is_plan = "--plan" in found["spec"]["containers"][0].get("command", ())
                 what = "Planned operations" if is_plan else f"the last {lines} lines"
-                return f"{what} of {number_of(image_in(found))}\n"
+                return f"{what} of {number_of(image_in(found))}\n" + self.world.reason(image_in(found))
         return ""
 
     def replace(self, manifest):
@@ -533,7 +554,7 @@ class FakeKubernetes(Fake):
                 pod["end"] = min(pod["end"] or when, when)
 
     def _is_unready(self, image):
-        return bool({"never-ready", "crash"} & set(self.world.registry[image].faults))
+        return bool({"never-ready", "fails-smoke", "crash"} & set(self.world.registry[image].faults))
 
     def _pod(self, template, **labels):
         labels |= template["metadata"]["labels"]

@@ -153,8 +153,15 @@ class FakeHost:
 
     def deploy(self, environment, image):
         entry = self.entries[environment]
-        entry |= {"digest": image.partition("@")[2], "previous": entry["digest"]}
+        digest = image.partition("@")[2]
+        if entry["digest"] != digest:
+            self.deploys.append({"environment": environment, "verb": "deploy", "result": "ok", "digest": digest})
+            entry |= {"digest": digest, "previous": entry["digest"]}
         return f"the answer of deploy {environment}"
+
+    def undo(self, environment, image):
+        assert self.live(environment) == image.partition("@")[2]
+        return self.rollback(environment)
 
     def rollback(self, environment, image=""):
         return self.deploy(environment, image or f"@{self.entries[environment]['previous']}")

@@ -14,6 +14,11 @@ DEV_FAULTS = {  # of image 2, with what is reported; {} is the slot
     "start": ["cannot start the container"],
     "crash": ["slot {} crashes at start", LINES],
     "never-ready": ["slot {} was not ready within 45 s", LINES],
+    "fails-smoke": [
+        "slot {} was not ready within 45 s\n  why: the smoke test failed: /: ValueError: no such.css",
+        LINES,
+    ],
+    "broken-page": ["cannot load 'http://localhost:8080/'\n  why: status 500, expected 200"],
     "wrong-revision": [":8080 did not answer with revision a0"],
     "crash-later": ["slot {} crashed after it was ready", LINES],
 }
@@ -23,6 +28,8 @@ PROD_FAULTS = {
     "refused": ["admission webhook denied the request", "==> revert the rollout"],
     "crash": ["the rollout failed", LINES, LINES, "==> revert the rollout"],
     "never-ready": ["the rollout failed", LINES, LINES, "==> revert the rollout"],
+    "fails-smoke": ["the rollout failed\n  why: the smoke test failed: /: ValueError: no such.css", LINES, LINES],
+    "broken-page": ["cannot load 'http://", "/'\n  why: status 500, expected 200", "==> revert the rollout"],
     "wrong-revision": ["the release does not answer", LINES, LINES, "==> revert the rollout"],
 }
 EVERY_FAULT = [
@@ -93,6 +100,7 @@ def test_a_faulty_image_leaves_the_live_one(place, fault, messages, live, idle_s
     [
         (["foreign"], "'{}' cannot run here\n  why: it is built for linux/arm64, linux/amd64 is required"),
         (["no-commit"], "'{}' does not name its commit"),
+        (["bad-pages"], "'{}' has an invalid list of pages\n  why: expected a list of pages, and at least one"),
         (None, "cannot pull '{}'\n  why: manifest unknown"),
     ],
 )
@@ -102,6 +110,26 @@ def test_an_image_that_cannot_run_is_refused_before_any_change(place, faults, me
         place.world.push(2, *faults)
     with place.unchanged():
         place.run("deploy", image(2)).must_fail(message.format(image(2)))
+
+
+def test_an_image_that_is_older_than_the_list_of_pages_is_deployed(place):
+    place.deployed(1)
+    result = place.deploy(2, "old", "broken-page")
+    result.must_succeed()
+    assert "the image is older than the smoke test: only its readiness is checked" in result.err
+    assert place.serves() == 2
+    place.rollback().must_succeed()
+    assert place.serves() == 1
+
+
+def test_a_page_that_works_at_the_second_request_is_no_failure(place):
+    """For some seconds after the switch the previous pods may answer."""
+    place.deployed(1)
+    world = place.world
+    world.push(2, "broken-page")
+    world.before("web.page", lambda: world.at(3, lambda: world.push(2)))
+    place.deploy(2).must_succeed()
+    assert place.serves() == 2
 
 
 def test_a_full_disk_is_a_reason_not_to_pull(place):

@@ -39,7 +39,7 @@ HOSTILE = [*WORDS.split(), *SPACES, *UNICODE, *IMAGES]
 
 # Each hostile argument comes after these.
 PREFIXES = {
-    **dict.fromkeys(("deploy", "plan", "rollback"), ((), ("dev",), ("prod",), ("dev", GOOD))),
+    **dict.fromkeys(("deploy", "plan", "rollback", "undo"), ((), ("dev",), ("prod",), ("dev", GOOD))),
     **dict.fromkeys(("history", "logs"), ((), ("dev",), ("prod",), ("dev", "5"))),
     **dict.fromkeys(("backups", "clear-sessions", "status"), ((),)),
     "backup": ((), ("dev",)),
@@ -83,9 +83,9 @@ def test_hostile_arguments_are_refused(host, verb):
 @pytest.mark.parametrize(
     ("verb", "arguments"),
     [
-        *((verb, ()) for verb in ("deploy", "rollback", "plan", "history", "logs", "restore")),
-        *((verb, ("dev",)) for verb in ("deploy", "plan", "restore")),
-        *((verb, ("dev", GOOD, GOOD)) for verb in ("deploy", "rollback", "plan")),
+        *((verb, ()) for verb in ("deploy", "rollback", "undo", "plan", "history", "logs", "restore")),
+        *((verb, ("dev",)) for verb in ("deploy", "undo", "plan", "restore")),
+        *((verb, ("dev", GOOD, GOOD)) for verb in ("deploy", "rollback", "undo", "plan")),
         ("backup", ("dev", "prod")),
         ("restore", ("dev", "latest", "x")),
         ("restore", ("latest", "dev")),

@@ -12,13 +12,15 @@ class Candidate:
     """An image that is about to become live.
 
     `revision` is the commit it was built from. `manifests` are the Kubernetes manifests in the image (YAML),
-    or "" for dev. `returns` is set for a rollback: the live image may be faulty.
+    or "" for dev. `returns` is set for a rollback: the live image may be faulty. `pages` are those that must
+    work (delivery/pages.py).
     """
 
     image: str
     revision: str
     manifests: str = ""
     returns: bool = False
+    pages: tuple = ()
 
     @property
     def remedy(self) -> str:
@@ -59,7 +61,7 @@ class Environment(Protocol):
         """Waits until the candidate is ready."""
 
     def switch(self, candidate: Candidate) -> None:
-        """Gives the candidate the traffic and waits until its revision answers at the address."""
+        """Gives the candidate the traffic and waits until its revision and its pages answer at the address."""
 
     def drain(self, candidate: Candidate) -> None:
         """Waits until the previous image has finished its requests, up to a time limit."""

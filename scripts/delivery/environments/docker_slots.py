@@ -3,7 +3,7 @@
 import os
 import sys
 
-from delivery import application, http_client, images, sockets
+from delivery import application, application_log, http_client, images, pages, sockets
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
@@ -46,7 +46,7 @@ class DockerSlots:
         self.live_slot = self.traffic.live()
         self.idle_slot = "b" if self.live_slot == "a" else "a"
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
-        return Candidate(image, revision, returns=returns)
+        return Candidate(image, revision, returns=returns, pages=images.pages_of(self.docker, image))
 
     def is_live(self, candidate):
         """As Environment.is_live."""
@@ -90,7 +90,7 @@ class DockerSlots:
             new = self.docker.container(container(self.idle_slot))
             if not new or new.restarts >= 2:
                 raise self._slot_failed("crashes at start")
-        raise self._slot_failed(f"was not ready within {self.limits.ready} s")
+        raise self._slot_failed(f"was not ready within {self.limits.ready} s", application_log.failure)
 
     def switch(self, candidate):
         """As Environment.switch."""
@@ -99,9 +99,11 @@ class DockerSlots:
         # NGINX keeps connections to the other slot for up to 4 s.
         for _ in self.clock.poll(self.limits.answer, 0.2):
             if self.web.answers(URL, candidate.revision):
-                return
-        why = f"waited {self.limits.answer} s"
-        raise CommandError(f":8080 did not answer with revision {candidate.revision}", why, "make logs-dev")
+                break
+        else:
+            why = f"waited {self.limits.answer} s"
+            raise CommandError(f":8080 did not answer with revision {candidate.revision}", why, "make logs-dev")
+        pages.wait(URL, candidate.pages, self.clock, self.limits.pages, self.web)
 
     def drain(self, candidate):
         """As Environment.drain. Also watches the new slot, which may still crash, until it is `watch` seconds old."""
@@ -155,11 +157,14 @@ class DockerSlots:
             if not self._connections(slot):
                 return
 
-    def _slot_failed(self, what):
-        """The error of a slot. Prints its last log lines, which explain it."""
+    def _slot_failed(self, what, explain=lambda log: None):
+        """The error of a slot. Prints its last log lines; `explain` returns the reason in them, or None."""
         log(f"the last lines of slot {self.idle_slot}:")
+        lines = ""
         try:
-            print(self.docker.logs(container(self.idle_slot), 20), file=sys.stderr, end="")
+            lines = self.docker.logs(container(self.idle_slot), 20)
+            print(lines, file=sys.stderr, end="")
         except CommandError as error:
             log(error.what)
-        return CommandError(f"slot {self.idle_slot} {what}", "its last lines are above", "make logs-dev")
+        why = explain(lines) or "its last lines are above"
+        return CommandError(f"slot {self.idle_slot} {what}", why, "make logs-dev")

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from delivery import http_client, images
+from delivery import application_log, http_client, images, pages
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
@@ -54,7 +54,7 @@ class KubernetesRollout:
             what = "Kubernetes does not answer: nothing was changed"
             raise CommandError(what, error.why, self.kubernetes.remedy) from None
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
-        return Candidate(image, revision, self._manifests(image), returns)
+        return Candidate(image, revision, self._manifests(image), returns, images.pages_of(self.docker, image))
 
     def is_live(self, candidate):
         """As Environment.is_live."""
@@ -104,18 +104,20 @@ class KubernetesRollout:
     def prove(self, candidate):
         """As Environment.prove."""
         if not self._rolled_out(self.limits.rollout):
-            self._show_pods(WEB, candidate.image)
-            raise CommandError("the rollout failed", "the last lines of its pods are above", "make logs-prod")
+            why = application_log.failure(self._show_pods(WEB, candidate.image))
+            raise CommandError("the rollout failed", why or "the last lines of its pods are above", "make logs-prod")
 
     def switch(self, candidate):
         """As Environment.switch."""
         for _ in self.clock.poll(self.limits.answer, 0.3):
             with contextlib.suppress(ProgramFailed):  # Kubernetes may be restarting
                 if self.web.answers(self.url(), candidate.revision):
-                    return
-        self._show_pods(WEB, candidate.image)
-        why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
-        raise CommandError("the release does not answer", why, "make logs-prod")
+                    break
+        else:
+            self._show_pods(WEB, candidate.image)
+            why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
+            raise CommandError("the release does not answer", why, "make logs-prod")
+        pages.wait(self.url(), candidate.pages, self.clock, self.limits.pages, self.web)
 
     def drain(self, candidate):
         """As Environment.drain."""
@@ -210,16 +212,20 @@ class KubernetesRollout:
         raise CommandError("Kubernetes does not answer", f"waited {limit} s", self.kubernetes.remedy)
 
     def _show_pods(self, selector, image):
-        """Prints the state and the last log lines of the pods that run an image."""
+        """Prints the state and the last log lines of the pods that run an image, and returns these lines."""
+        lines = ""
         try:
             for pod in self.kubernetes.pods(selector):
                 if image_of(pod) == image:
                     name, status = pod["metadata"]["name"], pod.get("status", {})
                     states = [container.get("state") for container in status.get("containerStatuses", [])]
                     log(f"{name}: {status.get('phase')} {json.dumps(states)}")
-                    print(self.kubernetes.logs(name, 20), file=sys.stderr, end="")
+                    own = self.kubernetes.logs(name, 20)
+                    print(own, file=sys.stderr, end="")
+                    lines += own
         except ProgramFailed as error:
             log(f"its pods cannot be shown: {error.what}")
+        return lines
 
 
 def image_of(pod):
