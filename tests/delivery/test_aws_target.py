@@ -213,6 +213,7 @@ CALLS = [
     (["rollback", "dev"], "dev", {"Environment": "dev"}),
     (["rollback", "prod"], "prod", {"Environment": "prod"}),
     (["rollback", "prod", IMAGE], "prod", {"Environment": "prod", "Image": IMAGE}),
+    (["undo", "prod", IMAGE], "prod", {"Environment": "prod", "Image": IMAGE}),
     (["plan", "dev", IMAGE], "dev", {"Environment": "dev", "Image": IMAGE}),
     (["history", "prod", "20"], "prod", {"Environment": "prod", "Lines": "20"}),
     (["status"], "dev", {}),

@@ -39,6 +39,19 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   [ ! -e "$ENGINE/context/new.py" ]
 }
 
+@test "image: labels the image with the pages of the commit, and refuses an invalid list before the build" {
+  change book-shop/smoke.json $'[\n{"path": "/", "status": 200, "marker": "x y"}\n]'
+  verb image
+  assert_built HEAD
+  run grep '^docker buildx build' "$LOG"
+  assert_output --partial ' --label book-shop.smoke=[{"path":"/","status":200,"marker":"x y"}] '
+  : >"$LOG"
+  change book-shop/smoke.json '[{"path": "http://example.org/", "status": 200, "marker": "x"}]'
+  next_verb image
+  assert_failed 1 "invalid book-shop/smoke.json in commit $(head_of)" "path must begin with one /"
+  not_built
+}
+
 @test "image: uses DELIVERY_BASE_IMAGE, or else the output of scripts/local/base-image" {
   DELIVERY_BASE_IMAGE=base:mine verb image
   assert_built HEAD BASE_IMAGE=base:mine
