@@ -48,6 +48,10 @@ ANSWERS = {
     "images without a tag": (IMAGES, lambda: Docker().images("localhost:5000/book-shop"), ALL_IMAGES),
     "no labels": (prints([ARM | {"Config": {"Labels": None}}]), lambda: Docker().image("x"), Image("linux/arm64", "")),
     "no revision": (prints([ARM | {"Config": {"Labels": {}}}]), lambda: Docker().image("x"), Image("linux/arm64", "")),
+    "a list of pages": (
+        prints([ARM | {"Config": {"Labels": REVISION | {"book-shop.smoke": "[]"}}}]), lambda: Docker().image("x"),
+        Image("linux/arm64", "abc", "[]"),
+    ),
     "a revision": (
         prints([ARM | {"Config": {"Labels": REVISION}}]), lambda: Docker().image("x"), Image("linux/arm64", "abc")
     ),
