@@ -15,8 +15,9 @@ ALL = workflows.workflows()
 JOBS = {f"{name}/{key}": job for name, workflow in ALL.items() for key, job in workflow["jobs"].items()}
 STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 DEPLOYING = {name: job for name, job in JOBS.items() if "environment" in job}
-ACTIONS = {"actions/checkout", "actions/upload-artifact", "aws-actions/configure-aws-credentials"}
-PINNED = re.compile(r"\s*- uses: ([\w-]+/[\w-]+)@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+")
+# Each action, and its first major version for Node.js 24. GitHub's runners have no older Node.js.
+ACTIONS = {"actions/checkout": 5, "actions/upload-artifact": 6, "aws-actions/configure-aws-credentials": 6}
+PINNED = re.compile(r"\s*- uses: ([\w-]+/[\w-]+)@[0-9a-f]{40} # v([0-9]+)\.[0-9]+\.[0-9]+")
 MAKE = re.compile(r'make [a-z0-9-]+( TO="\$VERSION")?')
 
 
@@ -69,8 +70,13 @@ def test_actions_are_few_and_each_is_pinned_to_one_commit():
     uses = [line for line in TEXT.splitlines() if "uses:" in line]
     assert len(uses) == len([step for _, step in STEPS if "uses" in step])
     assert all(PINNED.fullmatch(line) for line in uses)
-    assert {PINNED.fullmatch(line)[1] for line in uses} == ACTIONS
+    assert {PINNED.fullmatch(line)[1] for line in uses} == set(ACTIONS)
     assert len({line.strip() for line in uses}) == len(ACTIONS)
+
+
+def test_each_action_has_a_supported_runtime():
+    pins = [PINNED.fullmatch(line) for line in TEXT.splitlines() if "uses:" in line]
+    assert [pin[0].strip() for pin in pins if int(pin[2]) < ACTIONS[pin[1]]] == []
 
 
 def test_the_checkout_has_the_history_and_leaves_no_token():
