@@ -40,7 +40,7 @@ CACHE = "--mount=type=cache,target=/root/.cache/pip"
 
 def measured(bench: measure.Bench, ways: list[str]):
     dockerfile = (measure.ROOT / "book-shop/Dockerfile").read_text()
-    pattern = re.compile("^ARG BASE_IMAGE=(.*)", re.MULTILINE)
+    pattern = re.compile("^FROM (.*) AS pinned$", re.MULTILINE)
     base = measure.run("scripts/local/base-image", "app") or pattern.search(dockerfile)[1]
     server, address = oci.serve(bench.work / "registry")
     context, sizes = bench.work / "context", {}
