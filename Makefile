@@ -293,6 +293,10 @@ bench: setup-test ## compare with other tools, or only BENCH=<part>; more than h
 bench-shop: setup-run setup-tools ## measure the shop's pages with a million books; about 20 minutes
 	@scripts/bench-shop
 
+.PHONY: review
+review: setup-tools ## report pins without a review for 90 days, and vulnerable Python packages
+	@scripts/review
+
 .PHONY: format
 format: setup-tools ## format the sources
 	@scripts/format

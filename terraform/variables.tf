@@ -92,7 +92,7 @@ variable "instance_type" {
 variable "ami_parameter" {
   type        = string
   description = "Public Systems Manager parameter with the id of the machine image (Canonical's Ubuntu 24.04 LTS)."
-  default     = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+  default     = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id" # reviewed 2026-11-27
 }
 
 # By default the shop accepts any name, because the host's address is not known before it exists.

@@ -28,7 +28,7 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_161:the shop's role has its own password, in a Secret of the cluster
   identifier     = var.name
   engine         = "postgres"
-  engine_version = "16" # as on the host, where pg_restore cannot read dumps of a newer server
+  engine_version = "16" # reviewed 2026-11-27; as on the host, where pg_restore cannot read dumps of a newer server
   instance_class = var.database_class
 
   allocated_storage     = 20

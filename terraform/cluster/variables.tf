@@ -23,7 +23,7 @@ variable "region" {
 variable "kubernetes_version" {
   type        = string
   description = "Kubernetes version of the control plane. The nodes follow it."
-  default     = "1.36"
+  default     = "1.36" # reviewed 2026-11-27
 
   validation {
     condition     = can(regex("^1\\.(3[3-9]|[4-9][0-9])$", var.kubernetes_version))

@@ -17,7 +17,7 @@ SURPLUS = {
     "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
     "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "logs": "dev 1 2", "promote": "HEAD HEAD",
     "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
-    "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
+    "review": "now", "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
     "verify-aws": "list list",
     "version": "source HEAD HEAD",
 }  # fmt: skip

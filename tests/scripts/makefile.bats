@@ -47,7 +47,7 @@ none doctor demo-down
 run run
 check check
 check,test test
-tools format lock
+tools format lock review
 run,tools bench-shop
 test test-e2e test-faults test-load test-machines test-upgrade test-bench bench
 demo demo

@@ -42,12 +42,13 @@ def test_a_push_starts_the_workflow_of_its_branch(branch, started):
     assert [name for name, workflow in ALL.items() if workflows.starts(workflow, branch)] == started
 
 
-def test_other_events_start_the_check_of_a_pull_request_and_the_verbs_by_hand():
+def test_other_events_start_the_check_of_a_pull_request_the_review_and_the_verbs_by_hand():
     assert {name: sorted(set(workflow["on"]) - {"push"}) for name, workflow in ALL.items()} == {
         "check.yml": ["pull_request"],
         "dev.yml": [],
         "main.yml": [],
         "operate.yml": ["workflow_dispatch"],
+        "review.yml": ["schedule", "workflow_dispatch"],
     }
     assert ALL["check.yml"]["on"]["pull_request"] == {}  # to every branch
 
@@ -98,6 +99,7 @@ def test_a_job_has_only_the_permissions_that_it_needs():
         "main.yml/deploy": deploys,
         "main.yml/release": {"contents": "write", "id-token": "write"},
         "operate.yml/operate": deploys,
+        "review.yml/review": reads,
     }
 
 
@@ -130,7 +132,7 @@ def test_deploys_to_an_environment_wait_in_one_queue_that_cancels_nothing():
     """It is one for the whole workflow: a later push cannot overtake an earlier one during the checks."""
     either = "${{ inputs.verb == 'rollback-prod' && 'prod' || 'dev' }}"
     groups = {"dev.yml": "dev", "main.yml": "prod", "operate.yml": either}
-    assert {name: workflow["concurrency"] for name, workflow in ALL.items() if name != "check.yml"} == {
+    assert {name: workflow["concurrency"] for name, workflow in ALL.items() if name in groups} == {
         name: {"group": group, "queue": "max", "cancel-in-progress": False} for name, group in groups.items()
     }
     assert not [name for name, job in JOBS.items() if "concurrency" in job]
@@ -170,6 +172,7 @@ def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(na
         ("main.yml/release", "deploy", "release summary"),
         ("check.yml/check", None, "check"),  # once, and not for each network
         ("check.yml/test", "check", "test-e2e"),
+        ("review.yml/review", None, "review"),
     ],
 )
 def test_a_job_runs_its_targets_in_order_after_the_job_that_it_needs(name, needs, targets):
@@ -183,6 +186,11 @@ def test_a_deploying_job_always_ends_with_a_summary():
     always = [step["run"] for _, step in STEPS if step.get("if") == "always()"]
     assert len(DEPLOYING) == 4
     assert always == ["make summary"] * 4
+
+
+def test_the_review_runs_once_a_week():
+    (schedule,) = ALL["review.yml"]["on"]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
 
 
 def test_both_networks_are_tested():

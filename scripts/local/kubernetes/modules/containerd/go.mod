@@ -1,3 +1,4 @@
+// reviewed 2026-11-27
 module book-shop.test/containerd
 
 go 1.26.6

@@ -1,3 +1,4 @@
+// reviewed 2026-11-27
 module book-shop.test/kubernetes
 
 go 1.26.0
