@@ -69,6 +69,19 @@ not_built() { refute grep 'buildx build' "$LOG"; }
   not_built
 }
 
+@test "image: is for amd64 on AWS and a cluster, and for this machine on the local host" {
+  while read -r host prod platform; do
+    DELIVERY_HOST=$host DELIVERY_PROD=$prod next_verb image
+    assert_success
+    assert_equal "$(grep -oE -- '--platform [^ ]+' "$LOG")" "${platform:+--platform $platform}"
+  done <<'TABLE'
+local host
+local cluster linux/amd64
+aws host linux/amd64
+aws cluster linux/amd64
+TABLE
+}
+
 @test "image: two runs build in the same way, and no run leaves temporary files, even if it fails" {
   verb image
   mv "$LOG" "$TEST_DIR/once"
