@@ -1,0 +1,64 @@
+"""The commands of the runbooks that need no host."""
+
+import os
+import re
+import subprocess
+
+import pytest
+import runbook
+
+OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+IMAGE = "public.ecr.aws/docker/library/python:3.13-slim-trixie"
+# As buildx prints it.
+DOCKER = f"""#!/bin/sh
+[ "$*" = "buildx imagetools inspect {IMAGE}" ] || exit 1
+printf 'Name:      %s\\nMediaType: application/vnd.oci.image.index.v1+json\\nDigest:    %s\\n\\n' "$4" {NEW}
+printf 'Manifests: \\n  Name: %s@sha256:{"3" * 64}\\n' "$4"
+"""
+DOCKERFILES = {
+    "now": "ARG BASE_IMAGE=pinned\nFROM {} AS pinned\nFROM ${{BASE_IMAGE}} AS base\nCOPY requirements.lock ./\n",
+    "up to 1.0.1": "# the shop\nARG BASE_IMAGE={}\nFROM ${{BASE_IMAGE}} AS base\n",
+}
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES.values(), ids=DOCKERFILES)
+def test_a_release_is_prepared_on_a_patched_base_image(tmp_path, monkeypatch, dockerfile):
+    def git(*arguments):
+        return subprocess.check_output(["git", *arguments], cwd=tmp_path, text=True)
+
+    project = 'name = "book-shop"\nversion = "1.2.0"\nrequires-python = ">=3.10"\ndependencies = ["a==1.2.0"]\n'
+    (tmp_path / "book-shop").mkdir()
+    (tmp_path / "book-shop/Dockerfile").write_text(dockerfile.format(f"{IMAGE}@{OLD}"))
+    (tmp_path / "book-shop/pyproject.toml").write_text(project)
+    git("init", "--quiet", "--initial-branch=dev")
+    git("add", "book-shop")
+    git("commit", "--quiet", "--message=1.2.0")
+    git("tag", "v1.2.0")
+    (tmp_path / "book-shop/later").touch()
+    git("add", "book-shop")
+    git("commit", "--quiet", "--message=later")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").write_text(DOCKER)
+    (tmp_path / "bin/docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    name = "rebuild-on-a-patched-base.md"
+    title = "Rebuild a release on a patched base image"
+    script = runbook.commands(name, title) + runbook.commands(name, "Prepare the commit")
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+
+    assert git("show", "HEAD:book-shop/Dockerfile") == dockerfile.format(f"{IMAGE}@{NEW}")
+    assert git("show", "HEAD:book-shop/pyproject.toml") == re.sub(
+        '^version = "1.2.0"', 'version = "1.2.1"', project, flags=re.M
+    )
+    assert git("log", "--format=%s", "v1.2.0..").splitlines() == ["Rebuild 1.2.0 on a patched base image as 1.2.1"]
+    assert git("diff", "--name-only", "v1.2.0", "HEAD").splitlines() == [
+        "book-shop/Dockerfile",
+        "book-shop/pyproject.toml",
+    ]
+    assert git("branch", "--show-current") == "patch-1.2.1\n"
+
+
+def test_an_unknown_heading_is_an_error():
+    with pytest.raises(LookupError):
+        runbook.commands("rebuild-on-a-patched-base.md", "Nothing")
