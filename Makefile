@@ -1,5 +1,10 @@
 # The index of the project's verbs: each target calls one script. `make` lists the targets.
 
+ifeq ($(filter undefine,$(.FEATURES)),)
+$(error GNU make $(MAKE_VERSION) is too old, 3.82 or newer is required. \
+  On macOS: brew install bash make, and then run gmake instead of make)
+endif
+
 # Settings. In the environment their names begin with DELIVERY_, because other programs set names
 # like HOST. On the command line the prefix may be omitted, as in `make deploy-prod HOST=aws`.
 # docs/reference.md describes them.

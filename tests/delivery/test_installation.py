@@ -1,6 +1,7 @@
 """How new files of the host replace old ones, and what the owner of a host keeps."""
 
 import json
+import shutil
 import subprocess
 
 import infra
@@ -118,6 +119,15 @@ def test_the_archive_depends_on_the_files_alone(laptop):
     with verb.open("a") as file:
         file.write("# changed\n")
     assert archive(laptop) != first
+
+
+def test_the_archive_is_the_same_without_the_options_of_gnu_tools(laptop, tmp_path):
+    first, programs = archive(laptop), tmp_path / "bin"
+    programs.mkdir()
+    for name in ("env", "gzip", "python3"):
+        (programs / name).symlink_to(shutil.which(name))
+    laptop.environment["PATH"] = str(programs)
+    assert archive(laptop) == first
 
 
 def test_the_archive_has_the_layout_of_the_host(unpacked):

@@ -15,7 +15,8 @@ OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke"
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {"cluster-data": "dump"}
 SURPLUS = {
     "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
-    "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "logs": "dev 1 2", "promote": "HEAD HEAD",
+    "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "host-archive": "one",
+    "logs": "dev 1 2", "promote": "HEAD HEAD",
     "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
     "review": "now", "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
     "verify-aws": "list list",

@@ -3,6 +3,7 @@ an API without stale reads) and over the documents of Systems Manager."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -17,6 +18,9 @@ import token_registry
 
 ROOT = Path(__file__).parents[2]
 REPOSITORY = f"public.ecr.aws/{fake_ecr_public.ALIAS}/book-shop"
+
+# The programs of the laptop, next to Python and Docker: there is no apt-get, sudo, flock, ss or sha256sum.
+TOOLS = ("basename", "bash", "cat", "dirname", "env", "git", "mkdir", "mktemp", "rm", "sh", "tar")
 
 # A sitecustomize module that connects every program to the fake public.ecr.aws.
 REDIRECT = """
@@ -60,6 +64,10 @@ class Aws:
         self.place, self.git, self.upstream, self.front, self.api = place, repository, upstream, front, api
         self.manager = manager
         (place / "bin").mkdir()
+        for tool in TOOLS:
+            (place / "bin" / tool).symlink_to(shutil.which(tool))
+        (place / "bin/python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (place / "bin/python3").chmod(0o755)
         (place / "python").mkdir()
         (place / "python/sitecustomize.py").write_text(REDIRECT.format(port=front.port))
         lib = str(Path(oci.__file__).parent)
@@ -69,7 +77,7 @@ class Aws:
         (place / "shop/scripts").parent.mkdir(exist_ok=True)
         (place / "shop/scripts").symlink_to(ROOT / "scripts")
         self.environment = {
-            "PATH": f"{place}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{place}/bin",
             "PYTHONPATH": str(place / "python"),
             "HOME": str(place),
             "LOGNAME": "tester",

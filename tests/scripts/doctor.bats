@@ -3,11 +3,14 @@
 load ../lib/shop.bash
 setup() {
   start_shop doctor
-  tools sha256sum
+  tools cmp
   for tool in bats terraform docker kubectl; do logged "$tool" 'echo "version 1 of ${0##*/}"; echo "more words"'; done
   internet_answers 401
   mkdir .venv
-  for lock in book-shop scripts tests; do sha256sum k8s/shop.yaml >".venv/$lock.installed"; done
+  for lock in book-shop scripts tests; do
+    mkdir -p "$lock"
+    echo "of $lock" | tee "$lock/requirements.lock" >".venv/$lock.installed"
+  done
 }
 
 internet_answers() { # STATUS: the HTTP status that curl prints
@@ -20,9 +23,9 @@ assert_row() { assert_output --regexp "(^|"$'\n'")$1 +$2"; }
   assert_errors_whole ""
   while IFS='|' read -r name state; do assert_row "$name" "$state"; done <<'TABLE'
 python3|Python 3\.[0-9.]+
-packages: run|k8s/shop.yaml: OK
-packages: deploy|k8s/shop.yaml: OK
-packages: tools|k8s/shop.yaml: OK
+packages: run|book-shop/requirements.lock
+packages: deploy|scripts/requirements.lock
+packages: tools|tests/requirements.lock
 kubectl|version 1 of kubectl
 bats|version 1 of bats
 docker engine|version 1 of docker
@@ -37,21 +40,31 @@ TABLE
   for tool in git curl bats docker kubectl; do
     mv "$TEST_DIR/bin/$tool" "$TEST_DIR/away"
     fails doctor
-    assert_row "$tool.*" "MISSING: (make setup-(image|check|deploy)|apt install git)"
+    assert_row "$tool.*" "MISSING: (make setup-(image|check|deploy)|the package manager of this system)"
     assert_row python3 Python
     [ "$tool" != curl ] || refute_output --partial " reachable"
     mv "$TEST_DIR/away" "$TEST_DIR/bin/$tool"
   done
   rm .venv/tests.installed
   fails doctor
-  assert_row "packages: deploy" "k8s/shop.yaml: OK"
+  assert_row "packages: deploy" "scripts/requirements.lock"
   assert_row "packages: tools" "MISSING: make setup-tools"
-  echo changed >>k8s/shop.yaml # as if it were a lock file
+  for lock in book-shop scripts; do echo changed >>"$lock/requirements.lock"; done
   fails doctor
   for purpose in run deploy; do assert_row "packages: $purpose" "MISSING: make setup-$purpose"; done
   logged docker 'echo "Cannot connect" >&2; exit 1'
   verb doctor
   assert_row "docker engine" "MISSING: make setup-image"
+}
+
+@test "doctor: names the command of this system that installs git" {
+  rm "$TEST_DIR/bin/git"
+  logged brew
+  fails doctor
+  assert_row git "MISSING: brew install git"
+  logged apt-get
+  fails doctor
+  assert_row git "MISSING: apt install git"
 }
 
 @test "doctor: names the replacement for an unreachable service, and does not fail" {

@@ -8,7 +8,7 @@ setup() {
   start_shop setup
   called_by root
   fake_in_shop scripts/local/engine
-  tools chmod cp find flock install sha256sum sort touch
+  tools chmod cmp cp find flock install sha256sum sort touch uname
   for tool in "${TOOLS[@]}"; do logged "$tool"; done
   logged apt-get 'for package in "$@"; do : >"$TEST_DIR/installed-$package"; done
 [ "${!#}" != docker-registry ] || : >docker-registry_1_amd64.deb'
@@ -171,6 +171,89 @@ TOOLS
   echo >"$TEST_DIR/go-on"
   wait $!
   flock -n scripts/setup true
+}
+
+# on_system [TOOL...]: this machine is not Debian. Its programs are those of macOS or Alpine, and these.
+on_system() {
+  rm "$TEST_DIR"/bin/{apt-get,dpkg-deb,flock,sha256sum,sudo,update-ca-certificates,ss,sysctl,nft}
+  for tool in "$@"; do logged "$tool"; done
+}
+
+@test "setup: installs what the verbs for AWS need without apt, sudo, flock and sha256sum" {
+  on_system brew
+  for purpose in deploy infra run tools; do
+    verb setup "$purpose"
+    assert_success
+  done
+  set_up engine image
+  refute grep -E 'brew|apt' "$LOG"
+  set_up "" deploy infra
+}
+
+@test "setup: without flock, a second setup waits for the first as well" {
+  on_system
+  mkfifo "$TEST_DIR/go-on"
+  logged pip ': >"$TEST_DIR/pip-runs"; read -r <"$TEST_DIR/go-on"'
+  PATH=$TEST_DIR/bin scripts/setup run 3>&- &
+  until [ -e "$TEST_DIR/pip-runs" ]; do kill -0 $!; done
+  refute flock -n scripts/setup true
+  echo >"$TEST_DIR/go-on"
+  wait $!
+}
+
+@test "setup: on other systems, names missing programs with the command that installs them" {
+  on_system
+  rm "$TEST_DIR"/bin/{curl,terraform}
+  while IFS='|' read -r manager remedy; do
+    [ "$manager" = none ] || logged "$manager"
+    for purpose in image infra; do
+      verb setup "$purpose"
+      assert_failed 1 "missing: curl. Install with: $remedy"
+    done
+    rm -f "$TEST_DIR/bin/$manager"
+  done <<'TABLE'
+brew|brew install curl
+dnf|dnf install curl
+apk|apk add curl
+pacman|pacman -S curl
+none|the package manager of this system
+TABLE
+  [ ! -e .venv ]
+  logged curl
+  for machine in "Darwin arm64" "Linux aarch64"; do
+    logged uname "echo $machine"
+    next_verb setup infra
+    assert_failed 1 "terraform is not on the PATH. Install 1.11.4 or newer: https://developer.hashicorp.com/terraform"
+    refute grep ^curl "$LOG"
+  done
+}
+
+@test "setup: on other systems, refuses the purposes that need Debian before any change" {
+  on_system
+  for purpose in demo check test ""; do
+    # shellcheck disable=SC2086 # without a purpose there is no argument
+    verb setup $purpose
+    assert_failed 1 "'${purpose:-test}' needs Debian or Ubuntu" "The verbs for AWS and the shop alone (make run) work here"
+  done
+  [ ! -e .venv ]
+}
+
+@test "setup: names a missing Python, and how to install another one" {
+  on_system brew
+  logged flock
+  logged python3 'case $1 in -c) exit 1 ;; esac; echo Python 3.9.6'
+  verb setup deploy
+  assert_failed 1 "Python 3.9.6 is not supported. Install Python 3.10 to 3.14: brew install python3"
+  rm "$TEST_DIR/bin/python3"
+  verb setup deploy
+  assert_failed 1 "python3 is not on the PATH. Install Python 3.10 to 3.14: brew install python3"
+}
+
+@test "setup: without sudo, names the command that needs root" {
+  called_by someone
+  rm "$TEST_DIR"/bin/{sudo,bats}
+  verb setup check
+  assert_failed 1 "sudo is not on the PATH. Run this as root: env DEBIAN_FRONTEND=noninteractive apt-get"
 }
 
 @test "setup: the engine does not inherit the lock, and setup fails if the engine fails" {

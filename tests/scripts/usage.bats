@@ -8,7 +8,7 @@ setup() {
 
 # wrong_calls: SCRIPT|ARGUMENTS,ARGUMENTS...
 wrong_calls() {
-  printf '%s|one\n' check doctor format host-archive lock test \
+  printf '%s|one\n' check doctor format lock test \
     local/{down,engine,go,kubernetes-build,machines-up,run,sample-books,up}
   cat <<'TABLE'
 bench|promote,-n

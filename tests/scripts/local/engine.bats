@@ -71,6 +71,14 @@ $(apt_get install -y --no-install-recommends docker-buildx)"
   done
 }
 
+@test "engine: on a system without apt-get, names where to get Docker" {
+  rm "$TEST_DIR/bin/apt-get"
+  verb local/engine
+  assert_failed 1 "no Docker engine with buildx answers. Start it, or install it: https://docs.docker.com/"
+  touch "$MACHINE/up"
+  succeeds local/engine
+}
+
 @test "engine: fails and names the log if the engine does not start" {
   touch "$MACHINE/broken"
   verb local/engine
