@@ -2,8 +2,8 @@
 
 It is a prefix that names the repository, and a context that names the job's environment or branch:
 `repo:acme/shop:environment:dev`. Since 15 July 2026 the prefix of new, renamed and transferred repositories has ids,
-`repo:acme@1/shop@2`, and its letters are those that GitHub knows. So GitHub is asked for it: see "Immutable subject
-claims" and "Customizing the subject claims" in GitHub's OIDC reference.
+`repo:acme@1/shop@2`, and upper and lower case are as on GitHub. This module reads it from GitHub's API: see "Immutable
+subject claims" and "Customizing the subject claims" in GitHub's OIDC reference.
 """
 
 import os
