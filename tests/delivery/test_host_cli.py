@@ -69,7 +69,7 @@ def hostile(tmp_path):
         "DOCKER_TLS_VERIFY": "1",
         "KUBECONFIG": "/nonexistent",
         "PGHOST": "elsewhere.example",
-        "PGUSER": "nobody",
+        "PGUSER": "elsewhere",
         "TAR_OPTIONS": "--nonexistent",
         "CURL_HOME": str(directory),
         "OPENSSL_CONF": "/nonexistent",

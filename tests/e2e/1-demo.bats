@@ -93,7 +93,7 @@ as_caller() {
   image=$(on_host /opt/book-shop/bin/status | jq -r '.environments[] | select(.environment == "prod").digest')
   for call in status backups "history prod" "logs dev 5" "plan prod $DELIVERY_REPOSITORY@$image" switch; do
     read -ra words <<<"$call"
-    expected=$(on_host /opt/book-shop/bin/"${words[@]}")
+    expected=$(on_host "/opt/book-shop/bin/${words[0]}" "${words[@]:1}")
     assert_equal "$(as_caller "${words[@]}")" "$expected"
     assert_equal "$(as_caller "${hostile[@]}" "${words[@]}")" "$expected"
   done

@@ -79,7 +79,7 @@ k3s_runs() {
   echo another-machine >"$WORLD/nodes/agent"
   succeeds bootstrap-kubernetes
   assert_errors "deleting the node 'ip-10-0-0-1'" "deleting the node 'ip-10-0-0-5'"
-  assert_equal "$(ls "$WORLD/nodes" | xargs)" "agent ip-10-0-0-9"
+  assert_equal "$(ls "$WORLD/nodes")" $'agent\nip-10-0-0-9'
 }
 
 @test "bootstrap-kubernetes: deletes no node before the present one is ready" {

@@ -40,7 +40,7 @@ install_files() {
   echo 0123456789ab >"$HOST_ROOT/opt/book-shop/version"
   printf 'REPOSITORY=%s\nALLOWED_HOSTS=localhost\n' "$DELIVERY_REPOSITORY" >"$CONF/host.env"
 }
-# tree DIRECTORY...: all that lies there, with modes and contents: equal trees are equal text. Compiled modules are no change.
+# tree DIRECTORY...: all files except compiled modules, with modes and contents: equal trees are equal text.
 tree() {
   find "$@" -name __pycache__ -prune -o -printf '%M %p %l\n' | sort
   find "$@" -name __pycache__ -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum

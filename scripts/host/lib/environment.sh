@@ -5,7 +5,7 @@
 for name in $(compgen -e); do
   case $name in
     DELIVERY_* | *_[Pp][Rr][Oo][Xx][Yy] | TERM | TMPDIR) ;;
-    SHELLOPTS | BASHOPTS) export -n "$name" ;; # bash cannot remove them
+    SHELLOPTS | BASHOPTS) declare +x "$name" ;; # bash cannot remove them
     *) unset "$name" ;;
   esac
 done
@@ -14,4 +14,4 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 PATH=$root${PATH//:/:"$root"} # tests set another root
 export PATH HOME=$root/root LC_ALL=C.UTF-8
 umask 022
-cd "$root/"
+cd "$root/" || exit

@@ -5,6 +5,7 @@ root=${home%/opt/book-shop} # empty on a host; tests set another root
 conf=$root/etc/book-shop
 state=$root/var/lib/book-shop
 db_address=169.254.77.1 # systemd/book-shop-db-address.service
+# shellcheck source=environment.sh
 . "$home/lib/environment.sh"
 # shellcheck source=../../lib/say.sh
 . "$home/lib/say.sh"
