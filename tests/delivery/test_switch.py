@@ -254,7 +254,8 @@ def command(network, record, tmp_path):
     (installed / "delivery").symlink_to(ROOT / "scripts/delivery")
 
     def run(*arguments):
-        done = subprocess.run([installed / "switch", *arguments], capture_output=True, text=True)
+        command = [*network.inside, installed / "switch", *arguments]  # its PATH is its own, so it finds the real nft
+        done = subprocess.run(command, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
     return run
