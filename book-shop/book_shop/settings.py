@@ -96,7 +96,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "book_shop" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "book_shop.storage.SortedStaticFilesStorage"},
 }
 # No page links to the unhashed copies.
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

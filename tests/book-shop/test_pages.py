@@ -2,12 +2,15 @@
 
 import re
 from html import unescape
+from unittest import mock
 
 import pytest
 from books.models import Category
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.test import Client
+from django.core.files.storage import FileSystemStorage
+from django.core.management import call_command
+from django.test import Client, override_settings
 from django.urls import reverse
 from django.views.defaults import permission_denied
 from shop_fixtures import text
@@ -160,6 +163,17 @@ def test_security_headers_are_sent(client):
 def stylesheet(client, db):
     """Return the URL of the stylesheet of this build."""
     return re.search(r'href="(/static/book_shop/style\.[0-9a-f]{12}\.css)"', text(client.get("/"))).group(1)
+
+
+def test_the_list_of_static_files_does_not_depend_on_the_file_system(static_files, tmp_path):
+    """Another machine lists directories in another order."""
+    listdir = FileSystemStorage.listdir
+    with (
+        mock.patch.object(FileSystemStorage, "listdir", lambda *arguments: [x[::-1] for x in listdir(*arguments)]),
+        override_settings(STATIC_ROOT=tmp_path),
+    ):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    assert (tmp_path / "staticfiles.json").read_bytes() == (static_files / "staticfiles.json").read_bytes()
 
 
 def test_static_files_are_immutable_and_compressed(client, stylesheet):
