@@ -1,6 +1,8 @@
 """The Docker engine, through its command line. Callers decide what runs, and when."""
 
+import contextlib
 import json
+import subprocess
 from typing import NamedTuple
 
 from delivery import pages, process
@@ -122,6 +124,20 @@ class Docker:
         container = self._docker("create", "--label", TEMPORARY, image).strip()
         try:
             self._docker("cp", f"{container}:{path}", str(destination))
+        finally:
+            self._docker("rm", container)
+
+    @contextlib.contextmanager
+    def files_of_image(self, image, path):
+        """A stream with a tar archive of a directory in an image, which does not run. Raises CommandError."""
+        container = self._docker("create", "--label", TEMPORARY, image).strip()
+        command = ["docker", "cp", f"{container}:{path}", "-"]
+        try:
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as copying:
+                yield copying.stdout
+                copying.stdout.read()
+            if copying.returncode:
+                raise process.ProgramFailed(command, f"exit status {copying.returncode}")
         finally:
             self._docker("rm", container)
 

@@ -4,6 +4,7 @@ Everything is read from the commit, not from the work tree (except `changes`, wh
 two).
 """
 
+import os
 import subprocess
 
 from delivery.application import DIRECTORY, NAME
@@ -15,17 +16,34 @@ TREES = (DIRECTORY, "k8s")  # an image is built from these only
 SOURCE_LABEL = f"{NAME}.source"  # the label of an image with its source()
 DEV = ("refs/heads/dev", "refs/remotes/origin/dev")
 NEAR = 20  # commits that candidates() reads first: usually one of them has a snapshot
+# They select another repository or other objects, for example inside a Git hook.
+SELECTING = (
+    "GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+)  # fmt: skip
 
 
 class Unreadable(CommandError):
     """The commit has no VERSION, or lacks a directory that an image is built from."""
 
 
+def environment():
+    """The environment variables of all git processes: a hash always means that object of this repository."""
+    kept = {name: value for name, value in os.environ.items() if name not in SELECTING}
+    return kept | {"GIT_NO_REPLACE_OBJECTS": "1"}
+
+
 def output(*arguments, stdin=None):
     """Runs git and returns its stdout as text. Raises CommandError with git's message if it fails."""
-    done = subprocess.run(["git", *arguments], input=stdin, capture_output=True, encoding="utf-8", errors="replace")
+    return binary(*arguments, stdin=stdin and stdin.encode()).decode(errors="replace")
+
+
+def binary(*arguments, stdin=None):
+    """As output(), but `stdin` and the result are bytes."""
+    done = subprocess.run(["git", *arguments], input=stdin, capture_output=True, env=environment())
     if done.returncode:
-        why = done.stderr.strip() or f"exit status {done.returncode}"
+        why = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         raise CommandError(f"git {arguments[0]} failed", why, "git status")
     return done.stdout
 
