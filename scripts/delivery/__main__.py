@@ -7,6 +7,10 @@ check-plan                    fails if the plan on stdin (terraform show -json) 
                               prints the names of the last snapshots of the databases that it deletes
 wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
 github-subject                prints Terraform's github_subject_prefix, which GitHub knows
+reaches <url>                 prints yes or no; fails if the server is slow or answers with an error
+context <commit> <file>       writes the build context of a commit, and prints the commit's date
+base-labels <commit> <base>   prints the labels of an image with its base, one per line
+compare <commit> <image>      fails unless an image in the engine has the content of the commit
 confirm <question> <word>     asks on stderr, and fails unless the answer on stdin is the word
 """
 
@@ -57,6 +61,34 @@ def github_subject():
     return github_subject.for_terraform()
 
 
+def reaches(url):
+    """Whether this machine has a connection to a public server: yes or no."""
+    from delivery import base_image
+
+    return "yes" if base_image.reaches(url) else "no"
+
+
+def write_context(commit, file):
+    """The date of the commit whose build context was written to the file, as a Unix time in seconds."""
+    from delivery import context
+
+    return str(context.write(commit, file))
+
+
+def base_labels(commit, base):
+    """The labels of an image with its base, as lines NAME=value."""
+    from delivery import base_image
+
+    return "\n".join(f"{name}={value}" for name, value in base_image.labels(commit, base).items())
+
+
+def compare(commit, image):
+    """Fails unless the image has the content of the commit."""
+    from delivery import image_content
+
+    image_content.check(commit, image)
+
+
 OPERATIONS = {
     "repository": repository,
     "terraform-state": state_bucket,
@@ -64,6 +96,10 @@ OPERATIONS = {
     "check-plan": check_plan,
     "wait-for-installation": wait_for_installation,
     "github-subject": github_subject,
+    "reaches": reaches,
+    "context": write_context,
+    "base-labels": base_labels,
+    "compare": compare,
     "confirm": cli.confirm,
 }
 

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from delivery import git, registry
+from delivery import base_image, git, registry
 from delivery.cli import CommandError, flag, log
 
 MOST = 100  # tags that promote looks for, with one request each; if more commits share a source, push again
@@ -14,8 +14,9 @@ MOST = 100  # tags that promote looks for, with one request each; if more commit
 def push(commit):
     """Pushes the image of a commit under its snapshot tag and returns its repository@digest.
 
-    A tag that is in the registry is left alone. Raises CommandError if it, or the engine's image, belongs
-    to another commit, and registry.Moved if another push wrote the tag at the same time.
+    A tag that is in the registry is left alone. Raises CommandError if it, or the engine's image, belongs to another
+    commit, or if the image must not leave this machine (base_image.check), and registry.Moved if another push wrote
+    the tag at the same time.
     """
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
@@ -43,6 +44,8 @@ def push(commit):
         why = "neither the Docker engine nor the registry has it"
         raise CommandError(f"image '{reference}' not found", why, build)
 
+    if not base_image.is_local(shop.repository):
+        base_image.check(local, f"{reference} in the Docker engine", build)
     log(f"pushing {tag}")
     with shop.engine() as environment:
         failed = subprocess.run(["docker", "push", reference], stdout=sys.stderr, env=environment).returncode
@@ -89,9 +92,9 @@ def check_labels(labels, expected, where, remedy):
 def promote(commit):
     """Gives the snapshot of a commit's source the release tag VERSION and returns repository@digest of the release.
 
-    A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Raises CommandError
-    if there is no snapshot or VERSION belongs to another image, and registry.Moved if another promotion
-    wrote the tag at the same time.
+    A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Raises CommandError if there
+    is no snapshot, if the snapshot must not leave this machine (base_image.check) or if VERSION belongs to another
+    image, and registry.Moved if another promotion wrote the tag at the same time.
     """
     planned = flag("DELIVERY_PLAN")
     shop = registry.shop()
@@ -121,6 +124,9 @@ def promote(commit):
             remedy = f"make image push promote COMMIT={commit}"
         raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
 
+    if not (released or base_image.is_local(shop.repository)):
+        again = "commit again, then make image push"
+        base_image.check(shop.labels(digest), f"{shop.repository}:{tags[-1]}", again)
     if planned:
         return f"{tags[-1]} -> {release}{' (already promoted)' if released else ''}: {shop.image(digest)}"
     if released:

@@ -8,6 +8,7 @@ CommandError: BadReference, Unreachable, Denied, NotFound, Moved or Unexpected.
 
 import base64
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -36,11 +37,21 @@ REDIRECTS = 5
 
 # Patterns that few verbs need; re compiles them when they are first used.
 NEXT = r'<([^>]*)>\s*;[^,]*\brel="?next\b'  # a Link (RFC 8288)
+TUNNEL = r"Tunnel connection failed: ([0-9]{3})"  # the message of http.client
 PARAMETER = r'(\w+)=(?:"([^"]*)"|([^\s,]+))'
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL)
 
 
 class Unreachable(CommandError):
     """No registry answered: connection refused, unknown name, a connection that broke on every try, or 429."""
+
+
+class NoConnection(Unreachable):
+    """This machine has no connection to the registry: no network, no name service, no route, or a proxy forbids it."""
+
+
+class ConnectTimeout(TimeoutError):
+    """No connection was established in time."""
 
 
 class Denied(CommandError):
@@ -94,7 +105,67 @@ def digest_of(body):
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-class Registry:
+class Client:
+    """Sends requests over connections that it keeps."""
+
+    def __init__(self, sleep=time.sleep):
+        self._sleep, self._connections = sleep, {}
+
+    def exchange(self, method, url, headers, body):
+        """Sends a request and returns its answer. Retries broken connections, 429 and 5xx a few times.
+
+        All requests are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2).
+        """
+        scheme, host = urlsplit(url)[:2]
+        route = connection.route(scheme, host)
+        remedy = "make demo" if LOOPBACK.fullmatch(host) else f"check the network: curl -I https://{host}/v2/"
+        for pause, longer in zip((*PAUSES, None), (*THROTTLED, None), strict=True):
+            try:
+                answer = self._once(method, url, headers, body)
+            except (ConnectionError, TimeoutError, http.client.HTTPException, OSError) as error:
+                is_lasting = not may_pass(error)
+                if is_lasting or pause is None:
+                    kind = NoConnection if is_no_connection(error) else Unreachable
+                    what, why = f"cannot reach the registry at {host}", f"{error}{route}"
+                    if not is_lasting:
+                        what = f"the connection to the registry at {host} failed"
+                        why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {type(error).__name__}: {why}"
+                    raise kind(what, why, remedy) from None
+                pause = longer if tunnel_status(error) == 429 else pause
+            else:
+                if pause is None or not (answer.status == 429 or answer.status >= 500):
+                    return answer
+                after = answer.headers.get("Retry-After", "")
+                pause = longer if answer.status == 429 else pause
+                pause = max(pause, min(int(after), LONGEST_PAUSE)) if after.isdecimal() else pause
+            self._sleep(pause)
+
+    def _once(self, method, url, headers, body):
+        """Sends a request over a kept connection, which is closed when it fails."""
+        target = urlsplit(url)
+        kept = target[:2]
+        if kept not in self._connections:
+            self._connections[kept] = connection.connect(*kept, TIMEOUT)
+        kept_connection = self._connections[kept]
+        try:
+            kept_connection.request(method, target.path + (f"?{target.query}" if target.query else ""), body, headers)
+            response = kept_connection.getresponse()
+            if (response.length or 0) > LARGEST:
+                why = f"the answer to {method} {target.path} is larger than {LARGEST} bytes"
+                raise Unexpected(f"invalid answer of {target.netloc}", why, "check the registry's log")
+            # With a Content-Length, read everything: then http.client reports a truncated body.
+            content = response.read() if response.length is not None else response.read(LARGEST)
+        except BaseException as error:
+            established = kept_connection.sock is not None
+            kept_connection.close()
+            del self._connections[kept]
+            if isinstance(error, TimeoutError) and not established:
+                raise ConnectTimeout(*error.args) from None
+            raise
+        return Answer(response.status, response.headers, content)
+
+
+class Registry(Client):
     """One repository (`host[:port]/name`) of one registry.
 
     `credential` is called at most once per challenge of the registry. It returns (user, password), or None if
@@ -106,9 +177,8 @@ class Registry:
     def __init__(self, repository, credential=None, sleep=time.sleep):
         self.repository = references.repository(repository)
         self.scheme = "http" if LOOPBACK.fullmatch(self.repository.host) else "https"
-        self._credential, self._sleep = credential, sleep
-        self._authorization = None
-        self._connections = {}
+        super().__init__(sleep)
+        self._credential, self._authorization = credential, None
 
     def image(self, digest):
         """repository@digest, the only form in which verbs pass an image on."""
@@ -313,7 +383,7 @@ class Registry:
             raise self._unexpected("token service", why)
         query = urlencode({key: parameters[key] for key in ("service", "scope") if key in parameters})
         url = f"{parameters['realm']}{'&' if realm.query else '?'}{query}"
-        answer = self._exchange("GET", url, {"Authorization": basic} if basic else {}, None)
+        answer = self.exchange("GET", url, {"Authorization": basic} if basic else {}, None)
         if answer.status != 200:
             why = f"{realm.netloc} returned no token: {answer.status} {complaint(answer.body)}".strip()
             raise Denied(f"{self.repository}: access denied", why, f"check the credentials for {self.repository.host}")
@@ -329,7 +399,7 @@ class Registry:
         for _ in range(REDIRECTS + 1):
             trusted = self._authorization and urlsplit(url)[:2] == registry
             token = {"Authorization": self._authorization} if trusted else {}
-            answer = self._exchange(method, url, headers | token, body)
+            answer = self.exchange(method, url, headers | token, body)
             if method in ("PUT", "DELETE") or answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = urljoin(url, answer.headers.get("Location", ""))
@@ -337,53 +407,30 @@ class Registry:
                 raise self._unexpected("answer", f"it redirects to {url}")
         raise self._unexpected("answer", f"more than {REDIRECTS} redirects")
 
-    def _exchange(self, method, url, headers, body):
-        """Sends a request and returns its answer. Retries broken connections, 429 and 5xx a few times.
 
-        All requests are idempotent, PUT and DELETE of a manifest included (RFC 9110, 9.2.2).
-        """
-        scheme, host = urlsplit(url)[:2]
-        route = connection.route(scheme, host)
-        remedy = "make demo" if LOOPBACK.fullmatch(host) else f"check the network: curl -I https://{host}/v2/"
-        for pause, longer in zip((*PAUSES, None), (*THROTTLED, None), strict=True):
-            try:
-                answer = self._once(method, url, headers, body)
-            except (ConnectionRefusedError, socket.gaierror) as error:
-                raise Unreachable(f"cannot reach the registry at {host}", f"{error}{route}", remedy) from None
-            except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-                if pause is None:
-                    failure = f"{type(error).__name__}: {error}{route}"
-                    why = f"{len(PAUSES) + 1} tries of {method} failed, the last by {failure}"
-                    raise Unreachable(f"the connection to the registry at {host} failed", why, remedy) from None
-            except OSError as error:  # no route, a proxy that refuses, an untrusted certificate
-                raise Unreachable(f"cannot reach the registry at {host}", f"{error}{route}", remedy) from None
-            else:
-                if pause is None or not (answer.status == 429 or answer.status >= 500):
-                    return answer
-                after = answer.headers.get("Retry-After", "")
-                pause = longer if answer.status == 429 else pause
-                pause = max(pause, min(int(after), LONGEST_PAUSE)) if after.isdecimal() else pause
-            self._sleep(pause)
+def may_pass(error):
+    """Whether a request that failed with this error may succeed if it is sent again.
 
-    def _once(self, method, url, headers, body):
-        """Sends a request over a kept connection, which is closed when it fails."""
-        target = urlsplit(url)
-        kept = target[:2]
-        if kept not in self._connections:
-            self._connections[kept] = connection.connect(*kept, TIMEOUT)
-        kept_connection = self._connections[kept]
-        try:
-            kept_connection.request(method, target.path + (f"?{target.query}" if target.query else ""), body, headers)
-            response = kept_connection.getresponse()
-            if (response.length or 0) > LARGEST:
-                raise self._unexpected("answer", f"it is larger than {LARGEST} bytes")
-            # With a Content-Length, read everything: then http.client reports a truncated body.
-            content = response.read() if response.length is not None else response.read(LARGEST)
-        except BaseException:
-            kept_connection.close()
-            del self._connections[kept]
-            raise
-        return Answer(response.status, response.headers, content)
+    Other errors are: nothing listens, no name, no route, a proxy that refuses, an untrusted certificate.
+    """
+    if isinstance(error, ConnectionRefusedError):
+        return False
+    is_broken = isinstance(error, (ConnectionError, TimeoutError, http.client.HTTPException))
+    status = tunnel_status(error)
+    return is_broken or status == 429 or status >= 500
+
+
+def is_no_connection(error):
+    """Whether an error means that this machine has no connection to that host at all."""
+    if isinstance(error, (ConnectionRefusedError, ConnectTimeout, socket.gaierror)):
+        return True
+    return error.errno in NO_ROUTE if isinstance(error, OSError) and error.errno else tunnel_status(error) == 403
+
+
+def tunnel_status(error):
+    """The status with which a proxy refused a tunnel (RFC 9110, 9.3.6); 0 for other errors."""
+    refused = TUNNEL.match(str(error))
+    return int(refused[1]) if refused else 0
 
 
 def kind(media_type):

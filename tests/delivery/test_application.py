@@ -85,7 +85,8 @@ def test_the_manifests_agree(keys, expected):
         ("terraform/commands/install.sh", r"/run/lock/(\S+)-install", {NAME}),
         ("terraform/commands/verb.sh", r"/opt/([^/]*)/bin/\$SSM_Verb", {NAME}),
         ("Makefile", r"DELIVERY_NAME \?= (.*)", {NAME}),
-        ("scripts/image", r'git archive "\$commit:([^"]*)"', {application.DIRECTORY, "k8s"}),
+        ("scripts/local/base-image", r"LABEL (.*)\.base=substitute", {NAME}),
+        ("scripts/local/base-image", r"image=(.*)-substitute-base", {NAME}),
     ],
 )
 def test_a_file_agrees(file, pattern, expected):

@@ -111,11 +111,11 @@ class Aws:
         log = self.place / "verbs"
         return log.read_text().splitlines() if log.exists() else []
 
-    def commit(self, text):
-        """Commits the source, puts its image into the engine, and returns the commit."""
+    def commit(self, text, **more):
+        """Commits the source, puts its image with more labels into the engine, and returns the commit."""
         commit = self.git.commit({"book-shop/x": text})
         source = "-".join(self.git.git("rev-parse", f"{commit}:{tree}") for tree in ("book-shop", "k8s"))
-        labels = {"org.opencontainers.image.revision": commit, "book-shop.source": source}
+        labels = {"org.opencontainers.image.revision": commit, "book-shop.source": source} | more
         (self.place / "labels").write_text(json.dumps(labels))
         return commit
 
@@ -190,6 +190,13 @@ def test_push_promote_deploy_and_rollback_with_a_registry_whose_reads_are_stale(
     _, said = aws.verb("promote", status=1)
     assert f"{REPOSITORY}:1.0.0 is released already, as another image" in said
     assert oci.digest(f"{aws.upstream}/{fake_ecr_public.ALIAS}/book-shop:1.0.0") == digest
+
+
+def test_an_image_on_a_substitute_base_is_not_pushed(aws):
+    aws.commit("one", **{"book-shop.base": "substitute"})
+    _, said = aws.verb("push", status=1)
+    assert "must not leave this machine" in said
+    assert tags_in(aws.upstream) == []
 
 
 def test_deploy_fails_with_the_status_and_message_of_the_host(aws):

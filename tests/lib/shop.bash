@@ -95,6 +95,15 @@ logged_script() { # FILE NAME [BODY]
 # make_room FILE: it may be a link to one of the machine's or the project's own, which must not be written to.
 make_room() { [ ! -L "$1" ] || rm "$1"; }
 
+# public_servers yes|no|fail: whether this machine reaches public servers. fail: they are slow or answer with errors.
+public_servers() {
+  local answer="echo $1"
+  [ "$1" != fail ] || answer='echo "the server is slow" >&2; exit 1'
+  # shellcheck disable=SC2016 # the fake itself expands them
+  printf '#!/bin/sh\nif [ "$3" = reaches ]; then echo "reaches $4" >>"$LOG"; %s; exit; fi\nexec "%s" "$@"\n' \
+    "$answer" "$PYTHON" | fake python3
+}
+
 # called_by root|someone: sets the calling user. The fake sudo logs the command and runs it.
 called_by() {
   local number=0

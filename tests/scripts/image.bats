@@ -6,9 +6,10 @@ setup() { start_shop; }
 assert_built() {
   assert_answer "$DELIVERY_REPOSITORY:$(snapshot_of "$1")"
   run grep '^docker buildx build' "$LOG"
-  for option in "VERSION=1.0.0" "REVISION=$(head_of "$1")" "SOURCE=$(source_of "$1")" "${@:2}"; do
+  for option in "VERSION=1.0.0" "REVISION=$(head_of "$1")" "SOURCE=$(source_of "$1")" "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct "$1")" "${@:2}"; do
     assert_output --partial " --build-arg $option "
   done
+  assert_equal "$(tail -n 1 "$ENGINE/tags")" "$DELIVERY_REPOSITORY:$(snapshot_of "$1")"
 }
 not_built() { refute grep 'buildx build' "$LOG"; }
 
@@ -80,6 +81,59 @@ local cluster linux/amd64
 aws host linux/amd64
 aws cluster linux/amd64
 TABLE
+}
+
+# image_does BODY: what the build does in the directory of the image's files.
+image_does() {
+  printf '#!/bin/bash\n%s\n' "$1" >"$ENGINE/build"
+  chmod +x "$ENGINE/build"
+}
+
+@test "image: line endings and attributes of the caller change nothing" {
+  # shellcheck disable=SC2016 # Git expands the format
+  change book-shop/a.txt '$Format:%H$'
+  git config core.autocrlf true
+  mkdir -p .git/info
+  echo '*.txt export-subst eol=crlf' >.git/info/attributes
+  echo 'shop.yaml export-ignore' >>.git/info/attributes
+  git cat-file blob HEAD:book-shop/a.txt >"$TEST_DIR/expected"
+  succeeds image
+  cmp "$TEST_DIR/expected" "$ENGINE/context/a.txt"
+  [ -e "$ENGINE/context/k8s/shop.yaml" ]
+}
+
+@test "image: names entries that no image can contain, and builds nothing" {
+  printf 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n' >book-shop/cover.png
+  ln -s ../README.md book-shop/readme
+  commit "a pointer and a link"
+  verb image
+  assert_failed 1 "book-shop/cover.png: a Git LFS pointer" "book-shop/readme: a link out of its directory" "remedy: "
+  assert_log "docker version
+docker buildx version"
+}
+
+@test "image: gives no tag to an image that differs from its commit, and names the differences" {
+  tools chmod
+  change book-shop/a.txt text
+  image_does 'rm a.txt; echo more >more.py; mkdir staticfiles; echo generated >staticfiles/a.css; chmod +x k8s/shop.yaml'
+  verb image
+  assert_failed 1 "a.txt: missing" "more.py: not in the commit" "k8s/shop.yaml: executable"
+  refute_errors a.css
+  [ ! -e "$ENGINE/tags" ]
+}
+
+@test "image: the labels name the base image and its digest" {
+  digest=sha256:$(printf '1%.0s' {1..64})
+  change book-shop/Dockerfile "ARG BASE_IMAGE=example.com/python:3.13@$digest"
+  change book-shop/Dockerfile "FROM example.com/python:3.14@$digest AS pinned"
+  while read -r version commit; do
+    succeeds image "$commit"
+    run grep '^docker buildx build' "$LOG"
+    assert_output --partial " --label org.opencontainers.image.base.name=example.com/python:$version "
+    assert_output --partial " --label org.opencontainers.image.base.digest=$digest "
+  done <<<$'3.14 HEAD\n3.13 HEAD~1'
+  DELIVERY_BASE_IMAGE=mirror.example.com/python:3 succeeds image
+  assert grep -F -- " --label org.opencontainers.image.base.name=mirror.example.com/python:3 " "$LOG"
 }
 
 @test "image: two runs build in the same way, and no run leaves temporary files, even if it fails" {

@@ -11,7 +11,7 @@ setup() {
   fake_in_shop scripts/local/network 'echo 172.30.0.0/16'
   script_is "first script"
   logged sysctl 'echo "kernel.panic = 0"'
-  logged curl 'exit 6'
+  public_servers no
   mkdir scripts/local/host
   echo 'listen on REGISTRY_PORT' >scripts/local/host/vendor-data
   echo renew >scripts/local/host/renew-var
@@ -27,11 +27,11 @@ script_is() { fake_in_shop scripts/local/user-data "echo '$1'"; } # the content 
 # everything_reachable: makes the public registry and k3s reachable.
 everything_reachable() {
   fake_in_shop scripts/local/base-image
-  logged curl
+  public_servers yes
 }
 # did: prints the steps in short, for example "network,kubernetes-build,build,run -d,exec".
 did() {
-  sed -nE 's,^scripts/local/(network|kubernetes-build).*,\1,p; s/^(sysctl|curl) .*/\1/p
+  sed -nE 's,^scripts/local/(network|kubernetes-build).*,\1,p; s/^(sysctl|reaches) .*/\1/p
 s/^docker (build|run -d|run --rm|start|stop|rm|exec -i|exec).*/\1/p' "$LOG" | paste -sd,
 }
 # assert_run NAME OPTION...: the container was started with these.
@@ -43,7 +43,7 @@ assert_run() {
 @test "up: the first run creates the registry and the host, with the files for cloud-init" {
   verb local/up
   assert_answer "" $'==> registry on localhost:5000\n==> building the local host\n==> cloud-init'
-  assert_equal "$(did)" "sysctl,network,curl,kubernetes-build,build,run -d,build,run -d,exec"
+  assert_equal "$(did)" "reaches,sysctl,network,kubernetes-build,build,run -d,build,run -d,exec"
   assert_equal "$(grep check-port "$LOG")" "scripts/local/check-port HTTP_PORT 80 test-host
 scripts/local/check-port DEV_PORT 8080 test-host
 scripts/local/check-port REGISTRY_PORT 5000 test-registry"
@@ -73,12 +73,19 @@ DELIVERY_REGISTRY_PORT ?= 5001"
 @test "up: builds nothing if the public registry and k3s are reachable, and keeps a host with k3s" {
   everything_reachable
   succeeds local/up
-  assert_equal "$(did)" "sysctl,network,curl,build,run -d,build,run -d,exec"
+  assert_equal "$(did)" "reaches,sysctl,network,build,run -d,build,run -d,exec"
   refute grep BASE_IMAGE "$LOG"
   assert grep -F -- "--target host --tag" "$LOG"
-  logged curl 'exit 6' # GitHub is out of reach now
+  public_servers no # GitHub is out of reach now
   succeeds local/up
   assert_equal "$(did)" "network,start,exec"
+}
+
+@test "up: fails before any change if GitHub is slow or answers with an error" {
+  public_servers fail
+  verb local/up
+  assert_failed 1 "the server is slow"
+  assert_equal "$(did)" reaches
 }
 
 @test "up: builds Kubernetes without a network request with DELIVERY_CLOSED_NETWORK=1" {
@@ -95,12 +102,12 @@ DELIVERY_REGISTRY_PORT ?= 5001"
     : >"$ENGINE/given"
     succeeds local/up
     assert_errors "rebuilding it with kubernetes-1.2.3-abc and its data" "keeping the data in the volume test-host"
-    assert_equal "$(did)" "network,${steps},run --rm,run -d,exec"
+    assert_equal "$(did)" "${steps},run --rm,run -d,exec"
     assert_equal "$(paste -sd, "$ENGINE/given")" "$given"
     assert_equal "$(cat "$ENGINE/labels/test-host")" kubernetes-1.2.3-abc
   done <<'TABLE'
-kubernetes-1.2.2-abc|kubernetes-build,build,stop,rm|renew
-|curl,kubernetes-build,build,stop,run --rm,rm|files of - test-host:/etc/book-shop,renew
+kubernetes-1.2.2-abc|network,kubernetes-build,build,stop,rm|renew
+|reaches,network,kubernetes-build,build,stop,run --rm,rm|files of - test-host:/etc/book-shop,renew
 TABLE
 }
 
@@ -147,7 +154,7 @@ TABLE
   done
   succeeds local/up
   # Without sysctl: the kernel's settings as they were the first time.
-  assert_equal "$(did)" "network,curl,kubernetes-build,build,run -d,build,run -d,exec"
+  assert_equal "$(did)" "reaches,network,kubernetes-build,build,run -d,build,run -d,exec"
 }
 
 @test "up: refuses a port in use, an invalid name or setting and an invalid install script before any change" {
