@@ -36,7 +36,11 @@ def files(project):
         start = project / source
         for path in [start] if start.is_file() else start.rglob("*"):
             name = os.path.normpath(os.path.join(target, path.relative_to(start)))
-            if path.is_file() and "__pycache__" not in path.parts and not (source == "scripts/host" and "/" not in name):
+            if (
+                path.is_file()
+                and "__pycache__" not in path.parts
+                and not (source == "scripts/host" and "/" not in name)
+            ):
                 found[name] = path
     notice = found.pop(NOTICE)
     return found | dict.fromkeys(OUTDATED, notice)

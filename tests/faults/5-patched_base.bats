@@ -6,7 +6,7 @@ setup_file() { start_faults; }
 setup() { start_case; }
 teardown() {
   end_case
-  git -C "$SHOP" switch -q -
+  git -C "$SHOP" switch -q main
 }
 
 runbook() { python3 "$E2E/../lib/runbook.py" rebuild-on-a-patched-base.md "$1"; }

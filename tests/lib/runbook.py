@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-OPERATIONS = Path(__file__).parents[2] / "docs/operations"
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs/operations"
 BLOCK = re.compile(r"^( *)```\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
