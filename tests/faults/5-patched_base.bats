@@ -32,7 +32,7 @@ runbook() { python3 "$E2E/../lib/runbook.py" rebuild-on-a-patched-base.md "$1"; 
 $(runbook "Prepare the commit")
 export DELIVERY_BASE_IMAGE=\$patched
 $(runbook "Release it without GitHub")"
-  GIT_PAGER=cat bash -euo pipefail -c "$commands"
+  GIT_PAGER='cat' bash -euo pipefail -c "$commands"
 
   assert_revision "$(head_of_shop)" dev prod
   assert_equal "$(get prod /version | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')" 1.2.1
