@@ -16,7 +16,7 @@ from delivery.connection import LOOPBACK
 NAME_LABEL = "org.opencontainers.image.base.name"  # image-spec, annotations
 DIGEST_LABEL = "org.opencontainers.image.base.digest"
 SUBSTITUTE_LABEL = f"{NAME}.base"  # "substitute" on the substitute image, which images built on it inherit
-PINNED = re.compile(r"^FROM (\S+) AS pinned$|^ARG BASE_IMAGE=(\S+@\S+)", re.MULTILINE)  # now, and until 1.0.1
+PINNED = (r"(?m)^FROM (\S+) AS pinned$", r"(?m)^ARG BASE_IMAGE=(\S+)")  # the second one until version 1.0.1
 
 
 def reaches(url):
@@ -48,12 +48,12 @@ def labels(commit, base):
     """
     if not base:
         try:
-            pinned = PINNED.search(git.output("cat-file", "blob", f"{commit}:{DIRECTORY}/Dockerfile"))
+            text = git.output("cat-file", "blob", f"{commit}:{DIRECTORY}/Dockerfile")
         except CommandError:  # the build reports it
-            pinned = None
-        if not pinned:
             return {}
-        base = pinned[1] or pinned[2]
+        base = next((found[1] for pattern in PINNED if (found := re.search(pattern, text))), "")
+        if not base:
+            return {}
     name, _, digest = base.partition("@")
     return {NAME_LABEL: name} | ({DIGEST_LABEL: digest} if (digest := digest or local_id(base)) else {})
 

@@ -7,7 +7,7 @@ setup() {
   start_shop infra
   # Results of the fakes below: the exit status of Terraform's commands, of the registry and of GitHub; the bucket or
   # nothing, the operation of the package that fails, the name of the last snapshot, and GitHub's subject.
-  export INIT=0 PLAN=2 APPLY=0 CURL=0 GITHUB=0 BUCKET=the-bucket FAILS=none SNAPSHOT= SUBJECT=repo:acme@1/shop@2
+  export INIT=0 PLAN=2 APPLY=0 CURL=0 GITHUB=0 BUCKET=the-bucket FAILS=none SNAPSHOT='' SUBJECT=repo:acme@1/shop@2
   export AWS_REGION=eu-central-1 GITHUB_REPOSITORY=acme/shop
   unset TF_VAR_name TF_VAR_github_subject_prefix TF_CLI_CONFIG_FILE DELIVERY_AWS_ACCOUNT
   tools find
