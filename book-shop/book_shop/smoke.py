@@ -17,7 +17,7 @@ from wsgiref.util import setup_testing_defaults
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import got_request_exception
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import translation
 
 PATH = Path(__file__).resolve().parent.parent / "smoke.json"
@@ -68,6 +68,8 @@ class SmokeTest:
             if not self._passed:
                 self._request_pages()
                 self._passed = True
+        except Error as error:  # the database fails between two pages
+            raise Failed(self._page, type(error).__name__, _text_of(error)) from error
         finally:
             self._lock.release()
 

@@ -203,6 +203,14 @@ def test_ready_later_if_the_database_fails_during_the_test(client, db, log, monk
     assert client.get("/readyz").status_code == 200  # it has passed; the probe checks the database itself
 
 
+def test_not_ready_if_the_database_fails_before_the_first_page(client, db, log, monkeypatch):
+    def refuse():
+        raise OperationalError("connection to db.internal refused")
+
+    monkeypatch.setattr("book_shop.smoke.transaction.atomic", refuse)
+    assert_not_ready(client, log, "smoke.json", "OperationalError", "db.internal")
+
+
 def test_a_second_probe_waits_for_the_running_test(fresh, monkeypatch):
     started, proceed, runs = threading.Event(), threading.Event(), []
 
