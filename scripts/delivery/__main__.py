@@ -11,6 +11,7 @@ reaches <url>                 prints yes or no; fails if the server is slow or a
 context <commit> <file>       writes the build context of a commit, and prints the commit's date
 base-labels <commit> <base>   prints the labels of an image with its base, one per line
 compare <commit> <image>      fails unless an image in the engine has the content of the commit
+eks-token <arn> <file>        prints a token for the EKS cluster to kubectl, from the file while it is valid
 confirm <question> <word>     asks on stderr, and fails unless the answer on stdin is the word
 """
 
@@ -89,6 +90,13 @@ def compare(commit, image):
     image_content.check(commit, image)
 
 
+def eks_token(arn, cache):
+    """A token for an EKS cluster, in the form that kubectl reads."""
+    from delivery import cluster_access
+
+    return cluster_access.token(arn, cache)
+
+
 OPERATIONS = {
     "repository": repository,
     "terraform-state": state_bucket,
@@ -100,6 +108,7 @@ OPERATIONS = {
     "context": write_context,
     "base-labels": base_labels,
     "compare": compare,
+    "eks-token": eks_token,
     "confirm": cli.confirm,
 }
 

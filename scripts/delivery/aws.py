@@ -95,6 +95,13 @@ class Client:
             items += answer[key]
         return items
 
+    def presigned(self, operation, seconds):
+        """The URL of a GET request without parameters, signed for so many seconds. Sends nothing."""
+        try:
+            return self.boto.generate_presigned_url(operation, ExpiresIn=seconds, HttpMethod="GET")
+        except self._exceptions.BotoCoreError as error:
+            raise self._problem(error) from None
+
     def _problem(self, error):
         """The CommandError for an error of botocore."""
         if isinstance(error, self._exceptions.ClientError):

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from delivery import cluster_verbs, registry
+from delivery import cluster_access, cluster_verbs, registry
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.targets.base import verbs
@@ -12,6 +12,8 @@ from delivery.targets.base import verbs
 
 class Cluster:
     """A Target: the cluster of kubectl's current context. If DELIVERY_CLUSTER is set, it is the only one allowed.
+
+    An EKS cluster is reached by its ARN in DELIVERY_CLUSTER, whatever the current context is.
 
     The verbs run on this machine, with the caller's permissions in the cluster.
     """
@@ -21,6 +23,7 @@ class Cluster:
 
         Afterwards its context is used, even if kubectl's current context changes.
         """
+        cluster_access.prepare()
         self.context = kubectl("config", "current-context")
         expected = os.environ.get("DELIVERY_CLUSTER")
         if expected and self.context != expected:
@@ -57,5 +60,7 @@ def kubectl(*arguments, **options):
         raise CommandError("kubectl is not installed", "it is not on the PATH", "make setup-deploy") from None
     if done.returncode:
         remedy = "kubectl config get-contexts lists the clusters; kubectl config use-context chooses one"
+        if "(Unauthorized)" in done.stderr:
+            remedy = f"log in to the cluster again. On EKS, {cluster_access.DEPLOYERS}"
         raise CommandError("kubectl failed", done.stderr.strip(), remedy)
     return done.stdout.strip()
