@@ -5,14 +5,17 @@ import json
 import os
 import secrets
 import sys
+import urllib.parse
 
 from delivery.application import NAME
-from delivery.cli import CommandError, confirm, log
+from delivery.cli import CommandError, UsageError, confirm, log
 from delivery.targets.cluster import Cluster
 
 SECRET = f"{NAME}-env"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 EKS = "scripts/cluster/k8s/eks.yaml"
+POSTGRESQL = 5432  # k8s/overlays/cluster/network.yaml allows it
+POLICY = "database"
 # A new pod counts as ready only when the load balancer finds it healthy; until then no old pod is removed.
 GATE = "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
 
@@ -20,7 +23,7 @@ GATE = "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
 def set_up(yes):
     """Applies the manifests and the settings to the current cluster. Asks first unless `yes`. Safe to run again.
 
-    Raises CommandError if there is no DATABASE_URL or the answer is not yes.
+    Raises CommandError if there is no DATABASE_URL, or no valid one, or the answer is not yes.
     """
     cluster = Cluster()
     cluster.check()
@@ -28,6 +31,7 @@ def set_up(yes):
     data = json.loads(answer)["data"] if answer else {}
     current = {name: base64.b64decode(value).decode() for name, value in data.items()}
     expected = settings(current)
+    port = database_port(expected["DATABASE_URL"])
     eks = cluster.kubectl("api-resources", "--api-group", "eks.amazonaws.com", "--output", "name")
     manifests = MANIFESTS + ([EKS] if eks else [])
     for name in manifests:
@@ -39,6 +43,10 @@ def set_up(yes):
 
     for name in manifests:
         cluster.kubectl("apply", "--filename", name)
+    if port == POSTGRESQL:
+        cluster.kubectl("delete", "networkpolicy", POLICY, "--ignore-not-found")
+    else:
+        cluster.kubectl("apply", "--filename", "-", input=json.dumps(database_policy(port)))
     if eks:
         cluster.kubectl("label", "namespace", NAME, GATE, "--overwrite")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": expected}
@@ -47,6 +55,30 @@ def set_up(yes):
         restart = f"kubectl --context {cluster.context} --namespace {NAME} rollout restart deployment/{NAME}"
         log(f"running pods keep their settings until the next release. To apply the new ones now: {restart}")
     return f"{cluster.context}: {NAME}"
+
+
+def database_port(url):
+    """The port in a DATABASE_URL, by default PostgreSQL's own. Raises UsageError if it is not a port."""
+    try:
+        return urllib.parse.urlsplit(url).port or POSTGRESQL
+    except ValueError as error:  # the message has the port, the URL has a password
+        remedy = "export DATABASE_URL=postgresql://user:password@host:port/name"
+        raise UsageError("invalid DATABASE_URL", error, remedy) from None
+
+
+def database_policy(port):
+    """The NetworkPolicy that lets the shop's pods reach a database on a port other than PostgreSQL's own.
+
+    Deploys leave it alone, because it does not have the label of the web pods.
+    """
+    labels = {"app.kubernetes.io/name": NAME}
+    spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Egress"]}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": POLICY, "labels": labels},
+        "spec": spec | {"egress": [{"ports": [{"protocol": "TCP", "port": port}]}]},
+    }
 
 
 def settings(current):

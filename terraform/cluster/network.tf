@@ -10,8 +10,7 @@ data "aws_availability_zones" "all" {
 locals {
   zones = slice(data.aws_availability_zones.all.names, 0, 2)
 
-  # k8s/overlays/cluster/network.yaml contains the first two. Load balancers are in the public
-  # subnets, the database is in the database subnets.
+  # Load balancers are in the public subnets, the database is in the database subnets.
   networks = {
     public   = "10.30.0.0/20"
     database = "10.30.16.0/20"

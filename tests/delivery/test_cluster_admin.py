@@ -17,7 +17,7 @@ URL = "postgresql://shop:the-password@db.example.org/shop"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 # A cluster is a directory. `secret` and `eks` are there from the start or not, `applied` is what was applied last from
 # stdin, `manifests` and `labels` are lists. `pod` is there as long as the pod runs; `command` is the last one in it and
-# `stdin` what that read. With `fails`, a command in the pod fails.
+# `stdin` what that read. `policy` is the NetworkPolicy that was applied. With `fails`, a command in the pod fails.
 KUBECTL = r"""#!/bin/sh
 cd "${0%/*}"
 echo "$*" >>calls
@@ -26,7 +26,8 @@ case "$*" in
   *"config view"*) echo https://10.0.0.1:6443 ;;
   *" get secret book-shop-env "*) [ ! -f secret ] || cat secret ;;
   *" api-resources "*) [ ! -f eks ] || echo ingressclassparams.eks.amazonaws.com ;;
-  *" apply --filename -") cat >applied && cp applied pod ;;
+  *" apply --filename -") cat >new; if grep -q '"NetworkPolicy"' new; then mv new policy; else cp new pod; mv new applied; fi ;;
+  *" delete networkpolicy "*) rm -f policy ;;
   *" apply --filename "*) echo "$7" >>manifests ;;
   *" label namespace book-shop "*) echo "$8" >>labels ;;
   *" wait "*) [ -f pod ] ;;
@@ -69,7 +70,7 @@ class Cluster:
         return json.loads(self.file("applied"))["stringData"]
 
     def is_unchanged(self):
-        return not any(map(self.file, ("applied", "manifests", "labels", "command")))
+        return not any(map(self.file, ("applied", "policy", "manifests", "labels", "command")))
 
 
 @pytest.fixture
@@ -111,6 +112,23 @@ def test_setup_prepares_the_load_balancers_of_eks_there(cluster):
     assert cluster.run("cluster-setup", "-y").returncode == 0
     assert cluster.file("manifests").decode().split() == [*MANIFESTS, "scripts/cluster/k8s/eks.yaml"]
     assert cluster.file("labels") == b"eks.amazonaws.com/pod-readiness-gate-inject=enabled\n"
+
+
+@pytest.mark.parametrize("port", ["", ":5432", ":6432", ":25060"])
+def test_setup_lets_the_pods_reach_the_port_of_the_database(cluster, port):
+    """PostgreSQL's own port is allowed by the manifests in the image, so a policy of its own is not left behind."""
+    assert cluster.run("cluster-setup", "-y", DATABASE_URL=URL.replace("org/", "org:7000/")).returncode == 0
+    assert cluster.run("cluster-setup", "-y", DATABASE_URL=URL.replace("org/", f"org{port}/")).returncode == 0
+    if port in ("", ":5432"):
+        assert cluster.file("policy") == b""
+        return
+    policy = json.loads(cluster.file("policy"))
+    assert policy["spec"] == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "book-shop"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"ports": [{"protocol": "TCP", "port": int(port[1:])}]}],
+    }
+    assert "app.kubernetes.io/component" not in policy["metadata"]["labels"]  # a deploy would delete it
 
 
 def test_create_makes_role_and_database_and_prints_the_address(cluster):
@@ -157,6 +175,8 @@ def test_data_deletes_the_pod_when_the_operation_fails(cluster, operation):
     [
         ("cluster-setup", {}, "not confirmed: nothing was changed"),
         ("cluster-setup -y", {"DATABASE_URL": ""}, "DATABASE_URL is not set"),
+        ("cluster-setup -y", {"DATABASE_URL": URL.replace("org/", "org:x/")}, "invalid DATABASE_URL"),
+        ("cluster-setup -y", {"DATABASE_URL": URL.replace("org/", "org:66000/")}, "invalid DATABASE_URL"),
         ("cluster-setup -y", {"DELIVERY_CLUSTER": "other"}, "remedy: kubectl config use-context other"),
         ("cluster-data -y load", {"DELIVERY_CLUSTER": "other"}, "wrong cluster"),
         ("cluster-data dump", {"DELIVERY_POSTGRES_IMAGE": ""}, "POSTGRES_IMAGE is not set"),
@@ -165,6 +185,7 @@ def test_data_deletes_the_pod_when_the_operation_fails(cluster, operation):
 )
 def test_changes_nothing_without_confirmation_settings_or_the_expected_cluster(cluster, command, settings, message):
     done = cluster.run(*command.split(), stdin=b"no\n", **settings)
-    assert (done.returncode, done.stdout) == (1, b"")
+    assert (done.returncode, done.stdout) == (2 if "invalid" in message else 1, b"")
     assert message.encode() in done.stderr
+    assert b"the-password" not in done.stderr
     assert cluster.is_unchanged()

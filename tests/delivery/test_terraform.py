@@ -42,13 +42,6 @@ def test_terraforms_own_tests_pass(shop, root):
     assert passed == f"Success! {ROOTS[root]} passed, 0 failed."
 
 
-def test_the_network_policy_names_the_subnets():
-    cidrs = dict(re.findall(r'^    (\w+) += "(10[0-9./]+)"$', (CLUSTER / "network.tf").read_text(), re.MULTILINE))
-    policies = yaml.safe_load_all((infra.ROOT / "k8s/overlays/cluster/network.yaml").read_text())
-    named = re.findall(r"10\.[0-9./]+", str(list(policies)))
-    assert named == [cidrs["public"], cidrs["database"]]
-
-
 def test_the_roles_are_bound_to_the_group_of_the_access_entries():
     group = f"{application.NAME}-deployers"  # terraform/cluster/tests/design.tftest.hcl has it too
     documents = yaml.safe_load_all((infra.ROOT / "scripts/cluster/k8s/deploys.yaml").read_text())
