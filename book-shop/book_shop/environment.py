@@ -85,8 +85,7 @@ def database(environ: Mapping[str, str], base: Path) -> dict:
     # Each thread keeps its connection for a minute and checks it before use, so no request fails after PostgreSQL
     # restarts. connect_timeout does not exceed the timeout of the readiness probe.
     #
-    # A pod holds at most workers x threads = 8 connections. PostgreSQL accepts 97 (max_connections less 3 for the
-    # superuser), which is just enough for the 12 pods during a rollout of 6 (k8s/overlays/cluster).
+    # A pod holds at most workers x threads = 8 connections; tests/delivery/test_connections.py adds them up.
     #
     # A pool would have the same upper bound. After a restart, Django's pool returns its broken connections one by one
     # with growing pauses, and without PostgreSQL each request waits for the timeout of the pool (psycopg_pool 3.3).
