@@ -17,7 +17,6 @@ unexport $(settings)
 $(foreach name,$(settings:%=DELIVERY_%) AWS_REGION,\
   $(if $(value $(name)),,$(eval override undefine $(name))))
 export DELIVERY_HOST ?= local
-export DELIVERY_PROD ?= host
 export DELIVERY_NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DELIVERY_DEMO ?= book-shop
@@ -199,7 +198,7 @@ cluster-data-load: setup-deploy ## replace the cluster's data with a dump (stdin
 	@scripts/cluster-data load
 
 ##@ Infrastructure and GitHub
-## Variables: NAME, AWS_ACCOUNT, AWS_REGION, GITHUB_REPOSITORY
+## Variables: NAME, AWS_ACCOUNT, AWS_REGION, GITHUB_REPOSITORY, PROD, CLUSTER, CLUSTER_URL
 
 .PHONY: infra-bootstrap
 infra-bootstrap: setup-infra ## create the bucket for Terraform's state, once

@@ -18,9 +18,12 @@ import tempfile
 from delivery import aws
 from delivery.cli import CommandError
 
-ARN = re.compile(r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):[0-9]{12}:cluster/(?P<name>[0-9A-Za-z][0-9A-Za-z_-]{0,99})")
+ARN = re.compile(
+    r"arn:aws[a-z-]*:eks:(?P<region>[a-z0-9-]+):[0-9]{12}:cluster/(?P<name>[0-9A-Za-z][0-9A-Za-z_-]{0,99})"
+)
 VALID = datetime.timedelta(minutes=14)  # EKS accepts a token for 15 minutes
 SPARE = datetime.timedelta(minutes=1)
+DEPLOYERS = "name the role in TF_VAR_deployer_role_arns and run make infra-cluster (terraform/cluster/README.md)"
 CREDENTIAL = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"}
 
 
@@ -30,16 +33,23 @@ def prepare():
     Writes a kubeconfig for this process, which only this user can read and which is deleted at the end. Raises
     CommandError if EKS does not name the cluster's API server.
     """
-    content = os.environ.get("DELIVERY_CLUSTER_KUBECONFIG")
     arn = os.environ.get("DELIVERY_CLUSTER") or ""
-    if not content and not ARN.fullmatch(arn):
+    cluster = describe(arn) if is_eks(arn) else None
+    content = os.environ.get("DELIVERY_CLUSTER_KUBECONFIG")
+    if not (cluster or content):
         return
-    cluster = None if content else describe(arn)
     directory = tempfile.mkdtemp(prefix="cluster-", dir=os.environ.get("RUNNER_TEMP"))  # GitHub deletes RUNNER_TEMP
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     path = os.path.join(directory, "kubeconfig")
-    write(path, content or json.dumps(kubeconfig(arn, cluster, os.path.join(directory, "token"))))
+    if cluster:
+        content = json.dumps(kubeconfig(arn, cluster, os.path.join(directory, "token")))
+    write(path, content)
     os.environ["KUBECONFIG"] = path
+
+
+def is_eks(cluster):
+    """Whether this is the ARN of an EKS cluster."""
+    return bool(ARN.fullmatch(cluster))
 
 
 def describe(arn):
@@ -61,7 +71,15 @@ def describe(arn):
     return cluster
 
 
-DEPLOYERS = "name their role in TF_VAR_deployer_role_arns and run make infra-cluster (terraform/cluster/README.md)"
+def check_deployer(arn, role):
+    """Raises CommandError unless the EKS cluster has an access entry for a role, given by its ARN."""
+    region, name = ARN.fullmatch(arn).group("region", "name")
+    try:
+        aws.Client("eks", region).ask("describe_access_entry", clusterName=name, principalArn=role)
+    except aws.Refused as refused:
+        if refused.code != "ResourceNotFoundException":
+            raise
+        raise CommandError(f"the role '{role}' may not deploy to the cluster", refused.why, DEPLOYERS) from None
 
 
 def kubeconfig(arn, cluster, cache):

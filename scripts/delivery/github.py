@@ -110,30 +110,21 @@ def variables(where):
             return result
 
 
-def place(where):
-    """What variables() of `where` are called in the text of a Change."""
-    return where.replace("actions", "variable").replace("environments/", "variable of ")
-
-
 def variable_changes(where, expected):
-    """Yields the Changes that give these variables these values; `where` is as in variables()."""
+    """Yields the Changes that give these variables these values; None removes one. `where` is as in variables()."""
+    place = where.replace("actions", "variable").replace("environments/", "variable of ")
     existing = variables(where)
     for name, value in expected.items():
         now = existing.get(name)
         body = {"name": name, "value": value}
-        if now is None:
-            yield Change(f"+ {place(where)}: {name}={value}", "POST", f"{where}/variables", body)
+        if value is None:
+            if now is not None:
+                yield Change(f"- {place}: {name}={now}", "DELETE", f"{where}/variables/{name}")
+        elif now is None:
+            yield Change(f"+ {place}: {name}={value}", "POST", f"{where}/variables", body)
         elif now != value:
-            text = f"~ {place(where)}: {name}={value} (was {now})"
+            text = f"~ {place}: {name}={value} (was {now})"
             yield Change(text, "PATCH", f"{where}/variables/{name}", body)
-
-
-def variable_removals(where, names):
-    """Yields the Changes that delete these variables where they exist; `where` is as in variables()."""
-    existing = variables(where)
-    for name in names:
-        if name in existing:
-            yield Change(f"- {place(where)}: {name}", "DELETE", f"{where}/variables/{name}")
 
 
 def environment_changes(name, branches):

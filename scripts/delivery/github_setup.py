@@ -2,14 +2,18 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 
-from delivery import aws, github, github_subject
-from delivery.cli import AlreadyReported, CommandError, confirm, log, required_variable
+from delivery import aws, cluster_access, github, github_subject, targets
+from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, log, required_variable
 
 # The branches that may deploy to an environment. Manual runs start on main, so main may deploy to dev.
 BRANCHES = {"dev": ["dev", "main"], "prod": ["main"]}
+
+TARGET = ("PROD", "CLUSTER", "CLUSTER_URL")  # the variables that name where prod runs
+KUBECONFIG = "CLUSTER_KUBECONFIG"  # the secret for a cluster that is not on EKS
 
 
 def rules(name, target, pattern, *rules):
@@ -38,8 +42,8 @@ RULESETS = [
 def set_up(yes):
     """Changes the settings that differ; asks first unless `yes`. Returns the repository's name (owner/name).
 
-    Raises CommandError if the infrastructure does not exist, its roles do not trust the repository's jobs, or the
-    answer is not yes.
+    Raises CommandError if the infrastructure does not exist, its roles do not trust the repository's jobs, the
+    workflows could not reach the cluster of DELIVERY_PROD=cluster, or the answer is not yes.
     """
     region = required_variable("AWS_REGION")
     name, image_repository, roles, urls = outputs()
@@ -52,7 +56,9 @@ def set_up(yes):
         github_subject.check_plan(repository)
         parts += [*with_environments(roles, urls), github.ruleset_changes(RULESETS)]
     else:
-        parts.append(github.variable_changes("actions", branch_variables(roles)))
+        target = target_of_prod(roles["prod"], urls["prod"], "actions")
+        target.pop("URL", None)  # GitHub shows the addresses of environments only
+        parts.append(github.variable_changes("actions", branch_variables(roles) | target))
         if github.allows_rules(repository):
             parts.append(github.ruleset_changes(RULESETS))
         else:
@@ -74,11 +80,16 @@ def set_up(yes):
 
 def with_environments(roles, urls):
     """Yields the parts of the Changes for roles that trust environments."""
-    yield github.variable_removals("actions", branch_variables(roles))
+    yield github.variable_changes("actions", dict.fromkeys([*branch_variables(roles), *TARGET]))
     for environment, branches in BRANCHES.items():
-        settings = {"AWS_ROLE": roles[environment], "URL": urls[environment]}
+        where = f"environments/{environment}"
+        settings = {"AWS_ROLE": roles[environment]}
+        if environment == "prod":
+            settings |= target_of_prod(roles["prod"], urls["prod"], where)
+        else:
+            settings["URL"] = urls[environment]
         yield github.environment_changes(environment, branches)
-        yield github.variable_changes(f"environments/{environment}", settings)
+        yield github.variable_changes(where, settings)
 
 
 def branch_variables(roles):
@@ -124,6 +135,39 @@ def subjects(iam, arn):
 def as_list(value):
     """A value of a policy as a list: IAM gives a list of one as its item."""
     return value if isinstance(value, list) else [value]
+
+
+def target_of_prod(role, url, where):
+    """The variables that name prod's target and address; None for one to remove, none at all if they stay.
+
+    `role` deploys to prod, `url` is the host's address, `where` has the variables as in github.variables(). Only
+    DELIVERY_PROD moves prod: without it, prod stays on the cluster that the variables on GitHub name. Raises
+    UsageError without a cluster's name, and CommandError if the cluster does not serve prod or the workflows could
+    not reach it.
+    """
+    now = github.variables(where)
+    if not os.environ.get("DELIVERY_PROD") and now.get("PROD") == "cluster":
+        log(f"prod stays on the cluster {now.get('CLUSTER')}. To move it to the host: make github PROD=host")
+        return {}
+    if not targets.on_cluster("prod"):
+        return {"PROD": "host", "CLUSTER": None, "CLUSTER_URL": None, "URL": url}
+    cluster = os.environ.get("DELIVERY_CLUSTER")
+    if not cluster:
+        why = "the workflows accept no other cluster"
+        remedy = "export DELIVERY_CLUSTER=$(make infra-cluster-output | jq -r .cluster.value.arn)"
+        raise UsageError("DELIVERY_CLUSTER is not set", why, remedy)
+    address = targets.for_environment("prod").url("prod")
+    if not address:
+        raise CommandError("prod has no address on the cluster", "it was not deployed there", "make deploy-prod")
+    if cluster_access.is_eks(cluster):
+        cluster_access.check_deployer(cluster, role)
+    elif not github.get(f"{where}/secrets/{KUBECONFIG}"):
+        owner, option = ("the repository", "") if where == "actions" else ("the environment prod", " --env prod")
+        what = f"{owner} has no secret {KUBECONFIG}"
+        remedy = f"gh secret set {KUBECONFIG}{option} <FILE, with a kubeconfig whose only context is {cluster}"
+        raise CommandError(what, f"the workflows could not reach the cluster '{cluster}'", remedy)
+    own_address = os.environ.get("DELIVERY_CLUSTER_URL") or None
+    return {"PROD": "cluster", "CLUSTER": cluster, "CLUSTER_URL": own_address, "URL": address}
 
 
 def outputs():

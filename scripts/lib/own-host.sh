@@ -5,7 +5,8 @@
 # host that can run next to a demo, and clones the repository to $SHOP, where tests can commit.
 own_host() {
   # The caller's settings are for the caller's hosts. make passes those of its command line on.
-  unset MAKEFLAGS MFLAGS DELIVERY_PROD DELIVERY_CLUSTER DELIVERY_CLUSTER_URL DELIVERY_PLAN
+  unset MAKEFLAGS MFLAGS DELIVERY_PROD DELIVERY_CLUSTER DELIVERY_CLUSTER_URL \
+    DELIVERY_CLUSTER_KUBECONFIG DELIVERY_PLAN
   export DELIVERY_HOST=local DELIVERY_DEMO=$1 DELIVERY_HTTP_PORT=$2 DELIVERY_DEV_PORT=$3
   export DELIVERY_REGISTRY_PORT=$4 K6_API=127.0.0.1:$5
   export DELIVERY_REPOSITORY=localhost:$DELIVERY_REGISTRY_PORT/book-shop SHOP=$6/shop

@@ -107,6 +107,7 @@ def test_a_token_is_used_again_until_it_expires(eks, monkeypatch):
 @pytest.mark.parametrize("content", ["", ELSEWHERE])
 def test_the_files_are_private_and_deleted_when_the_process_ends(eks, tmp_path, monkeypatch, content):
     monkeypatch.setenv("DELIVERY_CLUSTER_KUBECONFIG", content)
+    monkeypatch.setenv("DELIVERY_CLUSTER", "elsewhere" if content else ARN)
     program = """\
 import os, subprocess, sys
 from delivery import cluster_access
@@ -142,9 +143,16 @@ def test_a_cluster_elsewhere_is_reached_with_the_kubeconfig_that_is_given(eks, m
 
 def test_the_kubeconfig_that_is_given_must_be_of_the_expected_cluster(eks, monkeypatch):
     monkeypatch.setenv("DELIVERY_CLUSTER_KUBECONFIG", ELSEWHERE)
+    monkeypatch.setenv("DELIVERY_CLUSTER", "production")
     eks.kubectl.answers("current-context", "elsewhere")
     with pytest.raises(CommandError, match="wrong cluster"):
         targets.for_environment("prod")
+
+
+def test_an_eks_cluster_does_not_use_a_kubeconfig_that_is_left_from_another_one(eks, monkeypatch):
+    monkeypatch.setenv("DELIVERY_CLUSTER_KUBECONFIG", ELSEWHERE)
+    targets.for_environment("prod")
+    assert kubeconfig()["current-context"] == ARN
 
 
 @pytest.mark.parametrize("cluster", ["", "production", "arn:aws:iam::123456789012:role/x", f"{ARN}/more", f"{ARN}\n"])

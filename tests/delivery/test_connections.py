@@ -28,7 +28,9 @@ def rendered(overlay):
 @pytest.fixture(scope="module")
 def connections_of_a_process():
     """Each thread of gunicorn keeps one connection (CONN_MAX_AGE)."""
-    program = "import json, runpy; s = runpy.run_path('gunicorn.conf.py'); print(json.dumps([s['workers'], s['threads']]))"
+    program = (
+        "import json, runpy; s = runpy.run_path('gunicorn.conf.py'); print(json.dumps([s['workers'], s['threads']]))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "book-shop", check=True, capture_output=True)
     workers, threads = json.loads(done.stdout)
     return workers * threads

@@ -5,10 +5,12 @@ import types
 
 import boto3
 import fake_aws
+import fake_eks
 import github_fake
 import moto
 import pytest
 from delivery import github_setup
+from program import Program
 
 INFRA = {
     "name": "x",
@@ -30,6 +32,7 @@ ALL = """\
 + environment prod: only from chosen branches
 + environment prod: from branch main
 + variable of prod: AWS_ROLE=arn:aws:iam::1:role/prod
++ variable of prod: PROD=host
 + variable of prod: URL=http://192.0.2.1
 + rules main: deletion, non_fast_forward, required_status_checks
 + rules dev: deletion, non_fast_forward
@@ -96,7 +99,8 @@ def test_shows_all_changes_and_makes_them_after_a_yes(shop, hub, infra):
     assert state["variables"] == expected
     for name, branches in {"dev": ["dev", "main"], "prod": ["main"]}.items():
         environment = state["environments"][name]
-        assert environment["variables"] == {"AWS_ROLE": INFRA["roles"][name], "URL": INFRA["urls"][name]}
+        target = {"PROD": "host"} if name == "prod" else {}
+        assert environment["variables"] == {"AWS_ROLE": INFRA["roles"][name], "URL": INFRA["urls"][name]} | target
         assert [policy["name"] for policy in environment["policies"]] == branches
         assert environment["deployment_branch_policy"] == CHOSEN
     rules = [(rule["name"], rule["target"], rule["conditions"]["ref_name"]["include"]) for rule in state["rulesets"]]
@@ -258,6 +262,7 @@ def test_roles_that_trust_branches_need_variables_of_the_repository_only(shop, h
     assert state["variables"] == {
         **{"HOST": "aws", "NAME": "my-shop", "AWS_REGION": "eu-central-1", "REPOSITORY": INFRA["repository"]},
         **{"DEV_AWS_ROLE": INFRA["roles"]["dev"], "PROD_AWS_ROLE": INFRA["roles"]["prod"]},
+        "PROD": "host",
     }
     assert (state["environments"], state["rulesets"]) == ({}, [])
     shop.verb("github-setup", "-y").must_print("acme/shop", "nothing to change")
@@ -291,3 +296,111 @@ def test_a_subject_whose_form_is_unknown_is_that_of_the_variable(shop, hub, infr
     shop.verb("github-setup", "-y").must_fail(f"dev: the jobs present {own}:environment:dev")
     set_trust(infra, own, ENVIRONMENTS)
     shop.verb("github-setup", "-y").must_print("acme/shop")
+
+
+ARN = "arn:aws:eks:eu-central-1:123456789012:cluster/my-shop"
+INGRESS = {"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}}
+PLACE = ("PROD", "CLUSTER", "CLUSTER_URL", "URL")
+
+
+@pytest.fixture
+def cluster(infra, hub, tmp_path_factory, monkeypatch):
+    """EKS with a cluster that serves prod, to which the role of prod may deploy, and kubectl."""
+    certificate = {"endpoint": "https://10.0.0.1", "certificateAuthority": {"data": ""}}
+    eks = fake_eks.Eks("my-shop", certificate)
+    eks.deployers = {INFRA["roles"]["prod"]}
+    eks.kubectl = Program(tmp_path_factory.mktemp("bin"), "kubectl")
+    for words, answer in {"current-context": ARN, " get ingress ": json.dumps(INGRESS)}.items():
+        eks.kubectl.answers(words, answer)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("PATH", str(eks.kubectl.directory), prepend=":")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EKS", eks.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", fake_eks.KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", fake_eks.SECRET)
+    monkeypatch.setenv("DELIVERY_PROD", "cluster")
+    monkeypatch.setenv("DELIVERY_CLUSTER", ARN)
+    yield eks
+    eks.server.shutdown()
+
+
+def place_of_prod(hub):
+    """The variables that say where prod runs: of the environment prod, or of the repository if there is none."""
+    environments = hub.state["environments"]
+    variables = environments["prod"]["variables"] if environments else hub.state["variables"]
+    return {name: variables[name] for name in PLACE if name in variables}
+
+
+ON_CLUSTER = {"PROD": "cluster", "CLUSTER": ARN, "URL": "http://lb.example"}
+ON_HOST = {"PROD": "host", "URL": INFRA["urls"]["prod"]}
+
+
+def test_moves_prods_workflows_to_a_cluster_and_back(shop, hub, cluster, monkeypatch):
+    shop.verb("github-setup", "-y").must_print("acme/shop", "+ variable of prod: PROD=cluster")
+    assert place_of_prod(hub) == ON_CLUSTER
+    monkeypatch.setenv("DELIVERY_CLUSTER_URL", "http://shop.example")
+    result = shop.verb("github-setup", "-y")
+    result.must_print("acme/shop", "~ variable of prod: URL=http://shop.example (was http://lb.example)")
+    assert place_of_prod(hub) == ON_CLUSTER | {"CLUSTER_URL": "http://shop.example", "URL": "http://shop.example"}
+    monkeypatch.setenv("DELIVERY_PROD", "host")
+    shop.verb("github-setup", "-y").must_print("acme/shop", f"- variable of prod: CLUSTER={ARN}")
+    assert place_of_prod(hub) == ON_HOST
+
+
+def test_roles_that_trust_branches_deploy_to_a_cluster_by_variables_of_the_repository(shop, hub, infra, cluster):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES)
+    shop.verb("github-setup", "-y").must_print("acme/shop", "+ variable: PROD=cluster")
+    assert place_of_prod(hub) == {"PROD": "cluster", "CLUSTER": ARN}
+
+
+def test_prod_stays_on_its_cluster_unless_the_host_is_asked_for(shop, hub, cluster, monkeypatch):
+    shop.verb("github-setup", "-y")
+    for name in ("DELIVERY_PROD", "DELIVERY_CLUSTER"):
+        monkeypatch.delenv(name)
+    cluster.denied = True  # nobody asks the cluster
+    shop.verb("github-setup", "-y").must_print("acme/shop", f"prod stays on the cluster {ARN}", "make github PROD=host")
+    assert place_of_prod(hub) == ON_CLUSTER
+
+
+def test_a_cluster_elsewhere_needs_the_secret_with_its_kubeconfig(shop, hub, cluster, monkeypatch):
+    monkeypatch.setenv("DELIVERY_CLUSTER", "elsewhere")
+    cluster.kubectl.answers("current-context", "elsewhere")
+    refusal = ("the environment prod has no secret CLUSTER_KUBECONFIG", "gh secret set CLUSTER_KUBECONFIG --env prod <")
+    shop.verb("github-setup", "-y").must_fail(*refusal)
+    assert hub.writes() == []
+    monkeypatch.setenv("DELIVERY_PROD", "host")
+    shop.verb("github-setup", "-y")
+    with hub.changing() as state:
+        state["environments"]["prod"]["secrets"] = [{"name": "CLUSTER_KUBECONFIG"}]
+    monkeypatch.setenv("DELIVERY_PROD", "cluster")
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    assert place_of_prod(hub) == ON_CLUSTER | {"CLUSTER": "elsewhere"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "messages"),
+    [
+        ({"DELIVERY_CLUSTER": ""}, 2, ["DELIVERY_CLUSTER is not set", "make infra-cluster-output"]),
+        ({"DELIVERY_PROD": "moon"}, 2, ["invalid DELIVERY_PROD 'moon'"]),
+        ({"DELIVERY_CLUSTER": "another"}, 1, ["wrong cluster"]),
+        ({"DELIVERY_CLUSTER": ARN.replace("my-shop", "gone")}, 1, ["no EKS cluster 'gone' in eu-central-1"]),
+    ],
+)
+def test_changes_nothing_for_a_cluster_that_cannot_be_used(shop, hub, cluster, monkeypatch, settings, status, messages):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    shop.verb("github-setup", "-y").must_fail(*messages, status=status)
+    assert hub.writes() == []
+
+
+def test_changes_nothing_while_prods_role_has_no_access_to_the_cluster(shop, hub, cluster):
+    cluster.deployers = {INFRA["roles"]["dev"]}
+    messages = (f"the role '{INFRA['roles']['prod']}' may not deploy", "TF_VAR_deployer_role_arns")
+    shop.verb("github-setup", "-y").must_fail(*messages)
+    assert hub.writes() == []
+
+
+def test_changes_nothing_while_prod_has_no_address_on_the_cluster(shop, hub, cluster):
+    cluster.kubectl.answers(" get ingress ", "")
+    shop.verb("github-setup", "-y").must_fail("prod has no address on the cluster", "make deploy-prod")
+    assert hub.writes() == []

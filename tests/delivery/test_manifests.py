@@ -193,7 +193,9 @@ def test_the_network_lets_through_what_is_named_and_nothing_else(cluster, kind, 
 def test_the_image_names_no_address_of_a_network(overlay):
     """The manifests are part of the image, which runs on any cluster."""
     text = yaml.safe_dump_all(render(overlay).values())
-    found = {ipaddress.ip_network(name, strict=False) for name in re.findall(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]+)?", text)}
+    found = {
+        ipaddress.ip_network(name, strict=False) for name in re.findall(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]+)?", text)
+    }
     assert {network for network in found if not network.is_link_local} == set()
 
 

@@ -4,7 +4,6 @@ import base64
 import gzip
 import json
 import os
-import re
 import subprocess
 
 import infra

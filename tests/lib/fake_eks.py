@@ -62,10 +62,14 @@ def signed_by(token, name, secret=SECRET):
 
 
 class Eks:
-    """EKS's API on a loopback port. `cluster` is the answer to DescribeCluster, None for an unknown cluster."""
+    """EKS's API on a loopback port.
+
+    `cluster` is the answer to DescribeCluster, None for an unknown cluster. The roles with an access entry are
+    `deployers`. With `denied`, the credentials have no rights.
+    """
 
     def __init__(self, name, cluster=None):
-        self.name, self.cluster, self.denied = name, cluster, False
+        self.name, self.cluster, self.denied, self.deployers = name, cluster, False, set()
         eks = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -86,7 +90,17 @@ class Eks:
 
     def answer(self, path, authorization):
         if self.denied or f"Credential={KEY}/" not in authorization:
-            return 403, "AccessDeniedException", {"message": f"not authorized to perform: eks:DescribeCluster on {path}"}
+            return (
+                403,
+                "AccessDeniedException",
+                {"message": f"not authorized to perform: eks:DescribeCluster on {path}"},
+            )
+        _, _, role = path.partition("/access-entries/")
+        if role and urllib.parse.unquote(role) in self.deployers:
+            return 200, None, {"accessEntry": {"principalArn": urllib.parse.unquote(role), "kubernetesGroups": [GROUP]}}
+        if role:
+            message = f"The specified principalArn could not be found: {urllib.parse.unquote(role)}."
+            return 404, "ResourceNotFoundException", {"message": message}
         if path != f"/clusters/{self.name}" or self.cluster is None:
             name = path.removeprefix("/clusters/")
             return 404, "ResourceNotFoundException", {"message": f"No cluster found for name: {name}."}

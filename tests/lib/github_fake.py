@@ -211,6 +211,11 @@ class GitHub:
         del self.variables(environment)[name]
         return 204, None
 
+    @route("GET", "/(?:actions|environments/([^/]+))/secrets/([^/]+)")
+    def secret(self, _, environment, name):
+        owner = found(self.state["environments"], environment) if environment else self.state
+        return 200, {"name": found(owner.get("secrets", []), name, "name")["name"]}
+
     @route("GET", "/environments/([^/]+)")
     def environment(self, _, name):
         environment = found(self.state["environments"], name)

@@ -27,7 +27,6 @@ case "$*" in
 esac
 END
   export PYTHON TEST_DIR
-  unset DELIVERY_PROD
   mkdir tests
   for directory in book-shop scripts tests; do
     rm -f "$directory/requirements.lock"
@@ -95,6 +94,7 @@ image update-ca-certificates ca-certificates
 demo ss iproute2
 demo sysctl procps
 infra curl curl
+infra jq jq
 check bats bats
 check prove perl
 check xgettext gettext
@@ -105,12 +105,11 @@ check nft nftables
 TOOLS
 }
 
-@test "setup: installs no tool that the purpose does not need, and jq only for a cluster" {
+@test "setup: installs no tool that the purpose does not need" {
   rm "${TOOLS[@]/#/$TEST_DIR/bin/}"
   set_up "venv,pip book-shop" run
   set_up "pip tests" tools
-  DELIVERY_PROD=host set_up "pip scripts" deploy
-  DELIVERY_PROD=cluster set_up "update,install jq" deploy
+  set_up "pip scripts" deploy
 }
 
 @test "setup: installs several missing tools at once, after one update" {

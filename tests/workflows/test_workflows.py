@@ -1,5 +1,6 @@
 """The workflow files: what starts them, what they may do, and that each step is an action or one make target."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -16,7 +17,12 @@ JOBS = {f"{name}/{key}": job for name, workflow in ALL.items() for key, job in w
 STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 DEPLOYING = {name: job for name, job in JOBS.items() if "environment" in job}
 # Each action, and its first major version for Node.js 24. GitHub's runners have no older Node.js.
-ACTIONS = {"actions/checkout": 5, "actions/upload-artifact": 6, "aws-actions/configure-aws-credentials": 6}
+ACTIONS = {
+    "actions/cache": 5,
+    "actions/checkout": 5,
+    "actions/upload-artifact": 6,
+    "aws-actions/configure-aws-credentials": 6,
+}
 PINNED = re.compile(r"\s*- uses: ([\w-]+/[\w-]+)@[0-9a-f]{40} # v([0-9]+)\.[0-9]+\.[0-9]+")
 MAKE = re.compile(r'make [a-z0-9-]+( TO="\$VERSION")?')
 
@@ -44,6 +50,7 @@ def test_a_push_starts_the_workflow_of_its_branch(branch, started):
 
 def test_other_events_start_the_check_of_a_pull_request_the_review_and_the_verbs_by_hand():
     assert {name: sorted(set(workflow["on"]) - {"push"}) for name, workflow in ALL.items()} == {
+        "cache.yml": ["schedule"],
         "check.yml": ["pull_request"],
         "dev.yml": [],
         "main.yml": [],
@@ -62,7 +69,9 @@ def test_a_step_is_an_action_or_one_line_of_make(where, step):
 
 
 def test_every_target_is_in_the_makefile():
-    targets = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z0-9-]+):.*##", makefile, re.MULTILINE))
+    targets |= {f"setup-{purpose}" for purpose in re.search("^purposes := (.*)$", makefile, re.MULTILINE)[1].split()}
     called = {step["run"].split()[1] for _, step in STEPS if "run" in step}
     assert len(called) > 10
     assert called <= targets
@@ -91,6 +100,7 @@ def test_a_job_has_only_the_permissions_that_it_needs():
     assert all(workflow["permissions"] == {} for workflow in ALL.values())
     reads, deploys = {"contents": "read"}, {"contents": "read", "id-token": "write"}
     assert {name: job["permissions"] for name, job in JOBS.items()} == {
+        "cache.yml/keep": reads,
         "check.yml/check": reads,
         "check.yml/test": reads,
         "dev.yml/check": reads,
@@ -106,12 +116,20 @@ def test_a_job_has_only_the_permissions_that_it_needs():
 @pytest.mark.parametrize(
     "pattern",
     [
-        *(r"secrets\.", "AKIA", "access-key"),
+        *(r"secrets\.(?!CLUSTER_KUBECONFIG )", "AKIA", "access-key"),
         r"github\.(event|head_ref|ref_name|actor)",  # a stranger can choose titles, branch names and messages
     ],
 )
 def test_no_secret_and_no_text_of_a_stranger_is_used(pattern):
     assert not re.search(pattern, TEXT)
+
+
+def test_only_jobs_of_the_environment_prod_get_the_secret_of_a_cluster():
+    secret = {name for name, job in JOBS.items() if "secrets." in str(job)}
+    assert secret == {name for name, job in DEPLOYING.items() if "prod" in job["environment"]["name"]}
+    assert all(
+        JOBS[name]["env"]["DELIVERY_CLUSTER_KUBECONFIG"] == "${{ secrets.CLUSTER_KUBECONFIG }}" for name in secret
+    )
 
 
 def test_an_input_reaches_make_as_a_variable_and_never_as_text():
@@ -130,7 +148,7 @@ def test_a_job_has_a_time_limit_and_a_fixed_runner(name):
 
 def test_deploys_to_an_environment_wait_in_one_queue_that_cancels_nothing():
     """It is one for the whole workflow: a later push cannot overtake an earlier one during the checks."""
-    either = "${{ inputs.verb == 'rollback-prod' && 'prod' || 'dev' }}"
+    either = "${{ endsWith(inputs.verb, '-prod') && 'prod' || 'dev' }}"
     groups = {"dev.yml": "dev", "main.yml": "prod", "operate.yml": either}
     assert {name: workflow["concurrency"] for name, workflow in ALL.items() if name in groups} == {
         name: {"group": group, "queue": "max", "cancel-in-progress": False} for name, group in groups.items()
@@ -140,7 +158,7 @@ def test_deploys_to_an_environment_wait_in_one_queue_that_cancels_nothing():
     names = {
         "dev.yml": "${{ !vars.DEV_AWS_ROLE && 'dev' || '' }}",
         "main.yml": "${{ !vars.PROD_AWS_ROLE && 'prod' || '' }}",
-        "operate.yml": "${{ !vars.DEV_AWS_ROLE && (inputs.verb == 'rollback-prod' && 'prod' || 'dev') || '' }}",
+        "operate.yml": "${{ !vars.DEV_AWS_ROLE && (endsWith(inputs.verb, '-prod') && 'prod' || 'dev') || '' }}",
     }
     assert environments == set(names.items())
 
@@ -148,15 +166,17 @@ def test_deploys_to_an_environment_wait_in_one_queue_that_cancels_nothing():
 ROLES = {
     "dev.yml": "vars.DEV_AWS_ROLE || vars.AWS_ROLE",
     "main.yml": "vars.PROD_AWS_ROLE || vars.AWS_ROLE",
-    "operate.yml": "inputs.verb == 'rollback-prod' && vars.PROD_AWS_ROLE || vars.DEV_AWS_ROLE || vars.AWS_ROLE",
+    "operate.yml": "endsWith(inputs.verb, '-prod') && vars.PROD_AWS_ROLE || vars.DEV_AWS_ROLE || vars.AWS_ROLE",
 }
 
 
 @pytest.mark.parametrize("name", DEPLOYING)
 def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(name):
     job, role = JOBS[name], ROLES[name.partition("/")[0]]
-    settings = {f"DELIVERY_{name}": f"${{{{ vars.{name} }}}}" for name in ("HOST", "NAME", "REPOSITORY")}
-    assert job["env"] == settings | {"AWS_REGION": "${{ vars.AWS_REGION }}", "DELIVERY_STEPS": ".steps"}
+    prod = ("PROD", "CLUSTER", "CLUSTER_URL") if "prod" in job["environment"]["name"] else ()
+    settings = {f"DELIVERY_{name}": f"${{{{ vars.{name} }}}}" for name in ("HOST", "NAME", "REPOSITORY", *prod)}
+    settings |= {"AWS_REGION": "${{ vars.AWS_REGION }}", "DELIVERY_STEPS": ".steps"}
+    assert {name: value for name, value in job["env"].items() if "secrets" not in value} == settings
     (credentials,) = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
     assert credentials["with"] == {"role-to-assume": f"${{{{ {role} }}}}", "aws-region": "${{ vars.AWS_REGION }}"}
     assert job["environment"]["url"] == "${{ vars.URL }}"
@@ -170,6 +190,7 @@ def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(na
         ("main.yml/check", None, "check"),
         ("main.yml/deploy", "check", "release-check promote deploy-prod smoke-prod summary"),
         ("main.yml/release", "deploy", "release summary"),
+        ("cache.yml/keep", None, "setup-deploy"),
         ("check.yml/check", None, "check"),  # once, and not for each network
         ("check.yml/test", "check", "test-e2e"),
         ("review.yml/review", None, "review"),
@@ -199,14 +220,27 @@ def test_both_networks_are_tested():
     assert [entry["closed"] for entry in job["strategy"]["matrix"]["include"]] == ["", "1"]
 
 
-def test_one_of_four_verbs_is_run_by_hand():
+def test_the_deploy_verbs_of_main_and_operate_find_their_packages_in_one_cache():
+    """Only runs on main may write a cache that runs on main read (GitHub's scopes of caches)."""
+    caches = {name: step["with"] for name, step in STEPS if step.get("uses", "").startswith("actions/cache@")}
+    assert set(caches) == {"cache.yml/keep", "main.yml/deploy", "main.yml/release", "operate.yml/operate"}
+    (settings,) = {json.dumps(given) for given in caches.values()}
+    assert set(json.loads(settings)) == {"path", "key"}  # the packages of another lock file are no use
+    key = json.loads(settings)["key"]
+    assert json.loads(settings)["path"] == ".venv"
+    assert {JOBS[name]["runs-on"] for name in caches} == {re.match("deploy-(ubuntu-[0-9.]+)-", key)[1]}
+    assert "hashFiles('scripts/requirements.lock', 'scripts/setup')" in key
+
+
+def test_one_of_five_verbs_is_run_by_hand():
     verbs = ALL["operate.yml"]["on"]["workflow_dispatch"]["inputs"]["verb"]["options"]
     rollbacks = {f"rollback-{name}": f'rollback-{name} TO="$VERSION"' for name in ("dev", "prod")}
-    targets = {"status": "status", **rollbacks, "prune": "prune-now"}
-    assert verbs == [*targets]
+    targets = {**rollbacks, "prune": "prune-now"}
+    assert verbs == ["status-dev", "status-prod", *targets]
     chosen = {step["if"]: step["run"] for step in JOBS["operate.yml/operate"]["steps"] if "if" in step}
     expected = {f"inputs.verb == '{verb}'": f"make {target}" for verb, target in targets.items()}
-    assert chosen == {**expected, "always()": "make summary"}
+    status = {"startsWith(inputs.verb, 'status-')": "make status"}
+    assert chosen == {**status, **expected, "always()": "make summary"}
 
 
 @pytest.mark.parametrize(
