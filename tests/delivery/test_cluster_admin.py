@@ -26,7 +26,9 @@ case "$*" in
   *"config view"*) echo https://10.0.0.1:6443 ;;
   *" get secret book-shop-env "*) [ ! -f secret ] || cat secret ;;
   *" api-resources "*) [ ! -f eks ] || echo ingressclassparams.eks.amazonaws.com ;;
-  *" apply --filename -") cat >new; if grep -q '"NetworkPolicy"' new; then mv new policy; else cp new pod; mv new applied; fi ;;
+  *" apply --filename -")
+    cat >new
+    if grep -q '"NetworkPolicy"' new; then mv new policy; else cp new pod; mv new applied; fi ;;
   *" delete networkpolicy "*) rm -f policy ;;
   *" apply --filename "*) echo "$7" >>manifests ;;
   *" label namespace book-shop "*) echo "$8" >>labels ;;

@@ -153,6 +153,25 @@ TOOLS
   set_up "pip tests" tools # was removed with the incomplete environment
 }
 
+@test "setup: repeats an interrupted installation for make, which puts the environment on the PATH" {
+  touch "$TEST_DIR/pip-fails"
+  fails setup run
+  rm "$TEST_DIR/pip-fails"
+  run env PATH="$SHOP/.venv/bin:$TEST_DIR/bin" scripts/setup run
+  assert_success
+  set_up "" run
+}
+
+@test "setup: needs no package index if the environment is restored from a cache" {
+  set_up "venv,pip scripts" deploy
+  mv .venv "$TEST_DIR/cached"
+  touch "$TEST_DIR/pip-fails"
+  mv "$TEST_DIR/cached" .venv
+  set_up "" deploy
+  echo 'another==1 --hash=sha256:cc' >>scripts/requirements.lock
+  fails setup deploy
+}
+
 @test "setup: replaces an environment without Python" {
   set_up "venv,pip book-shop" run
   rm .venv/bin/python3
