@@ -9,10 +9,14 @@ import urllib.parse
 
 from delivery.application import NAME
 from delivery.cli import CommandError, UsageError, confirm, log
+from delivery.lock import LEASE
+from delivery.state import CONFIG_MAP
 from delivery.targets.cluster import Cluster
 
 SECRET = f"{NAME}-env"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
+# Created once and never applied: kubectl apply would remove what deploys have written.
+RECORDS = {"Lease": ("coordination.k8s.io/v1", LEASE), "ConfigMap": ("v1", CONFIG_MAP)}
 EKS = "scripts/cluster/k8s/eks.yaml"
 POSTGRESQL = 5432  # k8s/overlays/cluster/network.yaml allows it
 POLICY = "database"
@@ -43,6 +47,10 @@ def set_up(yes):
 
     for name in manifests:
         cluster.kubectl("apply", "--filename", name)
+    for kind, (version, name) in RECORDS.items():
+        if not cluster.kubectl("get", kind, name, "--ignore-not-found", "--output", "name"):
+            record = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+            cluster.kubectl("create", "--filename", "-", input=json.dumps(record))
     if port == POSTGRESQL:
         cluster.kubectl("delete", "networkpolicy", POLICY, "--ignore-not-found")
     else:

@@ -25,6 +25,8 @@ case "$*" in
   *current-context) echo the-cluster ;;
   *"config view"*) echo https://10.0.0.1:6443 ;;
   *" get secret book-shop-env "*) [ ! -f secret ] || cat secret ;;
+  *" get Lease book-shop-deploys "* | *" get ConfigMap book-shop-deploys "*) ! [ -f "record-$6" ] || echo "$6/$7" ;;
+  *" create --filename -") cat >new; kind=$(sed 's/.*"kind": "\([A-Za-z]*\)".*/\1/' new); mv new "record-$kind" ;;
   *" api-resources "*) [ ! -f eks ] || echo ingressclassparams.eks.amazonaws.com ;;
   *" apply --filename -")
     cat >new
@@ -107,6 +109,17 @@ def test_setup_replaces_the_settings_that_are_given_and_keeps_the_rest(cluster, 
     assert f"settings that change: {', '.join(changed)}\n".encode() in done.stderr
     assert b"rollout restart deployment/book-shop" in done.stderr
     assert cluster.secret() == before | changed
+
+
+def test_setup_creates_the_records_of_deploys_once_and_never_changes_them(cluster):
+    assert cluster.run("cluster-setup", "-y").returncode == 0
+    for kind, version in (("Lease", "coordination.k8s.io/v1"), ("ConfigMap", "v1")):
+        record = json.loads(cluster.file(f"record-{kind}"))
+        assert record == {"apiVersion": version, "kind": kind, "metadata": {"name": "book-shop-deploys"}}
+        Path(cluster.directory, f"record-{kind}").write_text("what a deploy has written")
+    assert cluster.run("cluster-setup", "-y").returncode == 0
+    for kind in ("Lease", "ConfigMap"):
+        assert cluster.file(f"record-{kind}") == b"what a deploy has written"
 
 
 def test_setup_prepares_the_load_balancers_of_eks_there(cluster):
