@@ -164,7 +164,7 @@ def target_of_prod(role, url, where):
     elif not github.get(f"{where}/secrets/{KUBECONFIG}"):
         owner, option = ("the repository", "") if where == "actions" else ("the environment prod", " --env prod")
         what = f"{owner} has no secret {KUBECONFIG}"
-        remedy = f"gh secret set {KUBECONFIG}{option} <FILE, with a kubeconfig whose only context is {cluster}"
+        remedy = f"gh secret set {KUBECONFIG}{option}, and paste a kubeconfig whose only context is {cluster}"
         raise CommandError(what, f"the workflows could not reach the cluster '{cluster}'", remedy)
     own_address = os.environ.get("DELIVERY_CLUSTER_URL") or None
     return {"PROD": "cluster", "CLUSTER": cluster, "CLUSTER_URL": own_address, "URL": address}

@@ -1,5 +1,5 @@
-# RDS would compute max_connections from the memory that its own processes leave, so that nobody knows
-# the number in advance. docs/decisions/0068-budget-of-connections.md has the budget.
+# RDS would compute max_connections from the memory that its own processes leave, which AWS does not
+# document. docs/decisions/0068-budget-of-connections.md has the budget.
 locals {
   connections = 100
 }

@@ -357,7 +357,7 @@ def test_prod_stays_on_its_cluster_unless_the_host_is_asked_for(shop, hub, clust
     shop.verb("github-setup", "-y")
     for name in ("DELIVERY_PROD", "DELIVERY_CLUSTER"):
         monkeypatch.delenv(name)
-    cluster.denied = True  # nobody asks the cluster
+    cluster.denied = True  # no request reaches the cluster
     shop.verb("github-setup", "-y").must_print("acme/shop", f"prod stays on the cluster {ARN}", "make github PROD=host")
     assert place_of_prod(hub) == ON_CLUSTER
 
@@ -365,7 +365,7 @@ def test_prod_stays_on_its_cluster_unless_the_host_is_asked_for(shop, hub, clust
 def test_a_cluster_elsewhere_needs_the_secret_with_its_kubeconfig(shop, hub, cluster, monkeypatch):
     monkeypatch.setenv("DELIVERY_CLUSTER", "elsewhere")
     cluster.kubectl.answers("current-context", "elsewhere")
-    refusal = ("the environment prod has no secret CLUSTER_KUBECONFIG", "gh secret set CLUSTER_KUBECONFIG --env prod <")
+    refusal = ("the environment prod has no secret CLUSTER_KUBECONFIG", "gh secret set CLUSTER_KUBECONFIG --env prod,")
     shop.verb("github-setup", "-y").must_fail(*refusal)
     assert hub.writes() == []
     monkeypatch.setenv("DELIVERY_PROD", "host")

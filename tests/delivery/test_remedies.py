@@ -15,6 +15,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
 TARGETS |= {f"setup-{purpose}" for purpose in re.search(r"^purposes := (.*)", MAKEFILE, re.MULTILINE)[1].split()}
 VARIABLES = set(re.findall(r"\$\(([A-Z]+)\)", MAKEFILE))
+VARIABLES |= set(re.findall("[A-Z_]+", re.search(r"^settings := ((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[1]))
 MAKE = re.compile(r"\bmake((?: +[a-z][a-z0-9-]*| +[A-Z]+=\S+)+)")
 DEV = {"environment", "environment.name", "name", "arguments[0]"}  # stand for "dev" in a text, all others for X
 

@@ -90,11 +90,7 @@ class Eks:
 
     def answer(self, path, authorization):
         if self.denied or f"Credential={KEY}/" not in authorization:
-            return (
-                403,
-                "AccessDeniedException",
-                {"message": f"not authorized to perform: eks:DescribeCluster on {path}"},
-            )
+            return 403, "AccessDeniedException", {"message": f"not authorized to perform this on {path}"}
         _, _, role = path.partition("/access-entries/")
         if role and urllib.parse.unquote(role) in self.deployers:
             return 200, None, {"accessEntry": {"principalArn": urllib.parse.unquote(role), "kubernetesGroups": [GROUP]}}

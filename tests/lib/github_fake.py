@@ -214,7 +214,7 @@ class GitHub:
     @route("GET", "/(?:actions|environments/([^/]+))/secrets/([^/]+)")
     def secret(self, _, environment, name):
         owner = found(self.state["environments"], environment) if environment else self.state
-        return 200, {"name": found(owner.get("secrets", []), name, "name")["name"]}
+        return 200, found(owner.get("secrets", []), name, "name")
 
     @route("GET", "/environments/([^/]+)")
     def environment(self, _, name):
