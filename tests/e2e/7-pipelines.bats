@@ -1,23 +1,14 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# The workflow files, run by act on this machine: a push starts the workflows whose `on:` matches.
-# The jobs use the local host, its registry and a small GitHub. Differences from GitHub: the runner
-# is this machine, where setup has nothing to do; a stand-in for AWS credentials prints its inputs;
-# the commit decides whether `make check` and `make test-e2e` (which runs this) pass. Images are slow
-# to build and deploy, so the cases share those of versions 7.1.0 and 7.4.0.
+# The workflows with prod on the host (pipelines.bash). Images are slow to build and deploy, so the
+# cases share those of versions 7.1.0 and 7.4.0.
 load e2e.bash
-load ../lib/github.bash
-
-# The variables of the repository and of its environments.
-ACT_VARIABLES=(--var HOST=local --var NAME=book-shop --var AWS_REGION=eu-central-1 --var "REPOSITORY=$DELIVERY_REPOSITORY" --var AWS_ROLE=the-role --var URL=http://shop)
+load pipelines.bash
 
 setup_file() {
   start_demo
   git -C "$SHOP" switch -q -C main
-  for verb in setup check test; do
-    printf '#!/usr/bin/env bash\n# Usage: scripts/%s\n! grep -q "%s fails" broken\n' "$verb" "$verb" >"$SHOP/scripts/$verb"
-  done
-  touch "$SHOP/broken"
+  stub_checks
   bump 7.0.0
   commit "checks for the tests"
   git -C "$SHOP" branch -f dev
@@ -33,71 +24,6 @@ teardown() {
   [ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 60 "$BATS_TEST_TMPDIR/act"
 }
 
-# event "NAME JSON" WORKFLOW...: runs the workflows one after another. $status is 0 if all succeed;
-# $output is act's output.
-event() {
-  local name=${1%% *} workflow
-  echo "${1#* }" >"$BATS_TEST_TMPDIR/event.json"
-  mkdir -p "$BATS_TEST_TMPDIR/credentials" "$BATS_TEST_TMPDIR/artifact"
-  cat >"$BATS_TEST_TMPDIR/credentials/action.yml" <<'YAML'
-name: credentials
-inputs: {role-to-assume: {required: true}, aws-region: {required: true}}
-runs:
-  using: composite
-  steps:
-    - run: echo "credentials of $ROLE in $REGION"
-      shell: bash
-      env: {ROLE: "${{ inputs.role-to-assume }}", REGION: "${{ inputs.aws-region }}"}
-YAML
-  cat >"$BATS_TEST_TMPDIR/artifact/action.yml" <<'YAML'
-name: artifact
-inputs: {name: {required: true}, path: {required: true}, include-hidden-files: {}}
-runs:
-  using: composite
-  steps: [{run: echo "kept $WHAT", shell: bash, env: {WHAT: "${{ inputs.path }}"}}]
-YAML
-  status=0
-  : >"$BATS_TEST_TMPDIR/act"
-  for workflow in "${@:2}"; do
-    # act knows neither `queue:` nor queues.
-    sed '/^  queue: max$/d' "$SHOP/.github/workflows/$workflow" >"$BATS_TEST_TMPDIR/$workflow"
-    credentials=$(sed -n 's/.*uses: \(aws-actions[^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/$workflow" | sort -u)
-    artifact=$(sed -n 's/.*uses: \(actions\/upload-artifact[^ ]*\).*/\1/p' "$BATS_TEST_TMPDIR/$workflow" | sort -u)
-    (cd "$SHOP" && act "$name" -W "$BATS_TEST_TMPDIR/$workflow" -e "$BATS_TEST_TMPDIR/event.json" -P ubuntu-24.04=-self-hosted --no-cache-server \
-      --action-cache-path "$BATS_TEST_TMPDIR/runner" \
-      --env GITHUB_REPOSITORY="$GITHUB_REPOSITORY" -s GITHUB_TOKEN="$GH_TOKEN" --actor somebody "${ACT_VARIABLES[@]}" \
-      ${credentials:+--local-repository="$credentials=$BATS_TEST_TMPDIR/credentials"} \
-      ${artifact:+--local-repository="$artifact=$BATS_TEST_TMPDIR/artifact"}) >>"$BATS_TEST_TMPDIR/act" 2>&1 3>&- || status=1
-  done
-  output=$(cat "$BATS_TEST_TMPDIR/act")
-}
-# push BRANCH: runs what GitHub runs after a push of the clone's HEAD as this branch.
-push() {
-  local sha started
-  sha=$(head_of_shop)
-  mapfile -t started < <(python3 "$SHOP/tests/lib/workflows.py" push "$1")
-  event "push {\"ref\": \"refs/heads/$1\", \"after\": \"$sha\", \"head_commit\": {\"id\": \"$sha\"}}" "${started[@]}"
-}
-by_hand() { event "workflow_dispatch {\"inputs\": {\"verb\": \"$1\"}, \"ref\": \"refs/heads/main\"}" operate.yml; } # VERB
-
-# on_dev VERSION: pushes a change to dev. HEAD is dev or a test's own branch from it.
-on_dev() {
-  echo "# $1" >>"$SHOP/book-shop/manage.py"
-  bump "$1"
-  commit "version $1"
-  push dev
-}
-# merge_to_main BRANCH DEV: merges DEV into BRANCH, which begins at main, and pushes it to main.
-merge_to_main() {
-  git -C "$SHOP" switch -q -C "$1" main
-  git -C "$SHOP" merge -q --no-ff -m "Merge dev" "$2"
-  push main
-}
-steps_run() { sed -n 's/.*⭐ Run Main \(make .*\)/\1/p' "$BATS_TEST_TMPDIR/act"; }
-# assert_steps STATUS STEP...: the status of the event, and all steps in their order.
-assert_steps() { assert_equal "$(echo "$status" && steps_run)" "$(printf '%s\n' "$@")"; }
-releases() { github '[(r["tag_name"], s["tags"][r["tag_name"]]) for r in s["releases"]]'; }
-tags() { curl -fsS "http://${DELIVERY_REPOSITORY%%/*}/v2/book-shop/tags/list?n=1000" | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["tags"] or []), sep="\n")'; }
 # Everything that a pipeline could have changed.
 everything() {
   # The previous pods are still terminating.
@@ -212,8 +138,8 @@ everything() {
   assert_revision "$DEV_BEFORE" dev
   assert_revision "$PROD_BEFORE" prod
   before=$(identities && tags | grep -v SNAPSHOT)
-  by_hand status
-  assert_equal "$status" 0
+  by_hand status-prod
+  assert_steps 0 "make status" "make summary"
   assert_output --regexp "prod +http://localhost:$DELIVERY_HTTP_PORT +$before_release"
   by_hand prune
   assert_steps 0 "make prune-now" "make summary"
