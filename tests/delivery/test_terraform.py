@@ -41,6 +41,16 @@ def test_terraforms_own_tests_pass(shop, root):
     assert passed == f"Success! {ROOTS[root]} passed, 0 failed."
 
 
+def test_the_costs_of_the_cluster_add_up():
+    rows = re.findall(r"^\| (.*) \| (\**)([0-9]+)\** \|$", (CLUSTER / "README.md").read_text(), re.MULTILINE)
+    *items, total = (int(price) for _, _, price in rows)
+    assert sum(items) == total
+    for item, _, price in rows:  # "730 h at 0.038"
+        factors = re.findall(r"([0-9,]+) (?:h|GB) at ([0-9.]+)", item)
+        exact = sum(float(number.replace(",", "")) * float(each) for number, each in factors)
+        assert not factors or round(exact) == int(price), item
+
+
 def test_the_roles_are_bound_to_the_group_of_the_access_entries():
     group = f"{application.NAME}-deployers"  # terraform/cluster/tests/design.tftest.hcl has it too
     documents = yaml.safe_load_all((infra.ROOT / "scripts/cluster/k8s/deploys.yaml").read_text())
