@@ -31,6 +31,16 @@ locals {
       default        = ""
       allowedPattern = "^([a-z0-9][a-z0-9.:/_-]{0,254}@sha256:[0-9a-f]{64})?$"
     }
+    After = {
+      description    = "Digest of the live image that the deploy was compared with; none; or unordered"
+      default        = ""
+      allowedPattern = "^(none|unordered|sha256:[0-9a-f]{64})?$"
+    }
+    Reason = {
+      description    = "Why an unordered deploy is required, for the host's history"
+      default        = ""
+      allowedPattern = "^[^\\x00-\\x1F\\x7F]{0,200}$"
+    }
     Actor = {
       description    = "User, for the host's history"
       default        = "unknown"

@@ -16,10 +16,10 @@ def call(verb, *arguments, context, repository=""):
     if verb == "status":
         return json.dumps({"environments": [operations.status(prod)], "cluster": context})
     answer = {
-        "deploy": lambda image: operations.deploy(prod, image, actor.name()),
+        "deploy": lambda image, *order: operations.deploy(prod, image, actor.name(), *order),
         "rollback": lambda image=None: operations.rollback(prod, image, actor.name()),
         "undo": lambda image: operations.undo(prod, image, actor.name()),
-        "plan": lambda image: operations.plan(prod, image),
+        "plan": lambda image, *after: operations.plan(prod, image, *after),
         "history": lambda lines: operations.history(prod, int(lines)),
         "logs": lambda lines: operations.logs(prod, int(lines)),
     }[verb](*arguments[1:])  # the first argument is the environment

@@ -7,17 +7,19 @@ from typing import NamedTuple
 
 from delivery import pages, process
 from delivery.application import NAME, PORTS
+from delivery.git import REVISION_LABEL, VERSION_LABEL
 
 TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
-REVISION_LABEL = "org.opencontainers.image.revision"
 
 
 class Image(NamedTuple):
-    """`platform` is for example linux/amd64; `revision` is the commit it was built from, `pages` the list of its pages
-    as JSON. Without that label they are ""."""
+    """`platform` is for example linux/amd64, `revision` the commit it was built from, `pages` the list of its pages as
+    JSON. Without their labels, revision, version and pages are "".
+    """
 
     platform: str
     revision: str
+    version: str = ""
     pages: str = ""
 
 
@@ -48,7 +50,8 @@ class Docker:
             return None
         labels = result["Config"].get("Labels") or {}
         platform = f"{result['Os']}/{result['Architecture']}"
-        return Image(platform, labels.get(REVISION_LABEL, ""), labels.get(pages.LABEL, ""))
+        names = (REVISION_LABEL, VERSION_LABEL, pages.LABEL)
+        return Image(platform, *(labels.get(name, "") for name in names))
 
     def pull(self, reference):
         """Pulls an image. The engine verifies its digest."""

@@ -13,6 +13,7 @@ from delivery.references import VERSION
 
 PROJECT = f"{DIRECTORY}/pyproject.toml"
 TREES = (DIRECTORY, "k8s")  # an image is built from these only
+REVISION_LABEL, VERSION_LABEL = "org.opencontainers.image.revision", "org.opencontainers.image.version"
 SOURCE_LABEL = f"{NAME}.source"  # the label of an image with its source()
 DEV = ("refs/heads/dev", "refs/remotes/origin/dev")
 NEAR = 20  # commits that candidates() reads first: usually one of them has a snapshot
@@ -141,6 +142,20 @@ def _log(commit, *options):
         return output("log", *options, commit, *DEV, "--").split()
     except CommandError as error:
         raise CommandError("git cannot read the history", error.why, "git fsck") from None
+
+
+def has(commit):
+    """Whether this clone has a commit (full hash)."""
+    return bool(commit) and output("cat-file", "--batch-check=%(objecttype)", stdin=f"{commit}\n").strip() == "commit"
+
+
+def is_ancestor(older, newer):
+    """Whether a commit is an ancestor of another one, as far as this clone shows. Raises CommandError if git fails."""
+    command = ["git", "merge-base", "--is-ancestor", older, newer]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    if done.returncode not in (0, 1):
+        raise CommandError("git cannot compare two commits", done.stderr.strip(), "git fsck")
+    return done.returncode == 0
 
 
 def dates(commits):

@@ -4,22 +4,25 @@ import contextlib
 import json
 import time
 
-from delivery import http_client, images
+from delivery import http_client, images, order
 from delivery.cli import CommandError, log
 from delivery.lock import LockLost
 from delivery.process import ProgramFailed
 from delivery.state import entry
 
 
-def deploy(environment, image, actor):
+def deploy(environment, image, actor, after=None, reason=None):
     """Makes an image live. If that fails, the previous image stays live.
 
-    Raises CommandError, whose reason names the image that is still live.
+    `after` and `reason` are those of the module `order`. Raises order.Backwards if the deploy would go back,
+    order.Changed if it was compared with another live image, and CommandError, whose reason names the image
+    that is still live.
     """
     images.check(image, environment.repository)
+    order.check_arguments(after, reason)
     with environment.lock.acquire(f"deploy {environment.name} {image}") as token:
         environment.state.claim(token)
-        _deploy(environment, token, image, actor, "deploy")
+        _deploy(environment, token, image, actor, "deploy", after, reason)
 
 
 def rollback(environment, image, actor):
@@ -33,7 +36,7 @@ def rollback(environment, image, actor):
         images.check(image, environment.repository)
     with environment.lock.acquire(f"rollback {name} {image or ''}".rstrip()) as token:
         environment.state.claim(token)
-        history = [past for past in environment.state.history() if not past["verb"].startswith("restore")]
+        history = order.deploys(environment)
         if not image:
             memory, live = environment.state.load(), environment.live()
             # A deploy that was killed after the switch has not saved its image.
@@ -82,12 +85,13 @@ def undo(environment, image, actor):
         _deploy(environment, token, memory.previous, actor, "rollback")
 
 
-def _deploy(environment, token, image, actor, verb):
+def _deploy(environment, token, image, actor, verb, after=None, reason=None):
     started = time.monotonic()
 
     def record(result):
         seconds = time.monotonic() - started
-        past = entry(environment.name, verb, actor, image, candidate.revision, result, seconds)
+        more = {"version": version, "replaced": replaced, "reason": reason}
+        past = entry(environment.name, verb, actor, image, candidate.revision, result, seconds, **more)
         environment.state.add(token, past)
 
     def save_state():
@@ -95,6 +99,7 @@ def _deploy(environment, token, image, actor, verb):
         environment.state.save(token, memory)
 
     candidate = environment.prepare(image, returns=verb == "rollback")
+    version, replaced = order.describe(environment, image).version, order.replaced(environment, image)
     if environment.is_live(candidate):
         # A deploy that was killed may have stopped between its last steps.
         last = next(reversed(environment.state.history()), {})
@@ -104,6 +109,8 @@ def _deploy(environment, token, image, actor, verb):
         environment.clean_up(candidate)
         log(f"{environment.name} serves {image} already")
         return
+    if verb == "deploy":
+        order.check(environment, image, after)
 
     try:
         environment.migrate(candidate)
@@ -153,10 +160,12 @@ def _still_live(environment):
         return "probably the previous image"
 
 
-def plan(environment, image):
-    """What a deploy of the image would change, as text. Changes nothing that is live."""
+def plan(environment, image, after=None):
+    """What a deploy of the image would change, as text. Changes nothing that is live. Raises what `deploy` raises."""
     images.check(image, environment.repository)
+    order.check_after(after)
     candidate = environment.prepare(image)
+    order.check(environment, image, after)
     lines = f"image: {environment.live() or 'none'}\n    -> {image} (commit {candidate.revision})\n"
     return lines + environment.plan(candidate).rstrip()
 
@@ -175,7 +184,7 @@ def logs(environment, lines):
 
 
 def status(environment, web=http_client):
-    """The status of an environment, as a dict: version, revision, digest, healthy, previous, deploying, last.
+    """The status of an environment, as a dict: version, revision, digest, healthy, previous, current, deploying, last.
 
     A value that cannot be determined is None, or False for healthy.
     """
@@ -191,6 +200,7 @@ def status(environment, web=http_client):
         "digest": image and image.partition("@")[2],
         "healthy": web.is_ready(url),
         "previous": previous and previous.partition("@")[2],
+        "current": _or_none(lambda: order.current_build(environment)),
         "deploying": environment.lock.holder(),
         "last": history[-1] if history else None,
     }

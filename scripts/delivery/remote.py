@@ -1,43 +1,94 @@
 """The verbs that the laptop and CI run on a target."""
 
 import json
+import os
 import sys
 
-from delivery import backups, git, registry, status, targets, undo
+from delivery import ancestry, backups, force, git, order, registry, status, targets, undo
 from delivery.application import NAME
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
 from delivery.references import ENVIRONMENTS, VERSION
 
-HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} SECONDS"
+HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} {'SECONDS':7} REASON"
+TRIES = 5  # how often a deploy is compared with an image that has become live meanwhile
 
 
 def deploy(environment, image):
     """Makes an image live: the named one, or HEAD's snapshot in dev and release in prod. Returns repository@digest.
 
-    With DELIVERY_PLAN=1 it changes nothing and returns what would change.
+    A deploy that would go back is refused, unless DELIVERY_FORCE=1 gives a reason. With DELIVERY_PLAN=1 it
+    changes nothing and returns what would change.
     """
-    planned = flag("DELIVERY_PLAN")
-    reference = resolve(registry.shop(), environment, image)
+    planned, reason = flag("DELIVERY_PLAN"), force.reason()
+    shop = registry.shop()
+    reference = resolve(shop, environment, image)
     target = targets.for_environment(environment)
     if planned:
-        return target.ask("plan", environment, reference).rstrip()
+        return target.ask("plan", *ordered(shop, target, environment, reference, reason)[:3]).rstrip()
     undo.record(target, environment, reference)
-    target.run("deploy", environment, reference)
-    return reference
+    for left in reversed(range(TRIES)):
+        try:
+            target.run("deploy", *ordered(shop, target, environment, reference, reason))
+            return reference
+        except (AlreadyReported, order.Changed) as failure:
+            if failure.status != order.Changed.status or not left:
+                raise
+            log(f"another image has become live in {environment}: compare again")
+
+
+def ordered(shop, target, environment, image, reason):
+    """The arguments of a deploy: the environment, the image and, if required, `after` and the reason."""
+    if reason:
+        require_order(target, environment)
+        return environment, image, order.UNORDERED, reason
+    # In prod, the host compares the versions.
+    after = ancestry.compare(shop, target, image) if environment == "dev" else None
+    return (environment, image, after) if after else (environment, image)
+
+
+def require_order(target, environment):
+    """Raises CommandError if the host's files are too old to take `after`."""
+    if "current" not in status.environments(target)[environment]:
+        why = "they neither compare images nor record a reason"
+        raise CommandError("the host's files are older than this checkout", why, "make infra; or make demo")
 
 
 def resolve(shop, environment, name):
     """repository@digest of the image to deploy: a tag, repository@digest, or HEAD's for None.
 
     Raises UsageError for another repository and for a snapshot in production, CommandError if there is no
-    such tag.
+    such tag, or HEAD's release has another source.
     """
+    commit = None
     if name is None:
-        name = (git.snapshot if environment == "dev" else git.version)(git.resolve())
+        commit = git.resolve()
+        name = (git.snapshot if environment == "dev" else git.version)(commit)
     if environment == "prod" and "@" not in name and not VERSION.fullmatch(name):
         why = "production runs releases only: VERSION, as in 1.2.3"
         raise UsageError(f"'{name}' is not a release", why, "make promote")
-    return shop.named(name, "make image push" if environment == "dev" else "make promote")
+    image = shop.named(name, "make image push" if environment == "dev" else "make promote")
+    if environment == "prod":
+        check_release(shop, image.partition("@")[2], None if "@" in name else name, commit)
+    return image
+
+
+def check_release(shop, digest, version, commit):
+    """Raises CommandError unless the image is the release of its version, by its labels and its tag in the registry.
+
+    `version` is that of the tag it was found by, or None; with `commit`, it must have the source of the commit.
+    """
+    labels = shop.labels(digest)
+    labelled = labels.get(git.VERSION_LABEL, "")
+    if version is None and (not VERSION.fullmatch(labelled) or shop.recorded_digest(labelled) != digest):
+        why = f"it has the version '{labelled}', whose release tag does not name it; production runs releases only"
+        raise CommandError(f"'{shop.image(digest)}' is not a release", why, "make promote")
+    if version not in (None, labelled):
+        why = f"the image of this tag has the version '{labelled}': the tag has moved"
+        raise CommandError(f"'{shop.repository}:{version}' is not the release {version}", why, "make history-prod")
+    if commit and labels.get(git.SOURCE_LABEL) != git.source(commit):
+        why = f"its image was built from another source, of commit {labels.get(git.REVISION_LABEL)}"
+        remedy = f"bump the version in {git.PROJECT}, commit, then make image push promote deploy-prod"
+        raise CommandError(f"'{shop.repository}:{version}' is not the release of HEAD", why, remedy)
 
 
 def rollback(environment, image):
@@ -46,12 +97,23 @@ def rollback(environment, image):
     With DELIVERY_PLAN=1 it changes nothing and returns what would change.
     """
     planned = flag("DELIVERY_PLAN")
+    check_first_attempt()
     reference = image and registry.shop().named(image)
     target = targets.for_environment(environment)
     if planned:
-        return target.ask("plan", environment, reference or previous(target, environment)).rstrip()
+        require_order(target, environment)
+        reference = reference or previous(target, environment)
+        return target.ask("plan", environment, reference, order.UNORDERED).rstrip()
     target.run("rollback", environment, *[reference] if reference else [])
     return None
+
+
+def check_first_attempt():
+    """Raises CommandError in a workflow that a user has started by hand and run again: it is a stale request."""
+    attempt = os.environ.get("GITHUB_RUN_ATTEMPT", "1")
+    if os.environ.get("GITHUB_EVENT_NAME") == "workflow_dispatch" and attempt != "1":
+        why = f"this is attempt {attempt} of a run, and another image may be live since the first one"
+        raise CommandError("a rollback is not repeated", why, "start the workflow again instead of its old run")
 
 
 def previous(target, environment):
@@ -72,7 +134,8 @@ def history(environment, lines):
 def history_row(entry):
     """One entry of the history as a line of the table."""
     cells = (f"{entry['time']:20}", f"{entry['actor']:16}", f"{entry['verb']:9}", f"{entry['commit'][:12]:13}")
-    return " ".join((*cells, f"{entry['digest'][:19]:20}", f"{entry['result']:7}", str(entry["seconds"])))
+    cells += (f"{entry['digest'][:19]:20}", f"{entry['result']:7}", f"{entry['seconds']:<7}", entry.get("reason", ""))
+    return " ".join(cells).rstrip()
 
 
 def logs(environment, lines):

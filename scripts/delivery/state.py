@@ -2,6 +2,8 @@
 
 Docker and Kubernetes determine what is live; the state only records it. An entry of the history is a
 dict with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
+It may have version, replaced (the digest that was live before) and reason (of a deploy with FORCE);
+entries of older hosts have none of them.
 """
 
 import dataclasses
@@ -53,9 +55,9 @@ class State(Protocol):
         """The entries of this environment, oldest first."""
 
 
-def entry(environment, verb, actor, image, commit, result, seconds):
-    """An entry of the history with the current time."""
-    return {
+def entry(environment, verb, actor, image, commit, result, seconds, **more):
+    """An entry of the history with the current time. `more` are version, replaced and reason, unless empty."""
+    past = {
         "time": datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ"),
         "actor": actor,
         "environment": environment,
@@ -65,6 +67,7 @@ def entry(environment, verb, actor, image, commit, result, seconds):
         "result": result,
         "seconds": round(seconds),
     }
+    return past | {key: value for key, value in more.items() if value}
 
 
 def parse_history(text, environment):

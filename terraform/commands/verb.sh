@@ -22,6 +22,8 @@ while read -r verb form; do
     case $word in
       environment) value=${SSM_Environment:-} ;;
       image) value=${SSM_Image:-} ;;
+      after) value=${SSM_After:-} ;;
+      reason) value=${SSM_Reason:-} ;;
       lines) value=${SSM_Lines:-100} ;;
       dump) value=${SSM_Dump:-latest} ;;
       merge_output) merge_output=yes value='' ;;

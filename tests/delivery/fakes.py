@@ -61,10 +61,14 @@ def number_of(reference):
 
 
 class BuiltImage(NamedTuple):
-    """An image in the registry. `objects` are manifests that it has in addition to those of every release."""
+    """An image in the registry. `objects` are manifests that it has in addition to those of every release.
+
+    `version` is its label, "" if it has none.
+    """
 
     faults: tuple
     objects: tuple
+    version: str = ""
 
 
 def failure(program, message):
@@ -85,9 +89,9 @@ class World:
         self.postgres, self.switch, self.clock = FakePostgres(self), FakeSwitch(self), FakeClock(self)
         self.web, self.sockets = FakeWeb(self), FakeSockets(self)
 
-    def push(self, number, *faults, objects=()):
+    def push(self, number, *faults, objects=(), version=""):
         """Puts an image into the registry, or replaces it."""
-        self.registry[image(number)] = BuiltImage(faults, tuple(objects))
+        self.registry[image(number)] = BuiltImage(faults, tuple(objects), version)
 
     def has_fault(self, reference, fault):
         return fault in self.registry[reference].faults
@@ -212,7 +216,8 @@ class FakeDocker(Fake):
         faults = self.world.registry[reference].faults
         platform = "linux/arm64" if "foreign" in faults else "linux/amd64"
         pages = "" if "old" in faults else "[]" if "bad-pages" in faults else PAGES
-        return Image(platform, "" if "no-commit" in faults else revision(number_of(reference)), pages)
+        commit = "" if "no-commit" in faults else revision(number_of(reference))
+        return Image(platform, commit, self.world.registry[reference].version, pages)
 
     def pull(self, reference):
         self.world.call("docker.pull", changes=True)

@@ -20,6 +20,7 @@ from verb import run_script
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 REVISION, SOURCE = "org.opencontainers.image.revision", "book-shop.source"  # labels
+VERSION = "org.opencontainers.image.version"
 
 
 class Shop:
@@ -56,7 +57,8 @@ class Shop:
 
     def labels(self, commit="HEAD"):
         """The labels of the image of a commit."""
-        return {REVISION: self.head(commit), SOURCE: f"{self.head(commit + ':book-shop')}-{self.head(commit + ':k8s')}"}
+        source = f"{self.head(commit + ':book-shop')}-{self.head(commit + ':k8s')}"
+        return {REVISION: self.head(commit), SOURCE: source, VERSION: self.version}
 
     def push(self, tag=None, labels=None):
         """Puts an image into the registry, by default the snapshot of HEAD, and returns its digest."""
@@ -120,12 +122,23 @@ class FakeHost:
     """A Target in memory: what one verb changes there, the next one reports.
 
     `entries` are those of its status, `deploys` those of its history, `dumps` the lines of its backups, and
-    `restored` the last one by environment. A verb in `failures`, {verb: (status, message, stdout)}, fails so.
+    `restored` the last one by environment, `sent` the (after, reason) of each deploy and plan.
+    A verb in `failures`, {verb: (status, message, stdout)}, fails so.
     """
 
     def __init__(self):
-        self.is_stopped, self.failures, self.calls = False, {}, []
-        nothing = ("version", "revision", "digest", "healthy", "previous", "deploying", "last", "last_backup")
+        self.is_stopped, self.failures, self.calls, self.sent = False, {}, [], []
+        nothing = (
+            "version",
+            "revision",
+            "digest",
+            "healthy",
+            "previous",
+            "current",
+            "deploying",
+            "last",
+            "last_backup",
+        )
         self.entries = {name: {"environment": name} | dict.fromkeys(nothing) for name in ENVIRONMENTS}
         self.deploys, self.dumps, self.restored = [], [], {}
 
@@ -151,7 +164,8 @@ class FakeHost:
     def live(self, environment):
         return self.entries[environment]["digest"]
 
-    def deploy(self, environment, image):
+    def deploy(self, environment, image, after=None, reason=None):
+        self.sent.append((after, reason))
         entry = self.entries[environment]
         digest = image.partition("@")[2]
         if entry["digest"] != digest:
@@ -166,7 +180,8 @@ class FakeHost:
     def rollback(self, environment, image=""):
         return self.deploy(environment, image or f"@{self.entries[environment]['previous']}")
 
-    def plan(self, environment, image):
+    def plan(self, environment, image, after=None):
+        self.sent.append((after, None))
         return f"{environment}: {self.live(environment)} -> {image}\n"
 
     def status(self):

@@ -141,6 +141,7 @@ def shop(monkeypatch):
     """The shop's registry, which has the release 1.0.0."""
     found = registry.Registry("localhost:5000/book-shop")
     monkeypatch.setattr(found, "awaited_digest", {"1.0.0": "sha256:" + "a" * 64}.get)
+    monkeypatch.setattr(found, "labels", lambda digest: {"org.opencontainers.image.version": "1.0.0"})
     monkeypatch.setattr(registry, "shop", lambda: found)
 
 
@@ -153,8 +154,12 @@ def test_deploy_and_its_plan_name_the_cluster_and_get_the_digest(verbs, shop, mo
 
 
 def test_the_plan_of_a_rollback_is_that_of_the_previous_image(verbs, shop, monkeypatch):
-    verbs.status.return_value = {"environment": "prod", "previous": "sha256:" + "a" * 64}
+    verbs.status.return_value = {"environment": "prod", "previous": "sha256:" + "a" * 64, "current": None}
     assert remote.rollback("prod", None) is None
     monkeypatch.setenv("DELIVERY_PLAN", "1")
     assert remote.rollback("prod", None) == "a plan"
-    assert verbs.mock_calls == [call.rollback(ANY, None, "tester"), call.status(ANY), call.plan(ANY, IMAGE)]
+    assert verbs.mock_calls == [
+        call.rollback(ANY, None, "tester"),
+        *[call.status(ANY)] * 2,
+        call.plan(ANY, IMAGE, "unordered"),
+    ]

@@ -1,6 +1,7 @@
 """make deploy and make rollback: which image the host is given. test_deploy.py tests what it does with that."""
 
 import pytest
+from laptop import VERSION
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 ENVIRONMENTS = pytest.mark.parametrize("environment", ["dev", "prod"])
@@ -9,16 +10,17 @@ ENVIRONMENTS = pytest.mark.parametrize("environment", ["dev", "prod"])
 @pytest.fixture(params=["0.9.0", "{0}@{1}"], ids=["by its tag", "by its digest"])
 def named(request, shop):
     """(what a user calls an image, its digest)."""
-    digest = shop.push("0.9.0", {"a": "b"})
+    digest = shop.push("0.9.0", {VERSION: "0.9.0"})
     return request.param.format(shop.reference, digest), digest
 
 
 @ENVIRONMENTS
 def test_deploys_heads_snapshot_to_dev_and_heads_release_to_prod(shop, local_host, environment):
-    digests = {"dev": shop.push(), "prod": shop.push("1.0.0", {"a": "b"})}
+    digests = {"dev": shop.push(), "prod": shop.push("1.0.0", shop.labels() | {"a": "b"})}
     result = shop.verb("deploy", environment)
     result.must_print(shop.image(digests[environment]))
-    assert result.err == f"==> the host's deploy\nthe answer of deploy {environment}\n"
+    asked = "==> the host's status\n" if environment == "dev" else ""
+    assert result.err == f"{asked}==> the host's deploy\nthe answer of deploy {environment}\n"
     assert local_host.live(environment) == digests[environment]
 
 
@@ -44,7 +46,7 @@ def test_rolls_back_to_a_named_image(shop, local_host, named):
     "arguments", [["deploy", "prod", "0.9.0"], ["rollback", "prod"], ["rollback", "prod", "0.9.0"]]
 )
 def test_prints_the_plan_and_changes_nothing(shop, local_host, monkeypatch, arguments):
-    digest = shop.push("0.9.0", {"a": "b"})
+    digest = shop.push("0.9.0", {VERSION: "0.9.0"})
     local_host.entries["prod"] |= {"digest": OTHER, "previous": digest}
     monkeypatch.setenv("DELIVERY_PLAN", "1")
     shop.verb(*arguments).must_print(f"prod: {OTHER} -> {shop.image(digest)}")

@@ -128,7 +128,7 @@ def status(host):
     return {entry.pop("environment"): entry for entry in found["environments"]}
 
 
-NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "deploying", "last", "last_backup"))
+NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "current", "deploying", "last", "last_backup"))
 NOTHING |= {"healthy": False, "backup_overdue": False}
 
 
@@ -151,7 +151,8 @@ def test_the_status_of_a_host(host):
         last = found[name]["last"]
         assert (last["verb"], number_of(last["digest"]), last["result"]) == ("deploy", number, "ok")
         live = {"version": "1.0.0", "healthy": True, "revision": revision(number), "digest": digest(number)}
-        assert found[name] == NOTHING | live | {"last": last} | more
+        current = {"image": image(number), "version": "", "commit": revision(number)}
+        assert found[name] == NOTHING | live | {"last": last, "current": current} | more
 
 
 def test_the_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):

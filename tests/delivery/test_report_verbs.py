@@ -7,22 +7,24 @@ from pathlib import Path
 import pytest
 from laptop import SCRIPTS
 
-HEADER = "TIME                 ACTOR            VERB      COMMIT        DIGEST               RESULT  SECONDS"
+HEADER = "TIME                 ACTOR            VERB      COMMIT        DIGEST               RESULT  SECONDS REASON"
 DIGEST, REVISION = "sha256:0123456789abcdef", "abcdef0123456789"
 
 
-def deploy(hour, actor="ann", verb="deploy", commit=REVISION, result="ok"):
+def deploy(hour, actor="ann", verb="deploy", commit=REVISION, result="ok", **more):
     time = f"2026-01-02T{hour:02}:04:05Z"
     what = {"verb": verb, "commit": commit, "digest": DIGEST, "result": result, "seconds": 13}
-    return {"time": time, "actor": actor, "environment": "dev"} | what
+    return {"time": time, "actor": actor, "environment": "dev"} | what | more
 
 
 def test_history_is_a_table(shop, local_host):
-    local_host.deploys = [deploy(3), deploy(4, "dependabot[bot]", "rollback", "", "failed")]
+    forced = deploy(5, version="1.0.0", reason="the old prices")
+    local_host.deploys = [deploy(3), deploy(4, "dependabot[bot]", "rollback", "", "failed"), forced]
     shop.verb("history", "dev").must_print(f"""\
 {HEADER}
 2026-01-02T03:04:05Z ann              deploy    abcdef012345  sha256:0123456789ab  ok      13
-2026-01-02T04:04:05Z dependabot[bot]  rollback                sha256:0123456789ab  failed  13""")
+2026-01-02T04:04:05Z dependabot[bot]  rollback                sha256:0123456789ab  failed  13
+2026-01-02T05:04:05Z ann              deploy    abcdef012345  sha256:0123456789ab  ok      13      the old prices""")
     shop.verb("history", "prod").must_print(HEADER)
 
 

@@ -151,6 +151,8 @@ everything() {
   # Release 7.1.0 and the previous one, which is live in dev before and after this.
   first=$DELIVERY_REPOSITORY@$(digest_of 7.1.0) second=$(on_host cat /var/lib/book-shop/dev/current)
   assert_revision "$DEV_BEFORE" dev
+  # The first one was rolled back, and the second one is older.
+  export DELIVERY_FORCE=1 DELIVERY_REASON="the test deploys two images in turn"
   "$SHOP/scripts/deploy" dev "$first" >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   until on_host grep -q "deploy dev $first" /run/lock/book-shop-dev; do kill -0 $!; done
   run --separate-stderr "$SHOP/scripts/deploy" dev "$second"

@@ -21,6 +21,41 @@ refused_by_both() {
   refused_by_both "$missing" "cannot pull '$missing'"
 }
 
+@test "a deploy that goes back is refused and names the rollback, and the image that was rolled back does not return" {
+  for environment in dev prod; do
+    deploy "$environment" "${IMAGES[1]}"
+    assert_success
+    # The workflow run of an older commit is started again.
+    for plan in "" 1; do
+      DELIVERY_PLAN=$plan run "$SHOP/scripts/deploy" "$environment" "${IMAGES[0]}"
+      assert_failure 1
+      assert_output --partial "is older than"
+      assert_output --partial "nothing was changed"
+      assert_line --regexp "remedy: make rollback-$environment TO=[0-9]"
+    done
+    rollback=$(sed -n 's/.*remedy: make //p' <<<"$output")
+    run on_host /opt/book-shop/bin/deploy "$environment" "${IMAGES[0]}"
+    assert_failure 1
+    assert_output --partial "is older than"
+    assert_equal "$(serving "$environment")" "${IMAGES[1]}"
+    # shellcheck disable=SC2086 # the printed command
+    run shop $rollback
+    assert_success
+    assert_equal "$(serving "$environment")" "${IMAGES[0]}"
+    run "$SHOP/scripts/deploy" "$environment" "${IMAGES[1]}"
+    assert_failure 1
+    assert_output --partial "was rolled back in $environment"
+    run shop "deploy-$environment" IMAGE="${IMAGES[1]}" FORCE=1
+    assert_failure
+    assert_output --partial "FORCE=1 requires a reason"
+    run shop "deploy-$environment" IMAGE="${IMAGES[1]}" FORCE=1 REASON="it wasn't \$faulty"
+    assert_success
+    assert_equal "$(serving "$environment")" "${IMAGES[1]}"
+    run "$SHOP/scripts/history" "$environment" 1
+    assert_output --partial "it wasn't \$faulty"
+  done
+}
+
 @test "deploy fails with an image for another architecture" {
   foreign=$DELIVERY_REPOSITORY@$(
     PYTHONPATH=$SHOP/scripts:$SHOP/tests/lib python3 - "$DELIVERY_REPOSITORY" "${IMAGES[0]#*@}" <<'PYTHON'

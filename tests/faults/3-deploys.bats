@@ -29,7 +29,7 @@ killed() {
   for environment in dev prod; do
     first=$(good "$environment") second=$(serving "$environment")
     watch "$environment"
-    second_one() { run on_host /opt/book-shop/bin/deploy "$environment" "$second" && assert_success; }
+    second_one() { run on_host /opt/book-shop/bin/deploy "$environment" "$second" "${TURN[@]}" && assert_success; }
     during "$environment" "$first" migrate second_one
     assert_equal "$status" 0
     assert_equal "$(serving "$environment")" "$second"

@@ -33,8 +33,12 @@ bad() {
   commit "bad: $1"
   shop image push 2>"$BATS_TEST_TMPDIR/build" | tail -n 1
 }
+# The faults are tested with two images in turn, of which one is older.
+TURN=(unordered "the tests deploy two images in turn")
 # deploy ENVIRONMENT IMAGE [--env LIMIT=SECONDS]: on the host. Sets $status and $output.
-deploy() { run docker exec "${@:3}" "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2"; }
+deploy() {
+  run docker exec "${@:3}" "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" "${TURN[@]}"
+}
 
 # watch ENVIRONMENT: requests /version ten times a second until unwatch.
 watch() {
@@ -97,7 +101,7 @@ back_within_a_minute() { # ENVIRONMENT
 during() {
   local log=$BATS_TEST_TMPDIR/deploy
   : >"$log"
-  docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" >"$log" 2>&1 3>&- &
+  docker exec "$DELIVERY_DEMO-host" /opt/book-shop/bin/deploy "$1" "$2" "${TURN[@]}" >"$log" 2>&1 3>&- &
   local deploy=$!
   until grep -q "^==> $3" "$log"; do kill -0 "$deploy" || fail "the deploy ended before step '$3': $(cat "$log")"; done
   "${@:4}"

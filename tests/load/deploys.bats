@@ -22,7 +22,8 @@ teardown() { stop_runs; }
 deploys() {
   local number image=("$FIRST" "$SECOND")
   for ((number = 1; number <= SWAPS; number++)); do
-    "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return
+    DELIVERY_FORCE=1 DELIVERY_REASON="the load test deploys two images in turn" \
+      "$SHOP/scripts/deploy" "$1" "${image[number % 2]}" || return
   done
   for (( ; number <= SWAPS + ROLLBACKS; number++)); do
     "$SHOP/scripts/rollback" "$1" "${image[number % 2]}" || return

@@ -27,6 +27,10 @@ start_machines() {
 admin_url() { echo "postgresql://postgres:of-the-test@$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$DELIVERY_DEMO-database"):5432/postgres"; }
 kubectl() { command kubectl --namespace book-shop "$@"; }
 in_cluster() { DELIVERY_PROD=cluster "$@"; }
+# The same for a release that an earlier file has rolled back.
+forced_in_cluster() {
+  DELIVERY_FORCE=1 DELIVERY_REASON="a test has rolled it back" in_cluster "$@"
+}
 # in_shop PYTHON: runs it in a pod of the shop.
 in_shop() { kubectl exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
 # web_nodes: the nodes of the shop's running pods.

@@ -63,6 +63,7 @@ teardown() { stop_runs; }
 }
 
 @test "this checkout deploys to the upgraded host, and rolls back to an image of the older one" {
+  git -C "$SHOP" fetch -q "$OLD" # the live commit, with which dev's next commit is compared
   bump 9.0.0
   commit "a version of this checkout"
   shop image push deploy-dev promote deploy-prod

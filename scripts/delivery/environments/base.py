@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Protocol
 
+from delivery.docker import Docker
 from delivery.lock import Lock
 from delivery.state import State
 
@@ -33,6 +34,7 @@ class Environment(Protocol):
 
     name: str
     repository: str  # only its images may become live
+    docker: Docker  # the engine that pulls its images
     lock: Lock
     state: State
 

@@ -1,0 +1,20 @@
+"""FORCE=1 with a REASON: a deploy that may go back."""
+
+import os
+
+from delivery import order
+from delivery.cli import UsageError, flag
+
+EXAMPLE = 'FORCE=1 REASON="the reason"'
+
+
+def reason():
+    """The reason of a forced deploy, or "" without DELIVERY_FORCE. Raises UsageError unless both or none are set."""
+    forced, text = flag("DELIVERY_FORCE"), os.environ.get("DELIVERY_REASON", "")
+    if forced and not text:
+        raise UsageError("FORCE=1 requires a reason", "the history shows it to other users", EXAMPLE)
+    if text and not forced:
+        raise UsageError("REASON without FORCE=1", "only a forced deploy has a reason", EXAMPLE)
+    if text:
+        order.check_reason(text)
+    return text
