@@ -91,13 +91,22 @@ def last_release():
     return answer and answer["tag_name"]
 
 
-def make_release(tag, notes):
-    """The address of the release of a tag. Creates the release, with these notes, if there is none."""
-    release = get(f"releases/tags/{tag}")
-    if not release:
-        log(f"release {tag}")
-        release = ask("POST", "releases", {"tag_name": tag, "name": tag, "body": notes})
-    return release["html_url"]
+def release(tag):
+    """The address of the release of a tag, or None."""
+    answer = get(f"releases/tags/{tag}")
+    return answer and answer["html_url"]
+
+
+def make_release(tag, notes, latest):
+    """The address of the release of a tag. Creates the release, with these notes, if there is none.
+
+    `latest` is whether a new release becomes the latest one of the repository.
+    """
+    if address := release(tag):
+        return address
+    log(f"release {tag}")
+    body = {"tag_name": tag, "name": tag, "body": notes, "make_latest": str(latest).lower()}
+    return ask("POST", "releases", body)["html_url"]
 
 
 def variables(where):

@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 
-from delivery import base_image, git, registry
+from delivery import base_image, git, handover, registry
 from delivery.cli import CommandError, flag, log
 
+BUILD_AGAIN = "commit again, then make image push"
 MOST = 100  # tags that promote looks for, with one request each; if more commits share a source, push again
 
 
@@ -21,14 +22,13 @@ def push(commit):
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
     tag = git.snapshot(commit)
-    expected = {"org.opencontainers.image.revision": commit, git.SOURCE_LABEL: git.source(commit)}
+    expected = {git.REVISION_LABEL: commit, git.SOURCE_LABEL: git.source(commit)}
     reference = f"{shop.repository}:{tag}"
     build = "make image" if name == "HEAD" else f"make image COMMIT={commit}"
 
-    again = "commit again, then make image push"
     digest = shop.recorded_digest(tag)
     if digest:
-        check_labels(shop.labels(digest), expected, f"{reference} in the registry", again)
+        check_labels(shop.labels(digest), expected, f"{reference} in the registry", BUILD_AGAIN)
     try:
         local = local_labels(reference)
     except CommandError:
@@ -54,7 +54,7 @@ def push(commit):
     digest = shop.awaited_digest(tag)
     if not digest:
         raise CommandError(f"{reference} is not in the registry", "docker push reported success", "make doctor")
-    check_labels(shop.labels(digest), expected, f"{reference} in the registry", again)
+    check_labels(shop.labels(digest), expected, f"{reference} in the registry", BUILD_AGAIN)
     return shop.image(shop.check_tag(tag, pushed_digests(shop.repository, reference)))
 
 
@@ -92,11 +92,15 @@ def check_labels(labels, expected, where, remedy):
 def promote(commit):
     """Gives the snapshot of a commit's source the release tag VERSION and returns repository@digest of the release.
 
-    A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Raises CommandError if there
-    is no snapshot, if the snapshot must not leave this machine (base_image.check) or if VERSION belongs to another
-    image, and registry.Moved if another promotion wrote the tag at the same time.
+    A release that exists is left alone. With DELIVERY_PLAN=1 it returns what it would do. Returns None if
+    release-check has found nothing to release. Raises CommandError if there is no snapshot, its labels are not
+    those of the source, it must not leave this machine (base_image.check), or VERSION belongs to another image,
+    and registry.Moved if another promotion wrote the tag at the same time.
     """
     planned = flag("DELIVERY_PLAN")
+    if commit == "HEAD" and (checked := handover.read(required=False)) and not checked.image:
+        log(checked)
+        return None
     shop = registry.shop()
     name, commit = commit, git.resolve(commit)
     release = git.version(commit)  # all candidates have it too: it is part of the source
@@ -124,14 +128,19 @@ def promote(commit):
             remedy = f"make image push promote COMMIT={commit}"
         raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
 
+    expected = {git.REVISION_LABEL: candidate, git.SOURCE_LABEL: git.source(commit)}
+    manifest, where = shop.manifest(digest), f"{shop.repository}:{tags[-1]}"
+    labels = shop.labels_of(manifest, tags[-1])
+    check_labels(labels, expected, f"{where} in the registry", BUILD_AGAIN)
     if not (released or base_image.is_local(shop.repository)):
-        again = "commit again, then make image push"
-        base_image.check(shop.labels(digest), f"{shop.repository}:{tags[-1]}", again)
+        base_image.check(labels, where, BUILD_AGAIN)
     if planned:
         return f"{tags[-1]} -> {release}{' (already promoted)' if released else ''}: {shop.image(digest)}"
     if released:
         log(f"{release} is {tags[-1]} already")
     else:
         log(f"promoting {tags[-1]} to {release}")
-        shop.tag(shop.manifest(digest), release)
+        shop.tag(manifest, release)
+    if name == "HEAD":
+        handover.write(commit, release, shop.image(digest))
     return shop.image(digest)

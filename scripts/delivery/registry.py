@@ -319,7 +319,10 @@ class Registry(Client):
         Of an index, the linux/amd64 image is read, or its only image. Raises NotFound, or Unexpected when the
         content violates the specification.
         """
-        manifest = self.manifest(reference)
+        return self.labels_of(self.manifest(reference), reference)
+
+    def labels_of(self, manifest, reference):
+        """As `labels`, of the Manifest of a tag or a digest."""
         try:
             if kind(manifest.media_type) in INDEXES:
                 manifest = self.manifest(chosen(json.loads(manifest.body)["manifests"]))

@@ -2,35 +2,70 @@
 
 import os
 
-from delivery import git, github, registry, status, targets
+from delivery import git, github, handover, infra_due, order, registry, status, summary, targets
 from delivery.cli import AlreadyReported, CommandError, log
 from delivery.github_errors import NotPermitted
 
 MOST = 200  # lines of notes
+MOST_FILES = 10  # that are named
 BUMP = f"bump the version in {git.PROJECT}, commit and push that to dev, then to main"
 
 
 def publish(check_only):
     """Tags HEAD and creates its release; returns the URL. With `check_only` it returns the tag and changes nothing.
 
-    An existing release is left alone. Raises CommandError if the tag is on another commit, or prod does
-    not serve HEAD's release.
+    An existing release is left alone. If the tag is on another commit with the same source, there is nothing to
+    release. Raises CommandError if that commit has another source, or prod does not serve the release.
     """
     commit = git.resolve()
     version = git.version(commit)
     tag = f"v{version}"
     tagged = github.tagged(tag)
-    if tagged not in (None, commit):
-        why = f"{tag} is on commit {tagged} and never moves; HEAD is {commit}"
-        raise CommandError(f"{version} is released already", why, BUMP)
     if check_only:
+        handover.clear()
+    is_released = tagged not in (None, commit)
+    if is_released:
+        check_source(tag, tagged, commit)
+    if check_only:
+        report_infra(tagged, commit)
+        if is_released:
+            handover.write(commit, version, None)
+            summary.note(f"{handover.Release(commit, version, None)} as commit {tagged}. Nothing is deployed.")
         return tag
+    if is_released:
+        if url := github.release(tag):
+            log(f"{handover.Release(commit, version, None)} as commit {tagged}")
+            return url
+        commit = tagged  # its release failed after the tag
     image, labels = live_release(registry.shop(), commit, version)
     text = notes(image, labels, commit)
 
     if not tagged:
         make_tag(tag, commit)
-    return github.make_release(tag, text)
+    last = github.last_release()
+    return github.make_release(tag, text, latest=not last or not order.is_lower(version, last.removeprefix("v")))
+
+
+def check_source(tag, tagged, commit):
+    """Raises CommandError unless the commit has the source of the released one."""
+    version = tag.removeprefix("v")
+    if not git.has(tagged):
+        why = f"{tag} is on commit {tagged}, which this clone does not have; HEAD is {commit}"
+        raise CommandError(f"{version} is released already", why, f"git fetch --tags; if the source differs, {BUMP}")
+    if git.source(tagged) != git.source(commit):
+        why = f"{tag} is on commit {tagged} and never moves; HEAD is {commit} and changes {' or '.join(git.TREES)}"
+        raise CommandError(f"{version} is released already", why, BUMP)
+
+
+def report_infra(tagged, commit):
+    """Reports the changes since the last release that no pipeline deploys."""
+    last = tagged or ((tag := github.last_release()) and github.tagged(tag))
+    if not last or not git.has(last):
+        return
+    for command, files in infra_due.changes(last, commit).items():
+        more = f" and {len(files) - MOST_FILES} more" if len(files) > MOST_FILES else ""
+        files = ", ".join(files[:MOST_FILES]) + more
+        summary.note(f"`{command}` is due, unless it ran since: {files} changed since the release on {last}.")
 
 
 def make_tag(tag, commit):

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from delivery import ancestry, backups, force, git, order, registry, status, targets, undo
+from delivery import ancestry, backups, force, git, handover, order, registry, status, targets, undo
 from delivery.application import NAME
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
 from delivery.references import ENVIRONMENTS, VERSION
@@ -21,7 +21,13 @@ def deploy(environment, image):
     """
     planned, reason = flag("DELIVERY_PLAN"), force.reason()
     shop = registry.shop()
-    reference = resolve(shop, environment, image)
+    release = handover.read() if (environment, image) == ("prod", None) else None
+    if release and not release.image:
+        log(release)
+        return None
+    if release:
+        handover.check_tag(shop, release)
+    reference = resolve(shop, environment, release.image if release else image)
     target = targets.for_environment(environment)
     if planned:
         return target.ask("plan", *ordered(shop, target, environment, reference, reason)[:3]).rstrip()

@@ -3,7 +3,7 @@
 import os
 
 from delivery import git, status, targets
-from delivery.cli import AlreadyReported, CommandError
+from delivery.cli import AlreadyReported, CommandError, log
 
 BUILD = ("version", "revision", "digest")
 
@@ -24,13 +24,25 @@ def write():
         parts.append(steps(path))
     text = "\n".join(parts)
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(page, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        append(page, text)
         text = f"written to {page}"
     if failure:
         print(text)
         raise failure
     return text
+
+
+def note(text):
+    """Reports a fact in the log and, in CI, on the job's summary page."""
+    log(text)
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        append(page, f"{text}\n")
+
+
+def append(page, text):
+    """Appends Markdown to a page."""
+    with open(page, "a", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def served(target):

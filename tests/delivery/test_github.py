@@ -59,9 +59,9 @@ def test_makes_a_tag_once(hub):
 
 def test_makes_a_release_once_with_its_notes_letter_for_letter(hub):
     notes = '- "quoted" `$(id)` <b> é ✓\n\n- second | third\\n'
-    address = github.make_release("v1.0.0", notes)
-    assert address == github.make_release("v1.0.0", "other notes")
-    assert [release["body"] for release in hub.state["releases"]] == [notes]
+    address = github.make_release("v1.0.0", notes, latest=True)
+    assert address == github.make_release("v1.0.0", "other notes", latest=False)
+    assert [(release["body"], release["make_latest"]) for release in hub.state["releases"]] == [(notes, "true")]
 
 
 def test_an_empty_answer_is_none(hub):

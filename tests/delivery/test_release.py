@@ -76,10 +76,15 @@ def test_names_the_command_that_fetches_missing_commits(shop, hub, promoted):
 @pytest.mark.parametrize("arguments", [["check"], []])
 def test_refuses_a_tag_of_another_commit_before_it_asks_registry_and_host(shop, hub, local_host, promoted, arguments):
     before = shop.requests()
+    other = shop.head("HEAD~1")  # has another source
+    with hub.changing() as state:
+        state["tags"][TAG] = other
+    remedy = "remedy: bump the version in book-shop/pyproject.toml"
+    shop.verb("release", *arguments).must_fail("1.0.0 is released already", f"v1.0.0 is on commit {other}", remedy)
     with hub.changing() as state:
         state["tags"][TAG] = OTHER
-    remedy = "remedy: bump the version in book-shop/pyproject.toml"
-    shop.verb("release", *arguments).must_fail("1.0.0 is released already", f"v1.0.0 is on commit {OTHER}", remedy)
+    missing = f"v1.0.0 is on commit {OTHER}, which this clone does not have"
+    shop.verb("release", *arguments).must_fail("1.0.0 is released already", missing, "remedy: git fetch --tags")
     assert (shop.requests(), local_host.calls, hub.writes()) == (before, [], [])
 
 
@@ -89,7 +94,8 @@ def test_check_prints_a_version_that_is_free_or_heads_and_asks_for_its_tag_alone
         with hub.changing() as state:
             state["tags"][TAG] = shop.head()
     shop.verb("release", "check").must_print(TAG)
-    assert hub.requests() == ["GET git/ref/tags/v1.0.0"]
+    last = [] if tagged else ["GET releases/latest"]
+    assert hub.requests() == ["GET git/ref/tags/v1.0.0", *last]
     assert (shop.requests(), local_host.calls) == ([], [])
 
 

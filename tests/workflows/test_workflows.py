@@ -175,6 +175,8 @@ def test_a_deploying_job_has_its_settings_from_variables_and_its_role_by_oidc(na
     prod = ("PROD", "CLUSTER", "CLUSTER_URL") if "prod" in job["environment"]["name"] else ()
     settings = {f"DELIVERY_{name}": f"${{{{ vars.{name} }}}}" for name in ("HOST", "NAME", "REPOSITORY", *prod)}
     settings |= {"AWS_REGION": "${{ vars.AWS_REGION }}", "DELIVERY_STEPS": ".steps"}
+    if name == "main.yml/deploy":
+        settings["DELIVERY_RELEASE_FILE"] = ".release"
     assert {name: value for name, value in job["env"].items() if "secrets" not in value} == settings
     (credentials,) = (step for step in job["steps"] if step.get("uses", "").startswith("aws-actions/"))
     assert credentials["with"] == {"role-to-assume": f"${{{{ {role} }}}}", "aws-region": "${{ vars.AWS_REGION }}"}

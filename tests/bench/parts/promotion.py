@@ -13,7 +13,7 @@ import tarfile
 import counting
 import measure
 import oci
-from delivery import registry
+from delivery import git, registry
 
 UNIT = "s"
 SIZES = {"60 MB": 60, "300 MB": 300, "1 GB": 1000}  # MB
@@ -56,7 +56,8 @@ class Image:
         self.address, self.name = address, name
         self.snapshot, self.release = (measure.run("scripts/version", word) for word in ("snapshot", "release"))
         self.source = f"{address}/{name}:{self.snapshot}"
-        oci.push(self.source, {}, layers=(layer(megabytes / LAYERS) for _ in range(LAYERS)))
+        labels = {git.REVISION_LABEL: git.resolve(), git.SOURCE_LABEL: git.source("HEAD")}
+        oci.push(self.source, labels, layers=(layer(megabytes / LAYERS) for _ in range(LAYERS)))
 
     def layers(self) -> set[str]:
         """Return the digests of its layers."""
