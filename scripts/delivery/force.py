@@ -1,4 +1,4 @@
-"""FORCE=1 with a REASON: a deploy that may go back."""
+"""FORCE=1 with a REASON: a deploy of any image, also of an older one."""
 
 import os
 

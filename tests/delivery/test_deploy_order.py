@@ -1,4 +1,4 @@
-"""make deploy on the laptop and in CI: git compares the commits of dev; FORCE with a REASON goes back."""
+"""make deploy on the laptop and in CI: git compares the commits of dev; FORCE with a REASON deploys any image."""
 
 import pytest
 from delivery.cli import AlreadyReported

@@ -1,4 +1,4 @@
-"""The steps of main.yml after a push to main: what is promoted, deployed and released, or that there is nothing to do."""
+"""The steps of main.yml after a push to main: what is promoted, deployed and released, and when nothing is."""
 
 import contextlib
 import json

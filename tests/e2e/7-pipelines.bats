@@ -106,6 +106,33 @@ everything() {
   assert_equal "$(everything)" "$before"
 }
 
+@test "a push to main that changes neither source is green and changes nothing, and names files that infra installs" {
+  before=$(everything)
+  git -C "$SHOP" switch -q -C docs main
+  echo "# changed" | tee -a "$SHOP/nginx/conf.d/book-shop.conf" >>"$SHOP/docs/README.md"
+  commit "documentation and a file of the host"
+  push main
+  assert_steps 0 "make check" "make release-check" "make promote" "make deploy-prod" "make smoke-prod" \
+    "make summary" "make release" "make summary"
+  assert_output --partial "nothing to release: 7.1.0 was released"
+  assert_output --partial "make infra\` is due, unless it ran since: nginx/conf.d/book-shop.conf changed"
+  assert_equal "$(everything)" "$before"
+}
+
+@test "the run of an older release that is started again is refused and names the deploy that superseded it" {
+  before=$(everything)
+  git -C "$SHOP" switch -q -C older main
+  git -C "$SHOP" rm -rq book-shop k8s
+  git -C "$SHOP" checkout -q "$PROD_BEFORE" -- book-shop k8s
+  commit "the sources of the older release"
+  push main
+  assert_steps 1 "make check" "make release-check" "make promote" "make deploy-prod" "make summary"
+  assert_output --regexp "is older than 7.1.0 in prod: nothing was changed"
+  assert_output --regexp "somebody made 7.1.0 live at 20"
+  assert_output --partial "remedy: make rollback-prod TO="
+  assert_equal "$(everything)" "$before"
+}
+
 @test "a failed deploy to prod creates no release and leaves the previous release live" {
   served=$(revision_of prod) released=$(releases)
   git -C "$SHOP" switch -q -C dev-failing

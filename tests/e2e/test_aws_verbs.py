@@ -107,6 +107,11 @@ class Aws:
         path.write_text(VERB.format(log=self.place / "verbs", body=body))
         path.chmod(0o755)
 
+    def host_has(self, current):
+        """The status of the host names this image as the current one of both environments."""
+        entries = [{"environment": name, "current": current} for name in ("dev", "prod")]
+        self.host_does("status", f"cat <<'END'\n{json.dumps({'environments': entries})}\nEND")
+
     def host_did(self):
         log = self.place / "verbs"
         return log.read_text().splitlines() if log.exists() else []
@@ -115,7 +120,9 @@ class Aws:
         """Commits the source, puts its image with more labels into the engine, and returns the commit."""
         commit = self.git.commit({"book-shop/x": text})
         source = "-".join(self.git.git("rev-parse", f"{commit}:{tree}") for tree in ("book-shop", "k8s"))
-        labels = {"org.opencontainers.image.revision": commit, "book-shop.source": source} | more
+        labels = {"org.opencontainers.image.revision": commit, "org.opencontainers.image.version": "1.0.0"}
+        labels["book-shop.source"] = source
+        labels |= more
         (self.place / "labels").write_text(json.dumps(labels))
         return commit
 
@@ -162,6 +169,8 @@ def aws(tmp_path_factory, repository, certificate):
 def test_push_promote_deploy_and_rollback_with_a_registry_whose_reads_are_stale(aws):
     for verb in ("deploy", "rollback"):
         aws.host_does(verb, f'echo "==> {verb} $1" >&2; echo "from the host"')
+    aws.host_does("plan")
+    aws.host_has(None)
     commit = aws.commit("one")
     tag = f"1.0.0-SNAPSHOT-{commit}"
     aws.verb("promote", status=1)  # no such snapshot yet
@@ -173,7 +182,13 @@ def test_push_promote_deploy_and_rollback_with_a_registry_whose_reads_are_stale(
     assert image == f"{REPOSITORY}@{digest}\n"
     assert aws.verb("push") == (image, f"==> {tag} is in the registry already\n")
     assert aws.verb("deploy", "dev")[0] == image
-    assert aws.host_did() == [f"deploy dev {image.strip()} by tester"]
+    assert aws.host_did() == ["status  by tester", f"deploy dev {image.strip()} none by tester"]
+    aws.host_has({"image": image.strip(), "version": "1.0.0", "commit": commit})
+    forced = {"DELIVERY_FORCE": "1", "DELIVERY_REASON": 'it\'s $(not) `that` "new"'}
+    aws.verb("deploy", "dev", **forced)
+    assert aws.host_did()[3:] == [f"deploy dev {image.strip()} unordered {forced['DELIVERY_REASON']} by tester"]
+    aws.verb("deploy", "dev", DELIVERY_PLAN="1")
+    assert aws.host_did()[5:] == [f"plan dev {image.strip()} {digest} by tester"]
 
     aws.verb("deploy", "prod", status=1)  # not released yet
     assert aws.verb("promote") == (image, f"==> promoting {tag} to 1.0.0\n")
@@ -181,7 +196,7 @@ def test_push_promote_deploy_and_rollback_with_a_registry_whose_reads_are_stale(
     out, said = aws.verb("deploy", "prod")
     assert (out, said) == (image, "==> deploy prod\nfrom the host\n")
     aws.verb("rollback", "prod")
-    assert aws.host_did()[1:] == [f"deploy prod {image.strip()} by tester", "rollback prod by tester"]
+    assert aws.host_did()[6:] == [f"deploy prod {image.strip()} by tester", "rollback prod by tester"]
 
     # Another source under the same version is refused, in spite of a stale read.
     aws.commit("two")
@@ -202,6 +217,7 @@ def test_an_image_on_a_substitute_base_is_not_pushed(aws):
 def test_deploy_fails_with_the_status_and_message_of_the_host(aws):
     aws.commit("one")
     aws.verb("push")
+    aws.host_has(None)
     aws.host_does("deploy", 'echo "deploy: slot b crashes at start" >&2; exit 7')
     out, said = aws.verb("deploy", "dev", status=7)
     assert out == ""

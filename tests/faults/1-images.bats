@@ -21,7 +21,7 @@ refused_by_both() {
   refused_by_both "$missing" "cannot pull '$missing'"
 }
 
-@test "a deploy that goes back is refused and names the rollback, and the image that was rolled back does not return" {
+@test "a deploy of an older image is refused and names the rollback, and the image that was rolled back does not return" {
   for environment in dev prod; do
     deploy "$environment" "${IMAGES[1]}"
     assert_success

@@ -107,6 +107,18 @@ TABLE
   refute [ -e owned ]
 }
 
+@test "make: passes FORCE and REASON as they are, from the command line only" {
+  fake_in_shop scripts/deploy 'printf "%s\n" "$@" "force $DELIVERY_FORCE" "reason $DELIVERY_REASON"'
+  for reason in "it isn't \$5" '$(touch owned)' '`touch owned`' '"'; do
+    make_it --silent deploy-prod IMAGE=1.0.0 FORCE=1 REASON="$reason"
+    assert_output --partial $'prod\n1.0.0\nforce 1\nreason '"$reason"
+  done
+  FORCE=1 REASON=mine make_it --silent deploy-prod
+  assert_output --partial $'prod\nforce \nreason '
+  refute_output --partial "mine"
+  refute [ -e owned ]
+}
+
 @test "make: has a setup target for each purpose, and no other" {
   mapfile -t purposes < <(sed -n 's/^#   \([a-z]*\)  .*/\1/p' "$ROOT/scripts/setup")
   [ "${#purposes[@]}" -gt 3 ]
