@@ -59,8 +59,8 @@ ASSUMPTIONS = [
     ),
     Assumption(
         "Systems Manager accepts the documents of the verbs",
-        "make status HOST=aws",
-        "documents with the status Active",
+        "aws ssm describe-document --name book-shop-dev",
+        "Status Active, for the documents of dev, prod, data and install",
         "documents_are_active",
     ),
     Assumption(
@@ -96,7 +96,7 @@ ASSUMPTIONS = [
         "the first two end with 'the installation of the host failed'; the third one prints 'the host is installed'",
     ),
     Assumption(
-        "A wait that was interrupted goes on",
+        "A wait that was interrupted continues",
         "echo '# changed' >>scripts/host/bin/bootstrap\n"
         "timeout --foreground -s INT 90 scripts/infra apply -y; scripts/infra apply -y\n"
         "git checkout scripts/host/bin/bootstrap && make infra",

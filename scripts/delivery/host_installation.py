@@ -51,7 +51,7 @@ class Installation:
         self.ssm = aws.Client("ssm", sleep=sleep)
         self.command = None  # the id of the Run Command command that installs
         self._sleep, self._clock = sleep, clock
-        self._started, self._earlier, self._executions = False, None, set()  # what was before a start from here
+        self._started, self._earlier, self._executions = False, None, set()  # from before a start by this program
 
     def wait(self):
         """Returns when the installation has succeeded; shows its output. An earlier failure is run again.

@@ -104,7 +104,7 @@ def test_fails_with_the_last_lines_of_the_output_and_the_command_that_prints_all
 @pytest.mark.parametrize(("earlier", "now"), [("Failed", "Success"), ("Success", "Failed"), ("Failed", "Failed")])
 def test_the_result_of_an_earlier_version_does_not_count(installed, earlier, now):
     installed.change("2", earlier, now)
-    for _ in range(3):
+    for _ in range(4):
         installed.ssm.describe_instance_associations_status(InstanceId=INSTANCE)
     installed.change("3", now)
     if now == "Success":
@@ -128,7 +128,7 @@ def test_a_failed_installation_is_started_again_once_by_the_next_run(installed, 
     assert capsys.readouterr().err.startswith("==> the last installation ended as Failed: start it again\n")
 
 
-def test_an_interrupted_wait_goes_on_in_the_next_run(installed, capsys):
+def test_an_interrupted_wait_continues_in_the_next_run(installed, capsys):
     installed.change("2")
     installed.on_pause = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):

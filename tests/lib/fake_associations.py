@@ -2,8 +2,8 @@
 
 As documented, an instance registers some time after its start, an association runs when it is created or changed and
 when its instance registers, and an execution is Pending and InProgress before it ends. Each question for the status
-of an instance's associations is a step in time. As in terraform-provider-aws#31175, the Overview of an association
-that no instance has run is Success.
+of an instance's associations is a step in time, and the first one still shows the execution before. As in
+terraform-provider-aws#31175, the Overview of an association that no instance has run is Success.
 """
 
 import datetime
@@ -31,13 +31,13 @@ class Execution:
     def __init__(self, association, instance, result):
         self.association, self.version = association["AssociationId"], association["AssociationVersion"]
         self.document_version = association["DocumentVersion"]
-        self.instance, self.result, self.steps = instance, result, 0
+        self.instance, self.result, self.steps = instance, result, -1  # not shown yet
         self.id, self.command = str(uuid.uuid4()), str(uuid.uuid4())
         self.date = datetime.datetime.now(datetime.timezone.utc)
 
     @property
     def status(self):
-        return STATES[self.steps] if self.steps < len(STATES) else self.result
+        return STATES[max(0, self.steps)] if self.steps < len(STATES) else self.result
 
 
 class Associations:
@@ -120,8 +120,9 @@ class Associations:
     def on_describe_instance_associations_status(self, InstanceId, **_):
         if InstanceId not in self.registered:
             raise Refused("InvalidInstanceId")
-        every = [self.newest(identity) for identity in self.known]
-        here = [execution for execution in every if execution and execution.instance == InstanceId]
+        here = [execution for execution in self.executions if execution.instance == InstanceId]
+        newest = {execution.association: execution for execution in here}.values()
+        shown = {execution.association: execution for execution in here if execution.steps >= 0}.values()
         answer = {
             "InstanceAssociationStatusInfos": [
                 {
@@ -133,10 +134,10 @@ class Associations:
                     "Status": execution.status,
                     "DetailedStatus": execution.status,
                 }
-                for execution in here
+                for execution in shown
             ]
         }
-        for execution in here:
+        for execution in newest:
             execution.steps += 1
         return answer
 
