@@ -6,7 +6,8 @@ setup_file() { start_faults; }
 setup() { start_case; }
 teardown() { end_case; }
 
-# refused_by_both VERSION REASON: the test's change, with shorter limits, by both environments at the same time.
+# refused_by_both VERSION REASON: the change of the test, with shorter limits, by both environments at
+# the same time.
 refused_by_both() {
   local image jobs=() job
   sed -i 's/progressDeadlineSeconds: 60/progressDeadlineSeconds: 25/' "$SHOP/k8s/base/deployment.yaml"
