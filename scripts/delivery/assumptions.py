@@ -132,4 +132,58 @@ ASSUMPTIONS = [
         f"{PROVIDERS.format(root='terraform')}\n{PROVIDERS.format(root='terraform/cluster')}",
         "make infra-plan works on that platform, with an unchanged version 5.100.0",
     ),
+    Assumption(
+        "GitHub's API gives the subject of the repository's tokens, and AWS gives the roles to jobs with it",
+        "gh api repos/$GITHUB_REPOSITORY/actions/oidc/customization/sub",
+        "sub_claim_prefix with ids for a repository that was created since 15 July 2026; the step"
+        " configure-aws-credentials of the first push to dev succeeds",
+    ),
+    Assumption(
+        "A private repository on the free plan is refused with status 403 for rulesets and 422 for environments",
+        "gh api repos/OWNER/PRIVATE/rulesets",
+        "'Upgrade to GitHub Pro or make this repository public to enable this feature.' (HTTP 403)",
+    ),
+    Assumption(
+        "A job whose environment has an empty name has no environment, as roles that trust branches need it",
+        "gh run view --log",
+        "after a push to dev with DEV_AWS_ROLE set, the deploy job runs with no environment",
+    ),
+    Assumption(
+        "The token of a job may not tag a commit that changes workflow files and is no longer the newest of a branch",
+        "gh run view --log-failed",
+        "after two quick pushes to main, of which the first one changes .github/workflows: 'cannot tag', with the"
+        " commands that do it",
+    ),
+    Assumption(
+        "Runs wait in the queue of their environment, and only its branches may deploy. act shows neither; the files"
+        " are checked by tests/workflows, the settings by tests/delivery/test_github_setup.py",
+        "gh workflow run operate.yml -f verb=status-prod && gh workflow run operate.yml -f verb=status-prod\n"
+        "gh workflow run operate.yml -f verb=status-prod --ref dev",
+        "the second run waits for the first one; the third one is refused by the environment prod",
+    ),
+    Assumption(
+        "The cache of the deploy verbs is saved and found again",
+        "gh cache list",
+        "one entry deploy-ubuntu-24.04-…; the log of the next run of operate says 'Cache restored'",
+    ),
+    Assumption(
+        "EKS accepts the token of the verbs and the access entry of prod's role",
+        "make status PROD=cluster CLUSTER=$(make -s infra-cluster-output | jq -r .cluster.value.arn)",
+        "the status of prod on the cluster",
+    ),
+    Assumption(
+        "EKS tells when the support of the cluster's version ends, and RDS has taken max_connections",
+        "aws eks describe-cluster-versions && make infra-cluster-plan",
+        "the date of terraform/cluster/README.md; No changes",
+    ),
+    Assumption(
+        "The estimates of cost are right",
+        "aws pricing get-products --region us-east-1 --service-code AmazonEKS --max-items 5",
+        "the prices of terraform/README.md and terraform/cluster/README.md, or those of the AWS pricing calculator",
+    ),
+    Assumption(
+        "An image that an Arm laptop builds for amd64 runs on the host",
+        "make image push deploy-dev HOST=aws",
+        "on the Arm laptop: the build takes longer, and dev serves the commit",
+    ),
 ]
