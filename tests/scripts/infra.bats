@@ -122,10 +122,10 @@ destroy|other'
 @test "infra: looks for the lock again if Terraform fails" {
   PLAN=1 next_verb infra apply -y
   assert_failed 1 "terraform plan failed, see above: nothing was changed"
-  assert_equal "$(operations)" "terraform-state,terraform-lock,terraform-lock"
+  assert_equal "$(operations)" "github-subject,terraform-state,terraform-lock,terraform-lock"
   APPLY=1 next_verb infra apply -y
   assert_failed 1 "terraform apply failed, see above"
-  assert_equal "$(operations)" "terraform-state,terraform-lock,check-plan,terraform-lock"
+  assert_equal "$(operations)" "github-subject,terraform-state,terraform-lock,check-plan,terraform-lock"
 }
 
 @test "infra cluster destroy: prints the name of the last snapshot before and after" {
