@@ -432,7 +432,7 @@ def is_no_connection(error):
 
 def tunnel_status(error):
     """The status with which a proxy refused a tunnel (RFC 9110, 9.3.6); 0 for other errors."""
-    refused = TUNNEL.match(str(error))
+    refused = re.match(TUNNEL, str(error))
     return int(refused[1]) if refused else 0
 
 

@@ -50,7 +50,7 @@ ANSWERS = {
     "no revision": (prints([ARM | {"Config": {"Labels": {}}}]), lambda: Docker().image("x"), Image("linux/arm64", "")),
     "a list of pages": (
         prints([ARM | {"Config": {"Labels": REVISION | {"book-shop.smoke": "[]"}}}]), lambda: Docker().image("x"),
-        Image("linux/arm64", "abc", "[]"),
+        Image("linux/arm64", "abc", pages="[]"),
     ),
     "a revision": (
         prints([ARM | {"Config": {"Labels": REVISION}}]), lambda: Docker().image("x"), Image("linux/arm64", "abc")

@@ -67,7 +67,7 @@ class Pipeline:
 @pytest.fixture
 def pipeline(shop, hub, local_host, tmp_path, monkeypatch):
     """A Pipeline; HEAD's snapshot is in the registry, and prod answers with what is deployed."""
-    monkeypatch.setattr(smoke, "probe", lambda url, build: None)
+    monkeypatch.setattr(smoke, "probe", lambda *_: None)
     deploy = local_host.deploy
 
     def deployed(environment, image, *arguments):
@@ -147,7 +147,7 @@ def test_a_run_that_failed_is_completed_by_the_next_one(pipeline, shop, hub, loc
         elif fails == "deploy-prod":
             local_host.failures["deploy"] = (1, "it broke")
         elif fails == "smoke-prod":
-            context.setattr(smoke, "probe", lambda url, build: 1 / 0)
+            context.setattr(smoke, "probe", lambda *_: 1 / 0)
         else:
             context.setenv("DELIVERY_REPOSITORY", "localhost:1/book-shop")
         with contextlib.suppress(ZeroDivisionError):
