@@ -141,7 +141,7 @@ ASSUMPTIONS = [
     Assumption(
         "A private repository on the free plan is refused with status 403 for rulesets and 422 for environments",
         "gh api repos/OWNER/PRIVATE/rulesets",
-        "'Upgrade to GitHub Pro or make this repository public to enable this feature.' (HTTP 403)",
+        "HTTP 403, with a message that begins with 'Upgrade to GitHub Pro'",
     ),
     Assumption(
         "A job whose environment has an empty name has no environment, as roles that trust branches need it",
