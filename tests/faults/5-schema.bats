@@ -35,7 +35,7 @@ release() {
 }
 columns() { psql "book_shop_$1" -c "select count(*) from information_schema.columns where table_name = 'books_book' and column_name = 'note'"; }
 
-@test "a rollback to a release that uses a removed column is refused, and its dry run says so" {
+@test "a rollback to a release that uses a removed column is refused, and by its dry run too" {
   shop backup
   expand
   release 1.3.0

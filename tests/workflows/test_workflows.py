@@ -226,7 +226,7 @@ def test_the_deploy_verbs_of_main_and_operate_find_their_packages_in_one_cache()
     caches = {name: step["with"] for name, step in STEPS if step.get("uses", "").startswith("actions/cache@")}
     assert set(caches) == {"cache.yml/keep", "main.yml/deploy", "main.yml/release", "operate.yml/operate"}
     (settings,) = {json.dumps(given) for given in caches.values()}
-    assert set(json.loads(settings)) == {"path", "key"}  # the packages of another lock file are no use
+    assert set(json.loads(settings)) == {"path", "key"}  # never the packages of another lock file
     key = json.loads(settings)["key"]
     assert json.loads(settings)["path"] == ".venv"
     assert {JOBS[name]["runs-on"] for name in caches} == {re.match("deploy-(ubuntu-[0-9.]+)-", key)[1]}
