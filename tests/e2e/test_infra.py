@@ -226,12 +226,18 @@ def test_the_documents_accept_a_digest_and_refuse_hostile_values(planned):
     assert len(set(HOSTILE)) >= 50
     for document in documents.values():
         patterns = {name: parameter.get("allowedPattern") for name, parameter in document["parameters"].items()}
-        assert set(patterns) == {"Verb", "Environment", "Image", "Actor", "Dump", "Lines"}
+        assert set(patterns) == {"Verb", "Environment", "Image", "After", "Reason", "Actor", "Dump", "Lines"}
         assert all(re.fullmatch(patterns["Image"], good) for good in (GOOD, "localhost:5000/book-shop@" + DIGEST))
         assert [value for value in HOSTILE if value and re.fullmatch(patterns["Image"], value)] == []
         assert all(re.fullmatch(patterns["Actor"], good) for good in ("me", "dependabot[bot]", "a.b@c-d_e"))
         actors = [value for value in HOSTILE if value[-1:] != "p" and re.fullmatch(patterns["Actor"], value)]
         assert actors == ["latest"]
+        assert all(re.fullmatch(patterns["After"], good) for good in (DIGEST, "none", "unordered"))
+        assert [value for value in HOSTILE if value and re.fullmatch(patterns["After"], value)] == [DIGEST]
+        assert re.fullmatch(patterns["Reason"], "The load test deploys two images in turn (1.0.0, 1.1.0).")
+        assert [
+            value for value in HOSTILE if min(value, default="x") < " " and re.fullmatch(patterns["Reason"], value)
+        ] == []
         assert all(re.fullmatch(patterns["Lines"], good) for good in ("1", "100", "99999"))
         numbers = [*HOSTILE, "0", "01", "-1", "100000", "1e3"]
         assert [value for value in numbers if re.fullmatch(patterns["Lines"], value)] == []
@@ -297,7 +303,7 @@ def test_the_archive_is_in_a_closed_bucket_that_the_host_may_read(cloud, shop, a
     content = s3.get_object(Bucket=INSTALL_BUCKET, Key=archive["Key"])["Body"].read()
     assert archive["Key"] == f"host-files-{hashlib.sha256(content).hexdigest()}.tar.gz"
     with tarfile.open(fileobj=io.BytesIO(content)) as files:
-        bootstrap = files.extractfile("./bin/bootstrap").read()
+        bootstrap = files.extractfile("bin/bootstrap").read()
     assert bootstrap == (shop.directory / "scripts/host/bin/bootstrap").read_bytes()
     assert_versioned_encrypted_and_closed(s3, INSTALL_BUCKET)
     policy = cloud.client("iam").get_role_policy(RoleName="book-shop-host", PolicyName="install")["PolicyDocument"]

@@ -7,6 +7,7 @@ here, in this process). The variables in `environment` point the AWS provider, T
 import datetime
 import logging
 import os
+import urllib.request
 
 import fake_associations
 import fake_ecr_public
@@ -85,5 +86,8 @@ class Aws:
         versions.append(Parameter(last_modified_date=now, **names, **kind, **rest))
 
     def close(self):
+        """Stops AWS and forgets everything: moto keeps its state in this process."""
+        reset = urllib.request.Request(self.environment["AWS_ENDPOINT_URL"] + "/moto-api/reset", method="POST")
+        urllib.request.urlopen(reset).close()
         self.moto.stop()
         self.ecr_public.close()
