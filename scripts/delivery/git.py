@@ -152,7 +152,7 @@ def has(commit):
 def is_ancestor(older, newer):
     """Whether a commit is an ancestor of another one, as far as this clone shows. Raises CommandError if git fails."""
     command = ["git", "merge-base", "--is-ancestor", older, newer]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment())
     if done.returncode not in (0, 1):
         raise CommandError("git cannot compare two commits", done.stderr.strip(), "git fsck")
     return done.returncode == 0

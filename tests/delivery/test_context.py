@@ -105,6 +105,16 @@ def test_git_variables_of_the_caller_change_nothing(repository, commit, tmp_path
     assert written()[1]["a.txt"] == b"this one"
 
 
+@pytest.mark.parametrize("kind", ["GIT_DIR", "replaced"])
+def test_the_order_of_commits_is_that_of_this_repository(repository, commit, monkeypatch, tmp_path, kind):
+    first, second = commit({"book-shop/x": "1"}), commit({"book-shop/x": "2"})
+    if kind == "GIT_DIR":
+        monkeypatch.setenv("GIT_DIR", str(tmp_path))
+    else:
+        repository.git("replace", "--graft", second)
+    assert (git.is_ancestor(first, second), git.is_ancestor(second, first)) == (True, False)
+
+
 @pytest.mark.parametrize("kind", ["commit", "blob", "tree"])
 def test_replaced_objects_change_nothing(repository, commit, kind):
     name = {"commit": "", "blob": ":book-shop/a.txt", "tree": ":book-shop"}[kind]
