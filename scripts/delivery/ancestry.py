@@ -67,5 +67,4 @@ def is_known(candidate, live):
 def refusal(target, candidate, live, why):
     """The order.Backwards error, with the deploy of the live image from the target's history."""
     history = map(json.loads, target.ask("history", "dev", HISTORY).splitlines())
-    deploys = [past for past in history if not past["verb"].startswith("restore")]
-    return order.refusal("dev", candidate, live, deploys, why)
+    return order.refusal("dev", candidate, live, order.deploys(history), why)

@@ -36,7 +36,7 @@ def rollback(environment, image, actor):
         images.check(image, environment.repository)
     with environment.lock.acquire(f"rollback {name} {image or ''}".rstrip()) as token:
         environment.state.claim(token)
-        history = order.deploys(environment)
+        history = order.deploys(environment.state.history())
         if not image:
             memory, live = environment.state.load(), environment.live()
             # A deploy that was killed after the switch has not saved its image.
@@ -73,8 +73,8 @@ def undo(environment, image, actor):
     with environment.lock.acquire(f"undo {name} {image}") as token:
         environment.state.claim(token)
         memory, digest = environment.state.load(), image.partition("@")[2]
-        past = [(entry["verb"], entry["digest"]) for entry in environment.state.history() if entry["result"] == "ok"]
-        changes = [change for change in past if not change[0].startswith("restore")]
+        history = order.deploys(environment.state.history())
+        changes = [(past["verb"], past["digest"]) for past in history if past["result"] == "ok"]
         was_live = len(changes) > 1 and changes[-2][1] == digest
         if was_live or changes[-1:] != [("deploy", digest)] or environment.live() != image or memory.current != image:
             log(f"nothing to undo: the last deploy of {name} did not make {image} live")

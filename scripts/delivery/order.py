@@ -78,9 +78,9 @@ def check_reason(reason):
     raise UsageError(f"invalid reason {reason[:80]!r}", why, 'FORCE=1 REASON="the reason"')
 
 
-def deploys(environment):
-    """The deploys and rollbacks in the history, oldest first."""
-    return [past for past in environment.state.history() if not past.get("verb", "restore").startswith("restore")]
+def deploys(history):
+    """The deploys and rollbacks in a history."""
+    return [past for past in history if not past.get("verb", "restore").startswith("restore")]
 
 
 def current(environment):
@@ -122,7 +122,7 @@ def check(environment, image, after):
     reference = current(environment)
     if after == UNORDERED or reference in (None, image):
         return
-    name, history = environment.name, deploys(environment)
+    name, history = environment.name, deploys(environment.state.history())
     live, candidate = describe(environment, reference, pull=True), describe(environment, image)
     if after and after != live.digest:
         why = f"{live.digest} is live, and the deploy was compared with {after}"
@@ -133,16 +133,26 @@ def check(environment, image, after):
 
 
 def check_withdrawn(environment, candidate, history):
-    """Raises Backwards if the image was rolled back, or replaced by a lower version with FORCE: it may be faulty."""
-    for past in reversed(history):
-        if past["result"] == "ok" and past["digest"] == candidate.digest:
+    """Raises Backwards if the image was rolled back, or replaced by a lower version with FORCE: it may be faulty.
+
+    A rollback to an image also goes back from all those that were live since that one.
+    """
+    done = [past for past in history if past["result"] == "ok"]
+    for number, past in reversed([*enumerate(done)]):
+        if past["digest"] == candidate.digest:
             return
         went_back = past["verb"] == "rollback" or is_lower(past.get("version", ""), candidate.version)
-        if past["result"] == "ok" and past.get("replaced") == candidate.digest and went_back:
+        if went_back and candidate.digest in (past.get("replaced"), *live_since(done[:number], past["digest"])):
             tag = candidate.tag(environment)
             why = f"{past['actor']} went back from it to {past.get('version') or past['digest']} at {past['time']}"
             remedy = f"deploy a newer version; or return to this one: make rollback-{environment} TO={tag}"
             raise Backwards(f"{tag} was rolled back in {environment}: nothing was changed", why, remedy)
+
+
+def live_since(done, digest):
+    """The digests that became live after this one last did; none if it never did. `done` are successful deploys."""
+    digests = [past["digest"] for past in done]
+    return digests[len(digests) - digests[::-1].index(digest) :] if digest in digests else []
 
 
 def check_version(environment, candidate, live, history):

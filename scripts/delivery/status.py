@@ -4,8 +4,7 @@ The host's verb prints {"environments": [...], ...}. Each environment has `envir
 `revision`, `digest` and `previous` (a digest), each null if there is none; `healthy`, whether it
 answers; `current`, the {image, version, commit} of the image that a deploy is compared with; `deploying`,
 the holder of the lock; and `last`, the last entry of the history. A host with older files has no `current`. On a
-host it also
-has `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
+host it also has `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
 """
 
 import json

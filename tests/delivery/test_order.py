@@ -85,6 +85,19 @@ def test_an_image_that_was_rolled_back_returns_only_on_request(releases, act_as,
     assert releases.serves() == 2
 
 
+def test_an_image_that_a_rollback_has_skipped_does_not_return(releases, act_as):
+    """The run of a release between the faulty one and the one to which a user went back is started again."""
+    releases.deployed(1, 2, 3)
+    act_as("ann")
+    releases.rollback(1).must_succeed()
+    remedy = f"make rollback-{releases.name} TO={name(releases, 2)}"
+    for number in (2, 3):
+        refused(releases, "deploy", number, "was rolled back", "ann went back from it to 1.0.0 at 20")
+    refused(releases, "deploy", 2, remedy)
+    releases.rollback(2).must_succeed()
+    refused(releases, "deploy", 3, "was rolled back")
+
+
 def test_a_newer_version_is_deployed_after_a_rollback(releases):
     releases.deployed(1, 2)
     releases.rollback().must_succeed()

@@ -22,6 +22,18 @@ def test_a_second_undo_changes_nothing(place):
     assert place.serves() == 1
 
 
+def test_a_run_that_is_started_again_after_its_undo_goes_on_once_a_user_has_returned_to_its_image(place):
+    place.deployed(1, 2)
+    place.undo(2).must_succeed()
+    with place.unchanged():
+        place.deploy(2).must_fail("was rolled back", f"make rollback-{place.name} TO=")
+    place.rollback(2).must_succeed()
+    place.deploy(2).must_succeed()
+    with place.unchanged():
+        place.undo(2).must_succeed()  # the user's decision stays
+    assert place.serves() == 2
+
+
 def test_a_deploy_that_failed_afterwards_is_ignored(place):
     place.deployed(1, 2)
     place.deploy(3, "broken-page").must_fail()
