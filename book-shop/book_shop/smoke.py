@@ -147,7 +147,7 @@ def _is_valid(page, earlier: list[dict]) -> bool:
 def _is_pattern(link) -> bool:
     try:
         return link.startswith("/") and bool(re.compile(link))
-    except (AttributeError, re.error):
+    except (AttributeError, OverflowError, RecursionError, re.error):
         return False
 
 

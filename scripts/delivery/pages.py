@@ -20,7 +20,10 @@ KEYS = ({"path", "status", "marker"}, {"link", "on", "status", "marker"})
 
 def parse(text):
     """The pages in the JSON text, as dicts. Raises ValueError with the reason if it is not a valid list of pages."""
-    pages = json.loads(text)
+    try:
+        pages = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not (isinstance(pages, list) and pages):
         raise ValueError("expected a list of pages, and at least one")
     for number, page in enumerate(pages):
@@ -117,7 +120,7 @@ def _problem(page, earlier):
     if "link" in page:
         try:
             is_pattern = page["link"].startswith("/") and bool(re.compile(page["link"]))
-        except (AttributeError, re.error):
+        except (AttributeError, OverflowError, RecursionError, re.error):
             is_pattern = False
         if not is_pattern:
             return "link must be a regular expression that begins with /"

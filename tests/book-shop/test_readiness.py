@@ -264,7 +264,10 @@ PATHS = (
     1,
 )
 STATUSES = (0, 100, 301, 302, 600, "200", True, None)
-LINKS = ({"link": "["}, {"link": "http://evil.test"}, {"link": "/["}, {"link": 1}, {"on": "/other"}, {"on": []})
+LINKS = (
+    *({"link": link} for link in ("[", "http://evil.test", "/[", "/a{9999999999}", "/" + "(" * 9999, 1)),
+    *({"on": on} for on in ("/other", [])),
+)
 INVALID = [
     *([], {}, "/", None, [[]], ["/"], [{}]),
     *([HOME_PAGE | {"path": path}] for path in PATHS),
@@ -276,7 +279,7 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize("pages", INVALID, ids=map(json.dumps, INVALID))
+@pytest.mark.parametrize("pages", INVALID, ids=[json.dumps(pages)[:200] for pages in INVALID])
 def test_an_invalid_list_of_pages_is_refused(tmp_path, pages):
     (tmp_path / "smoke.json").write_text(json.dumps(pages))
     with pytest.raises(ValueError, match=r"expected a list|invalid page"):
