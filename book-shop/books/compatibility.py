@@ -7,7 +7,10 @@ the database, so an older build finds there what a newer one has removed (docs/d
 
 import re
 
-UNUSED_SINCE = re.compile(r"_unused_since_(?P<number>\d+)$")
+# The linter ignores each name with these words, so a name without a number is refused below.
+UNUSED_SINCE = re.compile(r"_unused_since_(?P<number>.*)")
+# As squashmigrations names a migration that stands for all from its own number to the second one.
+SQUASHED = re.compile(r"(?P<first>\d+)_(.+_)?squashed_(?P<last>\d+)_")
 
 
 def problems(loader, plan: list, in_use: bool = True) -> list[str]:
@@ -23,17 +26,20 @@ def problems(loader, plan: list, in_use: bool = True) -> list[str]:
     for app, name in sorted(loader.applied_migrations):
         if (app, name) not in known and app in loader.migrated_apps:
             number = _number(name)
-            if number and not _numbered(known, app, number):
+            if number is not None and not _numbered(known, app, number):
                 found.append(
                     f"The database has the migration {app}.{name}: it removed what this build still uses, because "
                     f"this build has no migration {number} of {app}. Use a build that has it."
                 )
     for app, name in sorted(plan):
         number = _number(name)
-        since = number and _numbered(known, app, number)
-        if number and not since:
-            found.append(f"The migration {app}.{name} names a migration {number}, which {app} does not have.")
-        elif since and in_use and loader.applied_migrations and since.intersection(plan):
+        # The name of a squashed migration ends with that of its last one. It is applied to new databases only.
+        if number is None or SQUASHED.match(name):
+            continue
+        since = _numbered(known, app, number)
+        if not since:
+            found.append(f"The migration {app}.{name} names a migration '{number}', which {app} does not have.")
+        elif in_use and loader.applied_migrations and since.intersection(plan):
             found.append(
                 f"The migration {app}.{name} removes what the running code may still use, because migration {number} "
                 f"of {app} is not applied yet. First deploy a build that has {number} and not {app}.{name}."
@@ -47,4 +53,11 @@ def _number(name: str) -> str | None:
 
 
 def _numbered(migrations, app: str, number: str) -> set:
-    return {(label, name) for label, name in migrations if label == app and name.split("_")[0] == number}
+    return {(label, name) for label, name in migrations if label == app and _stands_for(name, number)}
+
+
+def _stands_for(name: str, number: str) -> bool:
+    squashed = SQUASHED.match(name)
+    if squashed and number.isdecimal():
+        return int(squashed["first"]) <= int(number) <= int(squashed["last"])
+    return name.partition("_")[0] == number

@@ -81,6 +81,23 @@ def test_squashed_migration_stands_for_those_that_it_replaces(build, contracted)
     assert migrate(squashed, contracted).returncode == 0
 
 
+def test_squashed_migration_is_all_that_remains_of_the_others(build, contracted, database):
+    """As squashmigrations names it. A later release removes the others and `replaces`."""
+    squashed = "0901_note_squashed_0903_drop_note_unused_since_0902"
+    replaces = [("books", name) for name in (EXPAND, MOVE_ON, CONTRACT)]
+    assert migrate(build(squashed, replaces=replaces), contracted).returncode == 0
+    remaining = build(squashed)
+    for existing in (contracted, database):
+        done = migrate(remaining, existing)
+        assert done.returncode == 0, done.stderr
+        assert "this build has no migration 0902 of books" in migrate(build(EXPAND), existing).stderr
+
+
+def test_squashed_migration_does_not_stand_for_a_later_one(build, contracted):
+    older = build("0900_more_squashed_0901_note")
+    assert "this build has no migration 0902 of books" in migrate(older, contracted).stderr
+
+
 def test_build_without_the_app_of_a_contracting_migration_is_accepted(build, contracted):
     with psycopg.connect(contracted) as connection:
         connection.execute("UPDATE django_migrations SET app = 'removed' WHERE name = %s", [CONTRACT])
@@ -106,8 +123,8 @@ def test_new_database_is_expanded_and_contracted_in_one_run(build, database):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("number", ["0899", "02", "9999"])
+@pytest.mark.parametrize("number", ["0899", "02", "9999", "0004_again", "today", ""])
 def test_contracting_migration_that_names_no_migration_is_refused(build, migrated_database, number):
     done = migrate(build(f"0903_drop_unused_since_{number}"), migrated_database)
     assert done.returncode == 1
-    assert f"names a migration {number}, which books does not have" in done.stderr
+    assert f"names a migration '{number}', which books does not have" in done.stderr
