@@ -1,14 +1,13 @@
 """The files that a pipeline does not deploy: those of the host and of Terraform."""
 
-from delivery import git
+from delivery import git, host_archive
 
 NOT = (":(exclude)*/tests/*", ":(exclude)*.md")
 PLACES = {
     "make infra": (
         *("terraform", ":(exclude)terraform/cluster", *NOT),
-        # What scripts/host-archive and scripts/user-data pack.
-        *("scripts/host", "scripts/delivery", "scripts/lib/say.sh", "scripts/host-archive", "scripts/user-data"),
-        *("nginx", "application.json"),
+        *("scripts/host-archive", "scripts/user-data"),
+        *(source for source, _ in host_archive.SOURCES),
     ),
     "make infra-cluster": ("terraform/cluster", *NOT),
 }
