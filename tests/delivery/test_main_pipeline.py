@@ -8,6 +8,7 @@ import infra_files
 import pytest
 import workflows
 from delivery import handover, smoke
+from delivery.cli import CommandError
 
 TAG = "v1.0.0"
 
@@ -147,7 +148,7 @@ def test_a_run_that_failed_is_completed_by_the_next_one(pipeline, shop, hub, loc
         elif fails == "deploy-prod":
             local_host.failures["deploy"] = (1, "it broke")
         elif fails == "smoke-prod":
-            context.setattr(smoke, "probe", lambda *_: 1 / 0)
+            context.setattr(smoke, "probe", lambda *_: 1 / 0)  # the runner is lost, so nothing is rolled back
         else:
             context.setenv("DELIVERY_REPOSITORY", "localhost:1/book-shop")
         with contextlib.suppress(ZeroDivisionError):
@@ -161,6 +162,30 @@ def test_a_run_that_failed_is_completed_by_the_next_one(pipeline, shop, hub, loc
     assert local_host.live("prod") == digest
     tagged = tagged if fails == "release" else shop.head()
     assert (hub.state["tags"], [release["tag_name"] for release in hub.state["releases"]]) == ({TAG: tagged}, [TAG])
+
+
+def test_a_failing_smoke_test_rolls_the_release_back_until_a_user_returns_to_it(
+    pipeline, shop, hub, local_host, monkeypatch
+):
+    old, release = f"sha256:{'1' * 64}", shop.digest(shop.snapshot())
+    local_host.deploy("prod", shop.image(old))
+    monkeypatch.setenv("DELIVERY_SMOKE_LIMIT", "0")
+    with monkeypatch.context() as context:
+        context.setattr(smoke, "probe", failing_probe)
+        pipeline.must_stop_at("smoke-prod", "the page is broken")
+    assert (local_host.live("prod"), hub.writes()) == (old, [])
+    local_host.failures["deploy"] = (1, "1.0.0 was rolled back in prod")  # as the host answers, test_order.py
+    pipeline.must_stop_at("deploy-prod", "1.0.0 was rolled back in prod")
+    assert (local_host.live("prod"), hub.writes()) == (old, [])
+    local_host.failures.clear()
+    local_host.rollback("prod", shop.image(release))
+    pipeline.must_pass()
+    assert (local_host.live("prod"), hub.state["tags"]) == (release, {TAG: shop.head()})
+
+
+def failing_probe(*_):
+    """Stands for the requests of a smoke test to a faulty release."""
+    raise CommandError("the page is broken", "status 500", "make status")
 
 
 def test_a_docs_push_after_a_rollback_does_not_bring_the_release_back(pipeline, shop, local_host):
