@@ -122,6 +122,10 @@ def test_a_shallow_clone_cannot_tell(shop, local_host, dev, monkeypatch):
     shop.push()
     with shop.shallow_clone():
         shop.verb("deploy", "dev").must_fail("is not known", "remedy: git fetch --unshallow")
+        # Both commits, but not what is between them.
+        shop.git("fetch", "-q", "--depth", "1", "origin", local_host.entries["dev"]["current"]["commit"])
+        messages = ("the order of two commits is not known", "this clone is shallow")
+        shop.verb("deploy", "dev").must_fail(*messages, "remedy: git fetch --unshallow")
     assert local_host.sent == []
 
 
