@@ -59,7 +59,9 @@ def rollback(environment, image, actor):
             raise CommandError(f"cannot roll back to '{image}'", why, f"make history-{name}")
         if results[-1] != "ok":
             why = "its last deploy failed"
-            raise CommandError(f"cannot roll back to '{image}'", why, f"make history-{name}")
+            remedy = f"make history-{name} lists the others; if the cause of the failure was removed: "
+            remedy += f'make deploy-{name} IMAGE={image} FORCE=1 REASON="the reason"'
+            raise CommandError(f"cannot roll back to '{image}'", why, remedy)
         _deploy(environment, token, image, actor, "rollback")
 
 

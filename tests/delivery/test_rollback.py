@@ -48,8 +48,11 @@ def test_a_failed_rollback_does_not_count_as_one(place):
     place.world.push(1, RUNTIME_FAULT[place.kind])
     place.rollback().must_fail()
     place.world.push(1)
-    place.rollback(1).must_fail("its last deploy failed")
-    place.deployed(3)
+    force = f'make deploy-{place.name} IMAGE={image(1)} FORCE=1 REASON="the reason"'
+    place.rollback(1).must_fail("its last deploy failed", force)
+    place.run("deploy", image(1), "unordered", "the reason").must_succeed()
+    assert place.serves() == 1
+    place.deployed(2, 3)
     place.rollback().must_succeed()
     assert place.serves() == 2
 
