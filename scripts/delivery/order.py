@@ -135,7 +135,7 @@ def check(environment, image, after):
 def check_withdrawn(environment, candidate, history):
     """Raises Backwards if the image was rolled back, or replaced by a lower version with FORCE: it may be faulty.
 
-    A rollback to an image also goes back from all those that were live since that one.
+    A rollback to an image counts for all images that were live since that one.
     """
     done = [past for past in history if past["result"] == "ok"]
     for number, past in reversed([*enumerate(done)]):
