@@ -110,3 +110,16 @@ during() {
   output=$(cat "$log")
 }
 kill_deploy() { on_host pkill -9 -f "bin/deploy $1"; } # ENVIRONMENT
+
+# nginx_refuses ENVIRONMENT CLIENTS: NGINX answers 403 on /cart to clients whose address matches.
+nginx_refuses() {
+  local port=8080
+  [ "$1" = dev ] || port=80
+  into_host sh -c 'cat >/etc/nginx/book-shop/refuse.conf' <<NGINX
+set \$refused "\$uri \$remote_addr";
+if (\$refused ~ "^/cart $2") { return 403; }
+NGINX
+  on_host sed -i "/listen $port default_server/a include book-shop/refuse.conf;" /etc/nginx/conf.d/book-shop.conf
+  on_host systemctl reload nginx
+  until [ "$(curl -s -o /dev/null -w '%{http_code}' "http://localhost:$(port_of "$1")/cart")" = 403 ]; do sleep 0.2; done
+}
