@@ -15,7 +15,10 @@ from delivery import github_errors
 from delivery.cli import CommandError, log
 from delivery.github_errors import NotFound, NotInPlan
 
+INSTALL = "make setup-tools installs it for the verbs; or https://cli.github.com"
 STATUS = re.compile(r"HTTP/[0-9.]+ ([0-9]{3})")
+# What is read of a repository, with the types.
+FIELDS = {"full_name": str, "id": int, "private": bool, "owner.login": str, "owner.id": int}
 
 
 class Change(NamedTuple):
@@ -43,7 +46,7 @@ def ask(method, path, body=None):
     try:
         done = subprocess.run(command, input=sent, capture_output=True, encoding="utf-8", env=environment)
     except FileNotFoundError:
-        raise CommandError("gh not found", "gh is not on the PATH", "make setup") from None
+        raise CommandError("gh not found", "gh is not on the PATH", INSTALL) from None
     head, _, content = done.stdout.replace("\r\n", "\n").partition("\n\n")
     status = STATUS.match(head)
     if done.returncode or not status:
@@ -69,6 +72,18 @@ def get(path):
         return ask("GET", path)
     except NotFound:
         return None
+
+
+def repository():
+    """The repository as GitHub describes it. Raises CommandError if the answer lacks one of FIELDS."""
+    answer = ask("GET", "")
+    fields = answer if isinstance(answer, dict) else {}
+    owner = fields.get("owner")
+    fields = fields | {f"owner.{name}": value for name, value in (owner if isinstance(owner, dict) else {}).items()}
+    if missing := [name for name, kind in FIELDS.items() if not isinstance(fields.get(name), kind)]:
+        why = f"the description of the repository has no {', '.join(missing)}"
+        raise CommandError("invalid answer from GitHub", why, "gh api repos/{owner}/{repo} prints it")
+    return answer
 
 
 def tagged(tag):
@@ -175,7 +190,7 @@ def protection(environment):
 
 
 def allows_rules(repository):
-    """Whether the plan allows rulesets, and with them environments, for a repository (the answer to GET "")."""
+    """Whether the plan allows rulesets, and with them environments, for a repository, as repository() describes it."""
     if not repository["private"]:
         return True
     try:

@@ -47,7 +47,7 @@ def set_up(yes):
     """
     region = required_variable("AWS_REGION")
     name, image_repository, roles, urls = outputs()
-    repository = github.ask("GET", "")
+    repository = github.repository()
     full_name = repository["full_name"]
     contexts = trusted_contexts(github_subject.presented(repository), roles)
     variables = {"HOST": "aws", "NAME": name, "AWS_REGION": region, "REPOSITORY": image_repository}

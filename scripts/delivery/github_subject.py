@@ -34,7 +34,7 @@ def for_terraform():
         return prefix
     name = required_variable("GITHUB_REPOSITORY")
     try:
-        repository = github.ask("GET", "")
+        repository = github.repository()
         if "environment:" in (os.environ.get(CONTEXTS) or "environment:"):
             check_plan(repository)
         return prefix_of(repository)
@@ -48,7 +48,7 @@ def for_terraform():
 
 
 def check_plan(repository):
-    """Raises NotInPlan if the repository, the answer to GET "", cannot have environments and rulesets."""
+    """Raises NotInPlan if a repository, as github.repository() describes it, cannot have environments and rulesets."""
     if github.allows_rules(repository):
         return
     name = repository["full_name"]
@@ -63,11 +63,17 @@ def check_plan(repository):
 
 
 def prefix_of(repository):
-    """The prefix of a repository's subjects. `repository` is the answer to GET "". Raises Unknown, CommandError."""
+    """The prefix of the subjects of a repository (github.repository()). Raises Unknown, CommandError."""
     name, owner = repository["full_name"], repository["owner"]
     template = github.get(TEMPLATE) or {}  # old GitHub Enterprise Servers have none
-    default = template.get("sub_claim_prefix") or f"repo:{name}"
-    keys = ["repo", "context"] if template.get("use_default", True) else template.get("include_claim_keys") or []
+    valid = isinstance(template, dict)
+    default = valid and (template.get("sub_claim_prefix") or f"repo:{name}")
+    keys = valid and (template.get("include_claim_keys") or [])
+    if not (isinstance(default, str) and isinstance(keys, list) and all(isinstance(key, str) for key in keys)):
+        why = f"the form of the subjects is {template}"
+        raise CommandError("invalid answer from GitHub", why, f"gh api repos/{name}/{TEMPLATE} prints it")
+    if template.get("use_default", True):
+        keys = ["repo", "context"]
     values = {
         "repo": default,
         "repository_id": f"repository_id:{repository['id']}",
@@ -76,7 +82,7 @@ def prefix_of(repository):
         "repository_visibility": f"repository_visibility:{repository.get('visibility')}",
     }
     names_one = {"repo", "repository_id"} & {*keys}  # else other repositories could assume the roles
-    known = {*keys[:-1]} <= {*values} and re.fullmatch("repo:[^:*?]+/[^:*?]+", default)
+    known = {*keys[:-1]} <= {*values} and re.fullmatch(r"repo:[^:*?\s]+/[^:*?\s]+", default)
     if not (names_one and known and keys[-1] == "context"):
         raise Unknown(
             f"{name} has its own form of subjects: {', '.join(keys) or 'unknown'}",

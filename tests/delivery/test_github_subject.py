@@ -109,6 +109,34 @@ def test_an_odd_prefix_is_not_passed_on(repository, prefix):
         assert github_subject.for_terraform() == "repo:acme/shop"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["repo"],
+        "repo:acme/shop",
+        7,
+        {"use_default": True, "sub_claim_prefix": 7},
+        {"use_default": False, "include_claim_keys": "context"},
+        {"use_default": False, "include_claim_keys": [["repo"], "context"]},
+    ],
+)
+def test_an_answer_of_another_form_is_an_error_with_the_command_that_prints_it(repository, answer):
+    with repository.changing() as state:
+        state["subject"] = answer
+    with pytest.raises(CommandError, match="invalid answer from GitHub") as raised:
+        github_subject.for_terraform()
+    assert raised.value.remedy.startswith("gh api repos/acme/shop/actions/oidc/customization/sub prints it; ")
+    assert VARIABLE in raised.value.remedy
+
+
+@pytest.mark.parametrize("answer", [None, [], "acme", {}, {"full_name": "acme/shop", "id": 34, "owner": None}])
+def test_a_repository_without_the_fields_that_are_read_is_an_error(repository, monkeypatch, answer):
+    monkeypatch.setattr(github_subject.github, "ask", lambda *_: answer)
+    with pytest.raises(CommandError, match="invalid answer from GitHub") as raised:
+        github_subject.for_terraform()
+    assert "owner.id" in raised.value.why
+
+
 def test_a_prefix_that_is_set_is_taken_without_a_request(repository, monkeypatch):
     monkeypatch.setenv(VARIABLE, "repo:mine/own")
     assert github_subject.for_terraform() == "repo:mine/own"
