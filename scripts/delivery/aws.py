@@ -57,7 +57,7 @@ class Client:
             import botocore.config
             import botocore.exceptions
         except ModuleNotFoundError as error:
-            raise CommandError("boto3 is not installed", error, "make setup") from None
+            raise CommandError("boto3 is not installed", error, "make setup-deploy") from None
         self.region = region or required_variable("AWS_REGION")
         self._sleep, self._exceptions = sleep, botocore.exceptions
         config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)

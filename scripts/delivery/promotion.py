@@ -76,9 +76,9 @@ def docker(*arguments):
     try:
         return subprocess.run(["docker", *arguments], capture_output=True, check=True, text=True).stdout
     except FileNotFoundError:
-        raise CommandError("docker not found", "docker is not on the PATH", "make setup") from None
+        raise CommandError("docker not found", "docker is not on the PATH", "make setup-image") from None
     except subprocess.CalledProcessError as error:
-        raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup") from None
+        raise CommandError("the Docker engine doesn't answer", error.stderr.strip(), "make setup-image") from None
 
 
 def check_labels(labels, expected, where, remedy):

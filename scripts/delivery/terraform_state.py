@@ -156,7 +156,7 @@ def client(service):
         import boto3
         import botocore.exceptions
     except ModuleNotFoundError as error:
-        raise CommandError("boto3 is not installed", error, "make setup") from None
+        raise CommandError("boto3 is not installed", error, "make setup-deploy") from None
     try:
         yield boto3.client(service, region_name=required_variable("AWS_REGION"))
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:

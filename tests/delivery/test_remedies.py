@@ -95,3 +95,8 @@ def test_an_argument_of_make_is_taken_from_the_command_line_alone(call):
 
     assert recipe(f"{name}=1.3.0").endswith(" '1.3.0'\n")
     assert "1.2.0" not in recipe()
+
+
+def test_no_text_names_a_setup_that_only_debian_has():
+    """`make setup` installs the tools for development too, and is refused where there is no apt-get."""
+    assert [text for path in PACKAGE for text in texts(path) if re.search(r"make setup(?![-a-z])", text)] == []

@@ -24,7 +24,7 @@ class LocalHost:
                 text=True,
             )
         except FileNotFoundError:
-            raise CommandError("docker not found", "docker is not on the PATH", "make setup") from None
+            raise CommandError("docker not found", "docker is not on the PATH", "make setup-image") from None
         if done.stdout.strip() != "true":
             why = done.stderr.strip() or f"container {self.container} is stopped"
             raise CommandError("the local host is not running", why, "make demo")
