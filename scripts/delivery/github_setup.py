@@ -145,10 +145,14 @@ def target_of_prod(role, url, where):
     UsageError without a cluster's name, and CommandError if the cluster does not serve prod or the workflows could
     not reach it.
     """
-    now = github.variables(where)
+    place, now = present_target()
     if not os.environ.get("DELIVERY_PROD") and now.get("PROD") == "cluster":
-        log(f"prod stays on the cluster {now.get('CLUSTER')}. To move it to the host: make github PROD=host")
-        return {}
+        cluster = now.get("CLUSTER", "")
+        log(f"prod stays on the cluster {cluster}. To move it to the host: make github PROD=host")
+        if place == where:
+            return {}
+        check_kubeconfig(cluster, where)
+        return {name: now.get(name) for name in TARGET}
     if not targets.on_cluster("prod"):
         return {"PROD": "host", "CLUSTER": None, "CLUSTER_URL": None, "URL": url}
     cluster = os.environ.get("DELIVERY_CLUSTER")
@@ -161,13 +165,31 @@ def target_of_prod(role, url, where):
         raise CommandError("prod has no address on the cluster", "it was not deployed there", "make deploy-prod")
     if cluster_access.is_eks(cluster):
         cluster_access.check_deployer(cluster, role)
-    elif not github.get(f"{where}/secrets/{KUBECONFIG}"):
-        owner, option = ("the repository", "") if where == "actions" else ("the environment prod", " --env prod")
-        what = f"{owner} has no secret {KUBECONFIG}"
-        remedy = f"gh secret set {KUBECONFIG}{option}, and paste a kubeconfig whose only context is {cluster}"
-        raise CommandError(what, f"the workflows could not reach the cluster '{cluster}'", remedy)
+    check_kubeconfig(cluster, where)
     own_address = os.environ.get("DELIVERY_CLUSTER_URL") or None
     return {"PROD": "cluster", "CLUSTER": cluster, "CLUSTER_URL": own_address, "URL": address}
+
+
+def present_target():
+    """(place, variables) that name prod's target now; the place is as in github.variables().
+
+    Roles that trust branches have them in the repository, and a change to environments removes these.
+    """
+    variables = github.variables("actions")
+    if "PROD" in variables:
+        return "actions", variables
+    place = "environments/prod"
+    return place, github.variables(place)
+
+
+def check_kubeconfig(cluster, where):
+    """Raises CommandError if a cluster that is not on EKS has no kubeconfig in the secrets of a place."""
+    if cluster_access.is_eks(cluster) or github.get(f"{where}/secrets/{KUBECONFIG}"):
+        return
+    owner, option = ("the repository", "") if where == "actions" else ("the environment prod", " --env prod")
+    what = f"{owner} has no secret {KUBECONFIG}"
+    remedy = f"gh secret set {KUBECONFIG}{option}, and paste a kubeconfig whose only context is {cluster}"
+    raise CommandError(what, f"the workflows could not reach the cluster '{cluster}'", remedy)
 
 
 def outputs():

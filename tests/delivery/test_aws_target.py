@@ -527,7 +527,7 @@ def test_fails_without_boto3(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(CommandError, match="boto3 is not installed") as raised:
         targets.for_environment("dev")
-    assert raised.value.remedy == "make setup"
+    assert raised.value.remedy == "make setup-deploy"
 
 
 @pytest.fixture

@@ -362,6 +362,44 @@ def test_prod_stays_on_its_cluster_unless_the_host_is_asked_for(shop, hub, clust
     assert place_of_prod(hub) == ON_CLUSTER
 
 
+@pytest.mark.parametrize(("before", "after"), [(BRANCHES, ENVIRONMENTS), (ENVIRONMENTS, BRANCHES)])
+def test_prod_stays_on_its_cluster_when_the_roles_trust_another_kind_of_jobs(
+    shop, hub, infra, cluster, monkeypatch, before, after
+):
+    monkeypatch.setenv("DELIVERY_CLUSTER_URL", "http://shop.example")
+    expected = {"PROD": "cluster", "CLUSTER": ARN, "CLUSTER_URL": "http://shop.example"}
+    set_trust(infra, github_fake.IMMUTABLE, before)
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    for name in ("DELIVERY_PROD", "DELIVERY_CLUSTER", "DELIVERY_CLUSTER_URL"):
+        monkeypatch.delenv(name)
+    set_trust(infra, github_fake.IMMUTABLE, after)
+    shop.verb("github-setup", "-y").must_print("acme/shop", f"prod stays on the cluster {ARN}")
+    variables = hub.state["variables"] if after == BRANCHES else hub.state["environments"]["prod"]["variables"]
+    assert {name: variables.get(name) for name in expected} == expected
+    # The place that is used decides from now on, whatever the other one still has.
+    monkeypatch.setenv("DELIVERY_PROD", "host")
+    shop.verb("github-setup", "-y").must_print("acme/shop", "PROD=host (was cluster)")
+    monkeypatch.delenv("DELIVERY_PROD")
+    set_trust(infra, github_fake.IMMUTABLE, before)
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    variables = hub.state["variables"] if before == BRANCHES else hub.state["environments"]["prod"]["variables"]
+    assert (variables["PROD"], variables.get("CLUSTER")) == ("host", None)
+
+
+def test_a_kind_of_jobs_that_lacks_the_kubeconfig_of_the_cluster_is_refused(shop, hub, infra, cluster, monkeypatch):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES)
+    monkeypatch.setenv("DELIVERY_CLUSTER", "elsewhere")
+    cluster.kubectl.answers("current-context", "elsewhere")
+    with hub.changing() as state:
+        state["secrets"] = [{"name": "CLUSTER_KUBECONFIG"}]
+    shop.verb("github-setup", "-y").must_print("acme/shop")
+    before = hub.writes()
+    monkeypatch.delenv("DELIVERY_PROD")
+    set_trust(infra, github_fake.IMMUTABLE, ENVIRONMENTS)
+    shop.verb("github-setup", "-y").must_fail("the environment prod has no secret CLUSTER_KUBECONFIG")
+    assert hub.writes() == before
+
+
 def test_a_cluster_elsewhere_needs_the_secret_with_its_kubeconfig(shop, hub, cluster, monkeypatch):
     monkeypatch.setenv("DELIVERY_CLUSTER", "elsewhere")
     cluster.kubectl.answers("current-context", "elsewhere")
