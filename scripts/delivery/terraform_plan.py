@@ -3,7 +3,7 @@
 import json
 
 from delivery import aws
-from delivery.cli import CommandError
+from delivery.cli import CommandError, required_variable
 
 PROTECTIONS = ("deletion_protection", "disable_api_termination")  # attributes of databases, clusters and instances
 NOT_FOUND = {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}
@@ -45,7 +45,9 @@ def unprotect(kind, before, replaced):
         "aws_instance": f"aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id \
 {before.get('id')}",
     }
-    return f"{commands.get(kind, f'lift the protection of {name} in AWS')}, then run this again"
+    if kind not in commands:
+        return f"lift the protection of {name} in AWS, then run this again"
+    return f"{commands[kind]} --region {required_variable('AWS_REGION')}, then run this again"
 
 
 def last_snapshot(address, database):

@@ -8,6 +8,7 @@ the bucket is the region of the shop.
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from delivery.cli import CommandError, log, required_variable
@@ -184,11 +185,17 @@ def owner_of(text, root, path):
     try:
         lock = json.loads(text)
         why = f"{lock['Who']} holds the lock {lock['ID']} since {lock['Created']}, for {lock['Operation']}"
-        remedy = f"{if_ended} terraform -chdir={root} force-unlock {lock['ID']}"
+        remedy = f"{if_ended} {terraform()} -chdir={root} force-unlock {lock['ID']}"
     except (ValueError, KeyError, TypeError):
         why = f"s3://{path} is not a lock that Terraform can read: {text[:100]!r}"
         remedy = f"{if_ended} aws s3 rm s3://{path}"
     return why, remedy
+
+
+def terraform():
+    """The program terraform for a printed command. make setup-infra installs it where only the Makefile finds it."""
+    own = ".venv/bin/terraform"
+    return own if shutil.which("terraform") == os.path.abspath(own) else "terraform"
 
 
 def failure(exceptions, error):

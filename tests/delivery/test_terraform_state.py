@@ -166,6 +166,19 @@ def test_names_the_owner_of_a_lock_and_the_command_that_removes_it(cloud, shell,
     assert raised.value.remedy.endswith(": " + remedy.format(root=root))
 
 
+def test_names_the_terraform_of_this_project_by_its_path(tmp_path, monkeypatch):
+    """Only the Makefile has .venv/bin on its PATH."""
+    own = tmp_path / ".venv/bin/terraform"
+    own.parent.mkdir(parents=True)
+    own.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    text = json.dumps(LOCK)
+    monkeypatch.setenv("PATH", f"{own.parent}:/nowhere")
+    assert ": .venv/bin/terraform -chdir=terraform force-unlock " in state.owner_of(text, "terraform", "a/b")[1]
+    own.unlink()
+    assert ": terraform -chdir=terraform force-unlock " in state.owner_of(text, "terraform", "a/b")[1]
+
+
 def test_makes_a_bucket_in_us_east_1_without_a_location(shell):
     shell.setenv("AWS_REGION", "us-east-1")
     assert state.bucket(make_it=True) == BUCKET
