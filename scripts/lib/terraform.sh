@@ -3,6 +3,8 @@
 
 # Terraform warns on each call if TF_CLI_CONFIG_FILE names a missing file.
 [ -e "${TF_CLI_CONFIG_FILE:-}" ] || unset TF_CLI_CONFIG_FILE
+# With these settings of other projects, Terraform would use another state.
+unset TF_DATA_DIR TF_WORKSPACE
 export TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
 
 # registry_answers PROVIDER: any error of curl means that a mirror is needed, so none is printed.

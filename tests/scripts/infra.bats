@@ -25,6 +25,7 @@ setup() {
 [[ $3 != terraform-state ]] || { [[ -n $BUCKET ]] && echo "$BUCKET"; }'
     logged terraform 'echo "terraform $2 says"
 echo "trusts ${TF_VAR_github_subject_prefix:-}" >>"$LOG"
+echo "state ${TF_DATA_DIR-default} ${TF_WORKSPACE-default}" >>"$LOG"
 [ -z "${TF_CLI_CONFIG_FILE:-}" ] || echo "configured by $TF_CLI_CONFIG_FILE" >>"$LOG"
 case "$2 $*" in
   init*) exit "$INIT" ;;
@@ -49,6 +50,12 @@ called() { sed -nE 's/^terraform -chdir=[^ ]* ([a-z]+).*/\1/p' "$LOG" | paste -s
   next_verb infra output
   assert_answer "terraform output says"
   assert_equal "$(called)" "init,output"
+}
+
+@test "infra: uses the state of this project, whatever Terraform's settings in the environment are" {
+  TF_DATA_DIR=/elsewhere TF_WORKSPACE=other verb infra plan
+  assert_success
+  assert_equal "$(grep ^state "$LOG" | sort -u)" "state default default"
 }
 
 @test "infra cluster: uses its own root and needs no install script and no GITHUB_REPOSITORY" {
