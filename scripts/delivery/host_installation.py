@@ -19,7 +19,13 @@ REGISTRATION = 600  # seconds until the agent of a new instance must have regist
 LIMIT = 2400  # seconds for an installation; its document ends it after 1800
 START = 300  # seconds after which an installation that Systems Manager has not started is started from here
 FAILED = {"Failed", "TimedOut", "Cancelled", "Terminated", "Skipped"}
-UNKNOWN = {"AssociationDoesNotExist", "InvalidInstanceId", "InvocationDoesNotExist"}  # at first, as reads are delayed
+UNKNOWN = {  # at first, as reads are delayed
+    "AssociationDoesNotExist",
+    "AssociationExecutionDoesNotExist",
+    "InvalidCommandId",
+    "InvalidInstanceId",
+    "InvocationDoesNotExist",
+}
 STREAMS = ("StandardOutputContent", "StandardErrorContent")
 LAST = 5  # lines of the output that an error repeats
 

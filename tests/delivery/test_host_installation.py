@@ -175,6 +175,31 @@ def test_waits_for_an_association_that_is_not_known_yet(installed):
     assert len(installed.pauses) == 1
 
 
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("describe_association_executions", "AssociationDoesNotExist"),
+        ("describe_association_execution_targets", "AssociationExecutionDoesNotExist"),
+        ("get_command_invocation", "InvocationDoesNotExist"),
+        ("get_command_invocation", "InvalidCommandId"),
+    ],
+)
+def test_waits_for_what_is_not_known_yet_about_the_output(shop, monkeypatch, capsys, operation, code):
+    client = host_installation.aws.Client
+    asked, refused = client.ask, []
+
+    def ask(ssm, name, **parameters):
+        if name == operation and not refused:
+            refused.append(host_installation.aws.Refused(code, "", "", ""))
+            raise refused[0]
+        return asked(ssm, name, **parameters)
+
+    monkeypatch.setattr(client, "ask", ask)
+    shop.wait("1")
+    assert refused
+    assert "installed\n" in capsys.readouterr().err
+
+
 def test_a_refusal_is_not_taken_for_a_delay(installed, monkeypatch):
     def refuse(_):
         raise fake_aws.fake_associations.Refused("AccessDeniedException")
