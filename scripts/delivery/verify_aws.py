@@ -47,7 +47,7 @@ class Deployed:
         entry = self._installation().entry()
         if not entry:
             return False, f"no status of the newest version on {self.host.id}"
-        versions = f"version {entry['AssociationVersion']}, document version {entry['DocumentVersion']}"
+        versions = f"version {entry['AssociationVersion']}, document version {entry.get('DocumentVersion')}"
         return entry["Status"] == "Success", f"{entry['Status']} for {versions}"
 
     def installation_output(self):
@@ -145,6 +145,8 @@ def report(assumption, check):
         right, seen = check()
     except CommandError as error:
         right, seen = False, f"{error.what} ({error.why})"
+    except (LookupError, TypeError, ValueError) as error:  # a field is missing or has another form
+        right, seen = False, f"an answer of another form: {type(error).__name__}: {error}"
     if right:
         print(f"ok            {assumption.text}: {seen}", flush=True)
         return False

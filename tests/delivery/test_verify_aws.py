@@ -140,6 +140,13 @@ def old_agent(account):
 
 
 @contextlib.contextmanager
+def agent_of_another_form(account):
+    usual, account.cloud.associations.agent = account.cloud.associations.agent, "3.3.beta"
+    yield
+    account.cloud.associations.agent = usual
+
+
+@contextlib.contextmanager
 def failed_installation(account):
     account.cloud.associations.executions[0].result = "Failed"
     yield
@@ -171,6 +178,7 @@ def no_repository(account):
     [
         (open_bucket, "bucket_settings", "public_access_block to set"),
         (old_agent, "agent_version", "AgentVersion 3.3.1000.0"),
+        (agent_of_another_form, "agent_version", "an answer of another form: ValueError"),
         (failed_installation, "installation_status", "Failed for version 1, document version 1"),
         (no_document, "documents_are_active", "InvalidDocument"),
         (open_metadata, "metadata_is_closed", "HttpTokens optional"),
