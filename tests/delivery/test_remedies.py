@@ -100,3 +100,17 @@ def test_an_argument_of_make_is_taken_from_the_command_line_alone(call):
 def test_no_text_names_a_setup_that_only_debian_has():
     """`make setup` installs the tools for development too, and is refused where there is no apt-get."""
     assert [text for path in PACKAGE for text in texts(path) if re.search(r"make setup(?![-a-z])", text)] == []
+
+
+# In the table of docs/first-deploy.md, what AWS and GitHub print.
+FOREIGN = ("EntityAlreadyExists", "Not authorized to perform", "VcpuLimitExceeded", "Resource not accessible")
+
+
+def test_each_message_that_the_first_deploy_describes_is_printed():
+    section = (ROOT / "docs/first-deploy.md").read_text().partition("\n## What can go wrong\n")[2].partition("\n## ")[0]
+    messages = [message for message in re.findall("^[|] `([^`]+)`", section, re.MULTILINE)]
+    assert len(messages) >= 10
+    printed = "\n".join(text for path in PACKAGE for text in texts(path))
+    for message in messages:
+        pattern = re.sub("…|terraform", ".*", re.escape(message))  # also the name of a root
+        assert message.startswith(FOREIGN) or re.search(pattern, printed), message
