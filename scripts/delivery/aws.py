@@ -86,12 +86,15 @@ class Client:
                     raise self._problem(error) from None
             self._sleep(pause)
 
-    def pages(self, operation, key, paging="NextToken", **parameters):
-        """The lists under `key` in all pages of an answer, joined. `paging` is the name of the service's page token."""
+    def pages(self, operation, key, paging="NextToken", send=None, **parameters):
+        """The lists under `key` in all pages of an answer, joined.
+
+        `paging` is the name of the service's page token, `send` that of the parameter, if it has another one.
+        """
         answer = self.ask(operation, **parameters)
         items = list(answer[key])
         while answer.get(paging):
-            answer = self.ask(operation, **parameters, **{paging: answer[paging]})
+            answer = self.ask(operation, **parameters, **{send or paging: answer[paging]})
             items += answer[key]
         return items
 

@@ -3,18 +3,19 @@
 import json
 
 from delivery import aws
+from delivery.application import NAME
 from delivery.cli import CommandError, required_variable
 
 PROTECTIONS = ("deletion_protection", "disable_api_termination")  # attributes of databases, clusters and instances
 NOT_FOUND = {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}
-DATABASE = "aws_db_instance"
+DATABASE, CLUSTER, NETWORK = "aws_db_instance", "aws_eks_cluster", "aws_vpc"
 
 
 def check(text):
     """The names of the last snapshots that a plan makes of databases, one per line; `text` is the plan as JSON.
 
-    Raises CommandError if the plan deletes a resource that AWS protects, or a database whose last snapshot cannot be
-    made: under no name, or under an existing one.
+    Raises CommandError if the plan deletes a resource that AWS protects, a network that has load balancers, or a
+    database whose last snapshot cannot be made: under no name, or under an existing one.
     """
     deleted = [
         (resource, resource["change"]["before"], "create" in resource["change"]["actions"])
@@ -26,6 +27,10 @@ def check(text):
             why = f"the plan {'replaces' if replaced else 'deletes'} it. Nothing was changed"
             what = f"{resource['address']} is protected against deletion"
             raise CommandError(what, why, unprotect(resource["type"], before, replaced))
+    clusters = [before for resource, before, _ in deleted if resource["type"] == CLUSTER]
+    for resource, before, _ in deleted:
+        if resource["type"] == NETWORK:
+            check_load_balancers(resource["address"], before.get("id"), clusters)
     return "\n".join(
         last_snapshot(resource["address"], before)
         for resource, before, _ in deleted
@@ -41,13 +46,35 @@ def unprotect(kind, before, replaced):
     commands = {
         DATABASE: f"aws rds modify-db-instance --no-deletion-protection --apply-immediately \
 --db-instance-identifier {name}",
-        "aws_eks_cluster": f"aws eks update-cluster-config --no-deletion-protection --name {name}",
+        CLUSTER: f"aws eks update-cluster-config --no-deletion-protection --name {name}",
         "aws_instance": f"aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id \
 {before.get('id')}",
     }
     if kind not in commands:
         return f"lift the protection of {name} in AWS, then run this again"
     return f"{commands[kind]} --region {required_variable('AWS_REGION')}, then run this again"
+
+
+def check_load_balancers(address, network, clusters):
+    """Raises CommandError if a network has load balancers.
+
+    Terraform does not know those that a cluster has made for its Ingresses. They would remain, with their costs, and
+    AWS would refuse to delete the network after the cluster was deleted.
+    """
+    elb = aws.Client("elbv2")
+    pages = {"paging": "NextMarker", "send": "Marker"}
+    balancers = elb.pages("describe_load_balancers", "LoadBalancers", **pages)
+    arns = [balancer["LoadBalancerArn"] for balancer in balancers if balancer.get("VpcId") == network]
+    if not arns:
+        return
+    at = f"--region {elb.region}"
+    remedy = " && ".join(f"aws elbv2 delete-load-balancer --load-balancer-arn {arn} {at}" for arn in arns)
+    if clusters:
+        name, arn = clusters[0]["name"], clusters[0]["arn"]
+        remedy = f"aws eks update-kubeconfig --name {name} {at}"
+        remedy += f" && kubectl --context {arn} --namespace {NAME} delete ingress --all"
+    why = f"it has the load balancer {', '.join(arns)}. Nothing was changed"
+    raise CommandError(f"cannot delete {address}", why, f"{remedy}, then run this again")
 
 
 def last_snapshot(address, database):

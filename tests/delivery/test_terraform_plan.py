@@ -61,6 +61,55 @@ def test_allows_changes_of_what_is_protected(rds, actions):
     assert terraform_plan.check(json.dumps({"format_version": "1.2"})) == ""
 
 
+@pytest.fixture
+def network(cloud, rds):
+    """A network with a load balancer, which a cluster has made; returns the network's id and the balancer's ARN."""
+    ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.30.0.0/16")["Vpc"]["VpcId"]
+    zones = {"eu-central-1a": "10.30.0.0/24", "eu-central-1b": "10.30.1.0/24"}
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for zone, cidr in zones.items()
+    ]
+    arn = elb.create_load_balancer(Name="k8s-book-shop", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    yield vpc, arn
+    elb.delete_load_balancer(LoadBalancerArn=arn)
+
+
+EKS = "arn:aws:eks:eu-central-1:123456789012:cluster/shop"
+
+
+@pytest.mark.parametrize("with_cluster", [True, False])
+def test_refuses_to_delete_a_network_with_a_load_balancer(network, with_cluster):
+    vpc, arn = network
+    changes = [("aws_vpc", ["delete"], {"id": vpc})]
+    command = f"aws elbv2 delete-load-balancer --load-balancer-arn {arn} --region eu-central-1"
+    if with_cluster:
+        changes.append(("aws_eks_cluster", ["delete"], {"name": "shop", "arn": EKS}))
+        command = "aws eks update-kubeconfig --name shop --region eu-central-1"
+        command += f" && kubectl --context {EKS} --namespace book-shop delete ingress --all"
+    with pytest.raises(CommandError, match=f"cannot delete aws_vpc.main\n(?s:.*){arn}") as raised:
+        terraform_plan.check(plan(*changes))
+    assert raised.value.remedy == f"{command}, then run this again"
+
+
+def test_finds_a_load_balancer_on_a_later_page(cloud, network, monkeypatch):
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"]]
+    elb = cloud.client("elbv2")
+    other = elb.create_load_balancer(Name="another", Subnets=subnets[:1])["LoadBalancers"][0]["LoadBalancerArn"]
+    pages = terraform_plan.aws.Client.pages
+    monkeypatch.setattr(terraform_plan.aws.Client, "pages", lambda *a, **named: pages(*a, **named, PageSize=1))
+    for vpc in {balancer["VpcId"] for balancer in elb.describe_load_balancers()["LoadBalancers"]}:
+        with pytest.raises(CommandError, match="it has the load balancer"):
+            terraform_plan.check(plan(("aws_vpc", ["delete"], {"id": vpc})))
+    elb.delete_load_balancer(LoadBalancerArn=other)
+
+
+def test_deletes_a_network_whatever_load_balancers_others_have(network):
+    assert terraform_plan.check(plan(("aws_vpc", ["delete"], {"id": "vpc-0"}))) == ""
+    assert terraform_plan.check(plan(("aws_vpc", ["update"], {"id": network[0]}))) == ""
+
+
 def test_gives_the_name_of_the_last_snapshot(rds):
     database = DATABASE | {"final_snapshot_identifier": "book-shop-last-1"}
     skipped = DATABASE | {"skip_final_snapshot": True}
