@@ -108,7 +108,7 @@ FOREIGN = ("EntityAlreadyExists", "Not authorized to perform", "VcpuLimitExceede
 
 def test_each_message_that_the_first_deploy_describes_is_printed():
     section = (ROOT / "docs/first-deploy.md").read_text().partition("\n## What can go wrong\n")[2].partition("\n## ")[0]
-    messages = [message for message in re.findall("^[|] `([^`]+)`", section, re.MULTILINE)]
+    messages = re.findall("^[|] `([^`]+)`", section, re.MULTILINE)
     assert len(messages) >= 10
     printed = "\n".join(text for path in PACKAGE for text in texts(path))
     for message in messages:

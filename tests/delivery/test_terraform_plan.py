@@ -10,8 +10,11 @@ from delivery.cli import CommandError
 DATABASE = {"identifier": "book-shop", "deletion_protection": False, "skip_final_snapshot": False}
 PROTECTED = DATABASE | {"deletion_protection": True, "final_snapshot_identifier": "book-shop-last-1"}
 INSTANCE = {"id": "i-0123456789abcdef0", "disable_api_termination": True}
-LIFT = "aws rds modify-db-instance --no-deletion-protection --apply-immediately --db-instance-identifier book-shop --region eu-central-1"
-STOP = "aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id i-0123456789abcdef0 --region eu-central-1"
+AT = "--region eu-central-1"
+LIFT = (
+    f"aws rds modify-db-instance --no-deletion-protection --apply-immediately --db-instance-identifier book-shop {AT}"
+)
+STOP = f"aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id i-0123456789abcdef0 {AT}"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,12 @@ def plan(*changes):
         ("aws_db_instance", ["delete", "create"], PROTECTED, LIFT),
         ("aws_db_instance", ["create", "delete"], PROTECTED, LIFT),
         ("aws_instance", ["delete"], INSTANCE, STOP),
-        ("aws_eks_cluster", ["delete"], {"name": "shop", "deletion_protection": True}, "--name shop --region eu-central-1"),
+        (
+            "aws_eks_cluster",
+            ["delete"],
+            {"name": "shop", "deletion_protection": True},
+            "--name shop --region eu-central-1",
+        ),
         ("aws_lb", ["delete"], {"name": "lb", "deletion_protection": True}, "lift the protection of lb in AWS"),
     ],
 )
