@@ -28,7 +28,7 @@ UPDATED = re.compile(r"\s*- uses: \S+@[0-9a-f]{40} # v|FROM \S+@sha256:[0-9a-f]{
 PINS = re.compile(
     r"""
       \b[0-9a-f]{64}\b | \b[0-9a-f]{40}\b                         # a checksum or a commit
-    | \b\w+_version \s*=\s* ["']?v?[0-9][\w.+-]*                 # of a named tool
+    | \b(?i:\w+[_-]version) \s*[:=]\s* ["']?v?[0-9][\w.+-]*      # of a named tool
     | \bversion \s*=\s* ["']?v?[0-9]+\.[0-9][\w.+-]*             # of the tool that a script installs
     | ^\s* default \s*=\s* ["']v?[0-9]+\.[0-9][0-9.]*["']        # of a variable of Terraform
     | ^[\w.-]+ (?:\[[\w,]+\])? == [0-9][\w.]*                    # a Python package

