@@ -39,7 +39,8 @@ def fetch(docker, image, platform, directory):
         local = docker.image(image)
     if local.platform != platform:
         why = f"it is built for {local.platform}, {platform} is required"
-        raise CommandError(f"'{image}' cannot run here", why, "build it for that platform: make image push")
+        remedy = "no tag ever moves: commit again, then build for that platform: make image push"
+        raise CommandError(f"'{image}' cannot run here", why, remedy)
     if not references.COMMIT.fullmatch(local.revision):
         raise CommandError(f"'{image}' does not name its commit", "it has no revision label", "make image push")
     return local.revision

@@ -98,7 +98,11 @@ def test_a_faulty_image_leaves_the_live_one(place, fault, messages, live, idle_s
 @pytest.mark.parametrize(
     ("faults", "message"),
     [
-        (["foreign"], "'{}' cannot run here\n  why: it is built for linux/arm64, linux/amd64 is required"),
+        (
+            ["foreign"],
+            "'{}' cannot run here\n  why: it is built for linux/arm64, linux/amd64 is required\n"
+            "  remedy: no tag ever moves: commit again,",
+        ),
         (["no-commit"], "'{}' does not name its commit"),
         (["bad-pages"], "'{}' has an invalid list of pages\n  why: expected a list of pages, and at least one"),
         (None, "cannot pull '{}'\n  why: manifest unknown"),
