@@ -114,7 +114,10 @@ def trusted_contexts(prefix, roles):
         f"{environment}: the jobs present {prefix}:{context}, the role trusts {', '.join(sorted(found)) or 'none'}"
         for (environment, context), found in zip(contexts.items(), trusted.values(), strict=True)
     )
-    raise CommandError("the AWS roles do not trust the jobs of this repository", why, "make infra")
+    remedy = "make infra"
+    if os.environ.get(github_subject.CONTEXTS):  # Terraform accepts others than those of the workflows
+        remedy = f"unset {github_subject.CONTEXTS}, or set it as terraform/README.md does; then make infra"
+    raise CommandError("the AWS roles do not trust the jobs of this repository", why, remedy)
 
 
 def subjects(iam, arn):

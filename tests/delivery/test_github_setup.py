@@ -222,6 +222,13 @@ def test_changes_nothing_while_a_role_does_not_trust_exactly_its_jobs(shop, hub,
     assert hub.writes() == []
 
 
+def test_names_the_setting_that_made_a_role_trust_jobs_of_no_workflow(shop, hub, infra, monkeypatch):
+    set_trust(infra, github_fake.IMMUTABLE, BRANCHES | {"dev": "ref:refs/heads/develop"})
+    monkeypatch.setenv("TF_VAR_github_subjects", '{dev="ref:refs/heads/develop",prod="ref:refs/heads/main"}')
+    shop.verb("github-setup", "-y").must_fail("the AWS roles do not trust", "remedy: unset TF_VAR_github_subjects, or")
+    assert hub.writes() == []
+
+
 def test_finds_a_role_that_is_stale_after_a_rename_of_the_repository(shop, hub, infra):
     shop.verb("github-setup", "-y").must_print("acme/shop")
     before = hub.writes()
