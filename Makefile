@@ -38,6 +38,10 @@ define newline
 endef
 quoted = $(if $1,'$(subst $(newline), ,$(subst ','\'',$1))')
 arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM
+# A script would read an argument with a leading dash as its option, such as -h or -y.
+$(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),\
+  $(if $(filter -%,$(firstword $(value $(name)))),\
+  $(error invalid $(name) '$(value $(name))': an argument must not begin with a dash))))
 $(foreach name,$(arguments),$(eval \
   override $(name) := $(if $(filter command,$(origin $(name))),$$(call quoted,$$(value $(name))))))
 

@@ -98,12 +98,22 @@ TABLE
   fake_in_shop scripts/rollback 'printf "%s\n" "$@"'
   # shellcheck disable=SC1003 # nothing may expand them
   for hostile in "a'b" '$(shell touch owned)' '$(touch owned)' '`touch owned`' ';touch owned' '$HOME' 'a b' '#x' '$$' '"' \
-    '\' '-x' '$(TO)' 'a,b' '$(error x)' '&touch owned' '|touch owned'; do
+    '\' '$(TO)' 'a,b' '$(error x)' '&touch owned' '|touch owned'; do
     make_it --silent rollback-dev TO="$hostile"
     assert_output --partial $'dev\n'"$hostile"
   done
   make_it --silent rollback-dev TO=$'a\ntouch owned #'
   assert_output --partial "a touch owned #"
+  refute [ -e owned ]
+}
+
+@test "make: refuses an argument that a script would read as an option" {
+  for argument in TO=-h "TO=-y 1.0.0" IMAGE=--help COMMIT=-h KEEP=-y BACKUP=-y 'BENCH=-$(touch owned)' FROM=-; do
+    make_it rollback-dev "$argument"
+    assert_failure 2
+    assert_output --partial "invalid ${argument%%=*} '${argument#*=}': an argument must not begin with a dash"
+    assert_log ""
+  done
   refute [ -e owned ]
 }
 
