@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import run_verb
-from fakes import Killed, image, revision
+from fakes import API, Killed, image, revision
 
 VERSIONS = {1: "1.0.0", 2: "1.1.0", 3: "1.10.0"}
 UNORDERED = ("unordered", "the reason, in words: é")
@@ -96,6 +96,15 @@ def test_an_image_that_a_rollback_has_skipped_does_not_return(releases, act_as):
     refused(releases, "deploy", 2, remedy)
     releases.rollback(2).must_succeed()
     refused(releases, "deploy", 3, "was rolled back")
+
+
+def test_an_image_that_was_rolled_back_is_deployed_to_a_host_that_was_built_again(releases):
+    """Nothing runs there, and `make demo` or the next run of the pipeline deploys the newest commit."""
+    releases.deployed(1, 2)
+    releases.rollback().must_succeed()
+    releases.world.docker.containers.clear()
+    releases.world.kubernetes.objects.pop(f"{API['Deployment']}/book-shop", None)
+    releases.deployed(2)
 
 
 def test_a_newer_version_is_deployed_after_a_rollback(releases):
