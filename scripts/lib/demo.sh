@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Sourced by the scripts that start or remove the containers of a demo. Needs say.sh.
 
+demo_name='^[a-z][a-z0-9-]{0,40}$'
+
 # check_demo_name NAME: fails if the name is invalid.
 check_demo_name() {
-  [[ $1 =~ ^[a-z][a-z0-9-]{0,40}$ ]] \
+  [[ $1 =~ $demo_name ]] \
     || fail "invalid demo name '$1': expected lower-case letters, digits and dashes" 2
 }
 
