@@ -4,7 +4,7 @@ variable "name" {
   default     = "book-shop"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    condition     = can(regex("^${local.grammar.aws_name}$", var.name))
     error_message = "name must consist of 3 to 20 lower-case letters, digits and dashes, because the state's bucket contains it."
   }
 }
@@ -102,7 +102,7 @@ variable "allowed_hosts" {
   default     = "*"
 
   validation {
-    condition     = can(regex("^(\\*|\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*)(,(\\*|\\.?[A-Za-z0-9-]+(\\.[A-Za-z0-9-]+)*))*$", var.allowed_hosts))
+    condition     = can(regex("^${local.grammar.allowed_host}(,${local.grammar.allowed_host})*$", var.allowed_hosts))
     error_message = "allowed_hosts must be host names separated by commas, without spaces. A leading dot includes all subdomains, for example .example.org."
   }
 }

@@ -1,13 +1,15 @@
 locals {
-  verbs = jsondecode(file("${path.module}/../scripts/delivery/verbs.json"))
+  verbs   = jsondecode(file("${path.module}/../scripts/delivery/verbs.json"))
+  grammar = jsondecode(file("${path.module}/../scripts/delivery/grammar.json"))
 
   # GitHub's roles may not send the document "data": only the owner backs up and restores
   # (docs/decisions/0046-data-verbs-for-the-owner.md).
-  documents = {
-    data = { environments = ["dev", "prod", ""], verbs = [for name, verb in local.verbs : name if verb.document == "data"] }
-    dev  = { environments = ["dev"], verbs = [for name, verb in local.verbs : name if verb.document == "environment"] }
-    prod = { environments = ["prod"], verbs = [for name, verb in local.verbs : name if verb.document == "environment"] }
-  }
+  documents = merge(
+    { data = { environments = concat(local.grammar.environments, [""]), verbs = [for name, verb in local.verbs : name if verb.document == "data"] } },
+    { for environment in local.grammar.environments : environment => {
+      environments = [environment], verbs = [for name, verb in local.verbs : name if verb.document == "environment"]
+    } },
+  )
 
   # commands/verb.sh reads one line per verb, for example "deploy environment image merge_output".
   verb_forms = join("\n", [for name, verb in local.verbs : join(" ", concat(
@@ -29,12 +31,12 @@ locals {
     Image = {
       description    = "Image to deploy, to plan or to roll back to, as repository@sha256:digest"
       default        = ""
-      allowedPattern = "^([a-z0-9][a-z0-9.:/_-]{0,254}@sha256:[0-9a-f]{64})?$"
+      allowedPattern = "^(${local.grammar.registry}/${local.grammar.image_name}@${local.grammar.digest})?$"
     }
     After = {
       description    = "Digest of the live image that the deploy was compared with; none; or unordered"
       default        = ""
-      allowedPattern = "^(none|unordered|sha256:[0-9a-f]{64})?$"
+      allowedPattern = "^(none|unordered|${local.grammar.digest})?$"
     }
     Reason = {
       description    = "Why an unordered deploy is required, for the host's history"
@@ -44,12 +46,12 @@ locals {
     Actor = {
       description    = "User, for the host's history"
       default        = "unknown"
-      allowedPattern = "^[A-Za-z0-9][A-Za-z0-9._@\\[\\]-]{0,63}$"
+      allowedPattern = "^${local.grammar.actor}$"
     }
     Dump = {
       description    = "Name of the backup to restore"
       default        = "latest"
-      allowedPattern = "^(latest|[0-9]{8}T[0-9]{6}Z(-replaced)?)?$"
+      allowedPattern = "^(latest|${local.grammar.backup})?$"
     }
     Lines = {
       description    = "Number of lines"
@@ -79,6 +81,7 @@ locals {
       inputs = {
         timeoutSeconds = "1800" # more than the sum of a deploy's own limits
         runCommand = split("\n", join("\n", [
+          "environments='${join(" ", local.grammar.environments)}'",
           "forms='${local.verb_forms}'",
           trimspace(file("${path.module}/commands/verb.sh")),
         ]))

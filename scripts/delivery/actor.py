@@ -4,7 +4,7 @@ import getpass
 import os
 import re
 
-GRAMMAR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@\[\]-]{0,63}")
+from delivery.grammar import GRAMMAR
 
 
 def name():
@@ -13,4 +13,4 @@ def name():
         user = os.environ.get("GITHUB_ACTOR") or getpass.getuser()
     except (KeyError, OSError):  # the user id has no name (KeyError up to Python 3.12)
         return "unknown"
-    return user if GRAMMAR.fullmatch(user) else "unknown"
+    return user if re.fullmatch(GRAMMAR["actor"], user) else "unknown"

@@ -8,8 +8,9 @@ import re
 from collections import namedtuple
 
 from delivery.cli import CommandError, UsageError
+from delivery.grammar import GRAMMAR
 
-NAME = re.compile("[0-9]{8}T[0-9]{6}Z(-replaced)?")
+NAME = re.compile(GRAMMAR["backup"])
 NIGHTLY = datetime.timedelta(hours=26)  # the timer runs once a day and may be late
 
 

@@ -9,12 +9,12 @@ subject claims" and "Customizing the subject claims" in GitHub's OIDC reference.
 import os
 import re
 
-from delivery import github
+from delivery import github, references
 from delivery.cli import CommandError, required_variable
 from delivery.github_errors import NotInPlan
 
 VARIABLE, CONTEXTS = "TF_VAR_github_subject_prefix", "TF_VAR_github_subjects"  # variables of Terraform
-ENVIRONMENTS = {"dev": "environment:dev", "prod": "environment:prod"}
+ENVIRONMENTS = {name: f"environment:{name}" for name in references.ENVIRONMENTS}
 # Without environments the branches of the workflows decide.
 BRANCHES = {"dev": "ref:refs/heads/dev", "prod": "ref:refs/heads/main"}
 TEMPLATE = "actions/oidc/customization/sub"

@@ -10,6 +10,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+from delivery.references import ENVIRONMENTS
+
 # (in the project, in the archive); a directory stands for what it contains.
 SOURCES = (
     ("scripts/host", ""),
@@ -19,7 +21,7 @@ SOURCES = (
     ("scripts/lib/say.sh", "lib/say.sh"),
 )
 NOTICE = "bin/outdated-checkout"  # the program behind the names of the verbs that older checkouts call
-OUTDATED = [f"bin/{verb}-{environment}" for verb in ("deploy", "rollback") for environment in ("dev", "prod")]
+OUTDATED = [f"bin/{verb}-{environment}" for verb in ("deploy", "rollback") for environment in ENVIRONMENTS]
 
 
 def write():

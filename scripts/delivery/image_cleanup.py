@@ -3,6 +3,7 @@
 import re
 
 from delivery.cli import CommandError, log
+from delivery.references import DIGEST
 
 
 def needed(environments, repository):
@@ -11,7 +12,7 @@ def needed(environments, repository):
     for environment in environments:
         memory = environment.state.load()
         references |= {memory.current, memory.previous}
-        references |= set(re.findall(re.escape(repository) + "@sha256:[0-9a-f]{64}", environment.lock.holder() or ""))
+        references |= set(re.findall(re.escape(repository) + "@" + DIGEST.pattern, environment.lock.holder() or ""))
     return references - {None}
 
 

@@ -7,15 +7,12 @@ import collections
 import re
 
 from delivery.cli import UsageError
+from delivery.grammar import GRAMMAR
 
-ENVIRONMENTS = ("dev", "prod")
-
-# As in Docker, a host contains a dot, has a port or is localhost.
-WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-HOST = r"(?:localhost|(?=[^/]*[.:])[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]{1,5})?"
-REPOSITORY = re.compile(rf"(?P<host>{HOST})/(?P<name>{WORD}(?:/{WORD})*)")
+ENVIRONMENTS = tuple(GRAMMAR["environments"])
+REPOSITORY = f"(?P<host>{GRAMMAR['registry']})/(?P<name>{GRAMMAR['image_name']})"  # slow to compile
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(GRAMMAR["digest"])
 COMMIT = re.compile(r"[0-9a-f]{40}")
 VERSION = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
@@ -33,7 +30,7 @@ class Repository(collections.namedtuple("Repository", "host name")):  # typing i
 
 def repository(text):
     """Parses `host[:port]/name` to a Repository. Raises BadReference for anything else, for example a tag."""
-    if match := REPOSITORY.fullmatch(text):
+    if match := re.fullmatch(REPOSITORY, text):
         return Repository(match["host"], match["name"])
     raise BadReference(
         f"invalid repository {text[:200]!r}",

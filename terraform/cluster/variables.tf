@@ -4,7 +4,7 @@ variable "name" {
   default     = "book-shop"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    condition     = can(regex("^${local.grammar.aws_name}$", var.name))
     error_message = "name must be 3 to 20 lower-case letters, digits and dashes."
   }
 }

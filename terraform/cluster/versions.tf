@@ -18,6 +18,7 @@ terraform {
 
 locals {
   application = jsondecode(file("${path.module}/../../application.json"))
+  grammar     = jsondecode(file("${path.module}/../../scripts/delivery/grammar.json"))
 }
 
 provider "aws" {

@@ -1,18 +1,21 @@
 #!/bin/sh
-# Usage: none; verbs.tf puts this text into Systems Manager documents. It adds the variable `forms`,
-# which has a line for each verb of scripts/delivery/verbs.json with the names of its arguments.
+# Usage: none; verbs.tf puts this text into Systems Manager documents. It adds the variables
+# `environments`, the names in scripts/delivery/grammar.json, and `forms`, which has a line for each
+# verb of scripts/delivery/verbs.json with the names of its arguments.
 # Runs one verb of the host. SSM_* are the document's parameters.
 # Runs on: the host
 set -eu
 : "${SSM_Verb:?is not set: the Systems Manager agent must be version 3.3.2746.0 or newer}"
 export DELIVERY_ACTOR="${SSM_Actor:-unknown}"
 
-case $SSM_Verb in *-dev | *-prod)
-  echo "$SSM_Verb: this checkout is older than the host, which no longer has this verb." \
-    "Update it: git pull" >&2
-  exit 1
-  ;;
-esac
+for environment in ${environments:-}; do
+  case $SSM_Verb in *-"$environment")
+    echo "$SSM_Verb: this checkout is older than the host, which no longer has this verb." \
+      "Update it: git pull" >&2
+    exit 1
+    ;;
+  esac
+done
 
 known='' merge_output=''
 while read -r verb form; do

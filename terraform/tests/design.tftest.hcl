@@ -288,15 +288,25 @@ run "deploy" {
     error_message = "Parameters must be passed as environment variables."
   }
   assert {
-    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "Actor", "Dump", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
+    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "After", "Reason", "Actor", "Dump", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
     error_message = "Each free value must have a pattern that matches all of it."
+  }
+  assert {
+    condition = [for image in ["localhost:5000/book-shop", "public.ecr.aws/a1b2c3d4/book-shop", "registry/book-shop", "book-shop", ""] :
+      can(regex(jsondecode(aws_ssm_document.verbs["dev"].content).parameters.Image.allowedPattern, "${image}@sha256:${sha256(image)}"))
+    ] == [true, true, false, false, false]
+    error_message = "The grammar of images must mean the same in RE2 as in Python."
+  }
+  assert {
+    condition     = sort(keys(aws_iam_role.github)) == sort(local.grammar.environments)
+    error_message = "Each environment must have a role: the type of github_subjects cannot be computed."
   }
   assert {
     condition     = alltrue([for document in concat(values(aws_ssm_document.verbs), [aws_ssm_document.install]) : !strcontains(document.content, "{{")])
     error_message = "No parameter may be inserted into a command."
   }
   assert {
-    condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == ["forms='${local.verb_forms}'\n${trimspace(file("commands/verb.sh"))}"]
+    condition     = [for step in jsondecode(aws_ssm_document.verbs["dev"].content).mainSteps : join("\n", step.inputs.runCommand)] == ["environments='dev prod'\nforms='${local.verb_forms}'\n${trimspace(file("commands/verb.sh"))}"]
     error_message = "The documents must run commands/verb.sh."
   }
   assert {

@@ -16,15 +16,24 @@ GITHUB = ("GITHUB_REPOSITORY", "TF_VAR_github_repository")  # for scripts/infra,
 
 def documents():
     """{"dev": content} of the Systems Manager documents that run the host's verbs, from terraform/verbs.tf."""
-    with tempfile.TemporaryDirectory() as directory:  # a root without provider and state
-        root = Path(directory) / "terraform"
-        root.mkdir()
-        for name in ("verbs.tf", "commands"):
-            (root / name).symlink_to(ROOT / "terraform" / name)
-        (root.parent / "scripts").symlink_to(ROOT / "scripts")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        options = {"input": "jsonencode(local.contents)\n", "env": clean, "capture_output": True, "text": True}
-        done = subprocess.run(["terraform", f"-chdir={root}", "console"], check=True, **options)
+    with tempfile.TemporaryDirectory() as directory:
+        return evaluate("local.contents", Path(directory))
+
+
+def evaluate(expression, directory, **variables):
+    """The value of an expression of variables.tf and verbs.tf, in a root without provider and state.
+
+    `variables` are strings as in the environment: TF_VAR_<name>.
+    """
+    root = directory / "terraform"
+    root.mkdir()
+    for name in ("variables.tf", "verbs.tf", "commands"):
+        (root / name).symlink_to(ROOT / "terraform" / name)
+    (directory / "scripts").symlink_to(ROOT / "scripts")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    given = {f"TF_VAR_{name}": value for name, value in {"github_repository": "acme/shop", **variables}.items()}
+    options = {"input": f"jsonencode({expression})\n", "env": clean | given, "capture_output": True, "text": True}
+    done = subprocess.run(["terraform", f"-chdir={root}", "console"], check=True, **options)
     return json.loads(json.loads(done.stdout))
 
 

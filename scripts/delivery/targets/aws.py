@@ -7,10 +7,10 @@ import time
 
 from delivery import actor, application, aws
 from delivery.cli import AlreadyReported, CommandError, UsageError, log, number_variable, required_variable
+from delivery.grammar import GRAMMAR
 from delivery.references import ENVIRONMENTS
 from delivery.targets.base import report_continues, verbs
 
-NAME = re.compile("[a-z][a-z0-9-]{1,18}[a-z0-9]")  # as in terraform/variables.tf
 DELIVERY = 60  # seconds until a command that no agent accepts is dropped: it must not deploy later, unattended
 REGISTERED = 30  # seconds in which Systems Manager may not yet know a command that it has accepted
 POLLS = (0.5, 0.5, 1, 1, 2, 3)  # seconds before each poll; the last one repeats
@@ -28,7 +28,7 @@ class AwsHost:
 
     def __init__(self, sleep=time.sleep, clock=time.monotonic):
         self.name = required_variable("DELIVERY_NAME")
-        if not NAME.fullmatch(self.name):
+        if not re.fullmatch(GRAMMAR["aws_name"], self.name):
             # EC2 filters interpret * and ? as wildcards.
             why = "expected 3 to 20 lower-case letters, digits, -"
             raise UsageError(f"invalid DELIVERY_NAME '{self.name}'", why, "unset DELIVERY_NAME")

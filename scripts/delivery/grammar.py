@@ -1,0 +1,20 @@
+"""The names and patterns that Python, Terraform and the host's shell programs share, from grammar.json.
+
+environments  the names of the environments
+registry      host[:port] of an image reference. As in Docker, it contains a dot, has a port or is localhost
+image_name    the part of an image reference after the first slash
+digest        of an image
+actor         the user in the history of an environment
+backup        the name of a backup
+allowed_host  an item of Django's ALLOWED_HOSTS; a leading dot includes all subdomains, * is any name
+aws_name      the name of the resources on AWS; that of the state's bucket contains it
+
+A pattern describes a whole value. It must mean the same in Python, in Terraform (RE2) and in a Systems Manager
+document, so it has no lookahead and no named group.
+"""
+
+import json
+import os
+
+with open(os.path.join(os.path.dirname(__file__), "grammar.json"), encoding="utf-8") as _file:
+    GRAMMAR = json.load(_file)
