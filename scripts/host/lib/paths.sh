@@ -9,3 +9,6 @@ db_address=169.254.77.1 # systemd/book-shop-db-address.service
 . "$home/lib/environment.sh"
 # shellcheck source=../../lib/say.sh
 . "$home/lib/say.sh"
+
+# environments: prints their names.
+environments() { jq -r '.environments[]' "$home/bin/delivery/grammar.json"; }
