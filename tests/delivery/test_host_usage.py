@@ -9,7 +9,7 @@ from conftest import VERBS
 from fakes import REPOSITORY, image
 
 PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
-INTERNAL = {"docker-settings", "install", "outdated-checkout"}  # those of the installation
+INTERNAL = {"allowed-hosts", "docker-settings", "install", "outdated-checkout"}  # those of the installation
 GOOD = image(1)
 
 # Typed by hand, or passed on by a program that builds a command from untrusted input.

@@ -12,14 +12,17 @@ from verb import run_script
 
 VERBS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30])
 OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke")
-REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {"cluster-data": "dump"}
+REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
+    "cluster-data": "dump",
+    "user-data": "@URL@ @SHA256@ @REPOSITORY@ *",
+}
 SURPLUS = {
     "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
     "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "host-archive": "one",
     "logs": "dev 1 2", "promote": "HEAD HEAD",
     "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
     "review": "now", "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
-    "verify-aws": "list list",
+    "user-data": "@URL@ @SHA256@ @REPOSITORY@ * more", "verify-aws": "list list",
     "version": "source HEAD HEAD",
 }  # fmt: skip
 CHOICES = {

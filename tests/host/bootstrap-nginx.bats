@@ -59,10 +59,10 @@ TABLE
 @test "bootstrap-nginx: refuses a list that NGINX or Django would misread, before any change" {
   verb bootstrap-nginx
   before=$(tree "$HOST_ROOT/etc/nginx")
-  for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a,' ',a' 'a,,b' 'a.' '' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b'; do
+  for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a,' ',a' 'a,,b' 'a.' '' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b' 'a.-b'; do
     allow "'$wrong'"
     next_verb bootstrap-nginx
-    assert_refused 1 "invalid ALLOWED_HOSTS '$wrong': expected names separated by commas"
+    assert_refused 2 "allowed-hosts: invalid host names '$wrong'" "expected names separated by commas"
   done
   assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
 }

@@ -22,7 +22,6 @@ image|one two
 infra|,-y,plan -y,destroy -y,apply -y -y,apply yes,import,plan;id,cluster
 run|0,080,123456,port,1;id,8000 8001
 setup|nothing,run nothing
-user-data|,one,one two three,one two three four five
 TABLE
 }
 

@@ -1,0 +1,27 @@
+"""The host names that the application accepts: names separated by commas, as in Django's ALLOWED_HOSTS."""
+
+import re
+
+from delivery.cli import UsageError
+from delivery.grammar import GRAMMAR
+
+OF_HEALTH_CHECKS = ("localhost", "127.0.0.1")
+
+
+def check(names):
+    """Raises UsageError unless Django and NGINX understand each of the names."""
+    one = GRAMMAR["allowed_host"]
+    if not re.fullmatch(f"{one}(,{one})*", names):
+        why = "expected names separated by commas"
+        raise UsageError(f"invalid host names {names[:200]!r}", why, "ALLOWED_HOSTS=shop.example,.example.org")
+
+
+def nginx_map(names):
+    """The lines of NGINX's map with these names, which also has those of the health checks. Raises UsageError."""
+    check(names)
+    every = {*OF_HEALTH_CHECKS, *names.lower().split(",")}
+    if "*" in every:
+        return "default 1;"
+    # NGINX refuses duplicate names, and .example.org includes example.org.
+    kept = [name for name in every if f".{name}" not in every]
+    return "\n".join(sorted(["default 0;", *(f"{name} 1;" for name in kept)]))

@@ -1,0 +1,43 @@
+"""The install script of a host: scripts/host/install.py with the values of an installation."""
+
+import re
+from pathlib import Path
+
+from delivery import allowed_hosts as host_names
+from delivery import references
+from delivery.cli import UsageError
+
+URL = re.compile(r"(https?|file)://[A-Za-z0-9._:/-]+")
+SHA256 = re.compile("[0-9a-f]{64}")
+REMEDY = "make infra; or make demo"  # they pass valid values
+
+
+def with_values(url, sha256, repository, allowed_hosts):
+    """The text of the script. A value may be its own placeholder, for example @URL@, for another program to replace.
+
+    Raises UsageError for an invalid value, which could be code.
+    """
+    values = {
+        "@URL@": (url, check_url),
+        "@SHA256@": (sha256, check_sha256),
+        "@REPOSITORY@": (repository, references.repository),
+        "@ALLOWED_HOSTS@": (allowed_hosts, host_names.check),
+    }
+    text = Path("scripts/host/install.py").read_text(encoding="utf-8")
+    for placeholder, (value, check) in values.items():
+        if value != placeholder:
+            check(value)
+            text = text.replace(placeholder, value)
+    return text.rstrip("\n")
+
+
+def check_url(text):
+    """Raises UsageError unless curl can download the URL."""
+    if not URL.fullmatch(text):
+        raise UsageError(f"invalid URL {text[:200]!r}", "expected https://, http:// or file://", REMEDY)
+
+
+def check_sha256(text):
+    """Raises UsageError unless it has the form of a SHA-256."""
+    if not SHA256.fullmatch(text):
+        raise UsageError(f"invalid SHA-256 {text[:200]!r}", "expected 64 hexadecimal digits", REMEDY)

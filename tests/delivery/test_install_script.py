@@ -1,0 +1,51 @@
+"""The values that scripts/user-data writes into the install script, which runs as root: they cannot be code."""
+
+import pytest
+from delivery import install_script
+from delivery.cli import UsageError
+from infra import ROOT
+
+SHA256 = "0123456789abcdef" * 4
+GOOD = {
+    "url": "file:///seed/host-files.tar.gz",
+    "sha256": SHA256,
+    "repository": "localhost:5000/book-shop",
+    "allowed_hosts": "localhost,127.0.0.1",
+}
+CODE = [
+    "", " ", "$(reboot)", "`reboot`", "a;reboot", "a b", "a\nreboot", "a\n", "a'b", 'a"b', "a&b", "a\\b", "@OTHER@",
+    "é", "-x",
+]  # fmt: skip
+BAD = {
+    "url": [*(f"file:///{code}" for code in CODE if code not in ("", "-x")), "ftp://example.org/x", "example.org/x",
+            "/x", "@URL@x"],
+    "sha256": [*(f"{SHA256}{code}" for code in CODE if code), SHA256[1:], SHA256.upper(), "@SHA256@x"],
+    "repository": [*(f"localhost:5000/{code}" for code in CODE), "book-shop", "localhost:5000/UPPER", "/x",
+                   "localhost:5000/x:1.0.0", "@REPOSITORY@x"],
+    "allowed_hosts": [*(f"localhost,{code}" for code in CODE), ",", "a,", ",a", "a,,b", "a/b", "a:80", "a_b",
+                      "*.example.org", ".", "a.", "a..b", "..a", "**", "a.-b", "@ALLOWED_HOSTS@x"],
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in [*BAD[name], *CODE]])
+def test_refuses_a_value_that_could_be_code(name, value):
+    with pytest.raises(UsageError, match="invalid ") as refused:
+        install_script.with_values(**GOOD | {name: value})
+    assert refused.value.what.endswith(f" {value!r}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("allowed_hosts", hosts) for hosts in ("*", ".example.org", "Shop.example.org,203.0.113.7,*")),
+        ("url", "https://bucket.s3.eu-central-1.amazonaws.com/host-files.tar.gz"),
+        ("repository", "public.ecr.aws/a1b2c3/book-shop"),
+    ],
+)
+def test_writes_a_good_value_into_the_script(name, value):
+    assert f'\n{name.upper()} = "{value}"\n' in install_script.with_values(**GOOD | {name: value})
