@@ -15,7 +15,7 @@ variable "region" {
   default     = "eu-central-1"
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
+    condition     = can(regex("^${local.grammar.aws_region}$", var.region))
     error_message = "region must be the name of an AWS region, for example eu-central-1."
   }
 }

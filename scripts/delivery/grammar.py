@@ -8,6 +8,7 @@ actor         the user in the history of an environment
 backup        the name of a backup
 allowed_host  an item of Django's ALLOWED_HOSTS; a leading dot includes all subdomains, * is any name
 aws_name      the name of the resources on AWS; that of the state's bucket contains it
+aws_region    the name of an AWS region
 
 A pattern describes a whole value. It must mean the same in Python, in Terraform (RE2) and in a Systems Manager
 document, so it has no lookahead and no named group.

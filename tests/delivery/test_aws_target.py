@@ -510,6 +510,11 @@ def test_the_documents_let_in_the_comparisons_that_a_deploy_accepts(value):
     assert lets_in("After", value) == (value == "" or accepts(order.check_after, value))  # "" is none given
 
 
+@pytest.mark.parametrize("length", [1, order.LONGEST_REASON, order.LONGEST_REASON + 1])
+def test_the_documents_let_in_reasons_as_long_as_a_deploy_accepts(length):
+    assert lets_in("Reason", "a" * length) == accepts(order.check_reason, "a" * length)
+
+
 # Credentials, and boto3 itself
 
 NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
