@@ -106,7 +106,7 @@ PYTHON
 run_of_a_pipeline() {
   export DELIVERY_STEPS
   DELIVERY_STEPS=$(mktemp -p "$BATS_TEST_TMPDIR")
-  "$SHOP/scripts/deploy" "$1"
+  DELIVERY_FORCE=1 DELIVERY_REASON="${TURN[1]}" "$SHOP/scripts/deploy" "$1"
   nginx_refuses "$1" "(?!127)"
   DELIVERY_SMOKE_LIMIT=0 run "$SHOP/scripts/smoke" "$1"
   unset DELIVERY_STEPS
