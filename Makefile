@@ -274,7 +274,7 @@ test-e2e: setup-test ## test the whole path on local hosts that the test creates
 	@scripts/test e2e
 
 .PHONY: test-faults
-test-faults: setup-test ## test deploys under faults on a local host; about 25 minutes
+test-faults: setup-test ## test deploys under faults on local hosts; more than half an hour
 	@scripts/test faults
 
 .PHONY: test-load

@@ -32,6 +32,7 @@ nodes() {
   on_host systemctl try-restart k3s kubelet # a host has one of them
   kubectl rollout restart deployment/book-shop
   kubectl rollout status deployment/book-shop --timeout=150s
+  until [ "$(kubectl get pods -l "$WEB" -o name | grep -c '')" -eq 2 ]; do sleep 0.5; done # the previous ones end
   on_host hostname "$name"
   assert_equal "$(nodes)" "$before"
   get prod /readyz
