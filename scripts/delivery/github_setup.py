@@ -62,7 +62,7 @@ def set_up(yes):
         if github.allows_rules(repository):
             parts.append(github.ruleset_changes(RULESETS))
         else:
-            log(f"no branch rules: {full_name} is private, and its plan has none. Whoever may push may deploy")
+            log(f"no branch rules: {full_name} is private, and its plan has none. Users with write access may deploy")
     changes = list(itertools.chain(*parts))
     if not changes:
         log("nothing to change")
