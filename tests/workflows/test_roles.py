@@ -44,9 +44,9 @@ def evaluated(directory, verb, variables):
 @pytest.mark.parametrize(
     ("verb", "variables", "dev", "prod", "operate"),
     [
-        ("status", ENVIRONMENTS, "dev the-role", "prod the-role", "dev the-role"),
+        ("status-dev", ENVIRONMENTS, "dev the-role", "prod the-role", "dev the-role"),
         ("rollback-prod", ENVIRONMENTS, "dev the-role", "prod the-role", "prod the-role"),
-        ("status", BRANCHES, " role-of-dev", " role-of-prod", " role-of-dev"),
+        ("status-dev", BRANCHES, " role-of-dev", " role-of-prod", " role-of-dev"),
         ("rollback-prod", BRANCHES, " role-of-dev", " role-of-prod", " role-of-prod"),
     ],
 )
