@@ -50,7 +50,7 @@ PREFIXES = {
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
 ACCEPTED |= {("status", "--json")}  # an older checkout sends it
 ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
-SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-nginx", "bootstrap-postgresql"]
+SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-namespace", "bootstrap-nginx", "bootstrap-postgresql"]
 
 
 def test_every_program_of_the_host_is_tested():

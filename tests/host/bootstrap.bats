@@ -115,9 +115,17 @@ rm -rf /opt/book-shop-releases"
   done
 }
 
+@test "bootstrap: changes nothing in the cluster before its node is ready" {
+  touch "$WORLD/never-node"
+  DELIVERY_NODE_LIMIT=0 verb bootstrap
+  assert_equal "$status" 1
+  assert_errors "the node of Kubernetes is not ready after 0 s."
+  refute grep -qE '^kubectl as root: .*(apply|create)' "$LOG"
+}
+
 @test "bootstrap: -h and wrong usage change nothing, also for the scripts that it calls" {
   before=$(tree "$HOST_ROOT")
-  for name in bootstrap bootstrap-kubernetes bootstrap-nginx bootstrap-postgresql; do
+  for name in bootstrap bootstrap-kubernetes bootstrap-namespace bootstrap-nginx bootstrap-postgresql; do
     succeeds "$name" -h
     assert_output --partial "Usage: $name"
     assert_output --partial "Runs on: the host"
