@@ -2,7 +2,8 @@
 
 The requests pass through Django and all middleware, but not through a socket, so they are not in the access log. They
 are not counted in the metrics either, and what they write to the database is rolled back. docs/reference.md describes
-smoke.json; scripts/delivery/pages.py requests the same pages at the public address.
+smoke.json; scripts/delivery/pages.py requests the same pages at the public address. The two cannot share code, so
+tests/lib/page_lists.py has the lists that both must accept or refuse.
 """
 
 import contextlib

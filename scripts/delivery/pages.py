@@ -1,6 +1,7 @@
 """The pages of an image (smoke.json in its sources, docs/reference.md), and requests to them at an address.
 
-The application requests the same pages from itself before it reports that it is ready.
+The application requests the same pages from itself before it reports that it is ready (book_shop/smoke.py). The two
+cannot share code, so tests/lib/page_lists.py has the lists that both must accept or refuse.
 """
 
 import html

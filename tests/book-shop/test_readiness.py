@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 
+import page_lists
 import pytest
 from book_shop import smoke
 from books.models import Book
@@ -246,37 +247,13 @@ def test_a_page_that_hangs_is_named_and_occupies_one_thread(client, db, fresh, l
     assert answers == [{"ready": False, "reason": "the smoke test failed", "page": "/", "error": "not answered yet"}]
 
 
-HOME_PAGE = {"path": "/", "status": 200, "marker": "x"}
-LINK = {"link": "/a[0-9]", "on": "/", "status": 200, "marker": "x"}
-PATHS = (
-    "",
-    "a",
-    "//evil.test/",
-    "http://evil.test/",
-    "/\\evil.test",
-    "/../x",
-    "/a/..",
-    "/a/./b",
-    "/a b",
-    "/a\n",
-    "/é",
-    "/#",
-    1,
-)
-STATUSES = (0, 100, 301, 302, 600, "200", True, None)
-LINKS = (
-    *({"link": link} for link in ("[", "http://evil.test", "/[", "/a{9999999999}", "/" + "(" * 9999, 1)),
-    *({"on": on} for on in ("/other", [])),
-)
-INVALID = [
-    *([], {}, "/", None, [[]], ["/"], [{}]),
-    *([HOME_PAGE | {"path": path}] for path in PATHS),
-    *([HOME_PAGE | {"status": status}] for status in STATUSES),
-    *([HOME_PAGE | {"marker": marker}] for marker in ("", 1, None)),
-    *([{key: value for key, value in HOME_PAGE.items() if key != missing}] for missing in HOME_PAGE),
-    *([HOME_PAGE, LINK | change] for change in (*LINKS, {"optional": "yes"})),
-    *([LINK], [HOME_PAGE | LINK], [HOME_PAGE | {"more": 1}]),
-]
+@pytest.mark.parametrize("pages", page_lists.VALID)
+def test_a_valid_list_of_pages_is_accepted(tmp_path, pages):
+    (tmp_path / "smoke.json").write_text(json.dumps(pages))
+    assert smoke.load(tmp_path / "smoke.json") == pages
+
+
+INVALID = [pages for lists in page_lists.INVALID.values() for pages in lists]
 
 
 @pytest.mark.parametrize("pages", INVALID, ids=[json.dumps(pages)[:200] for pages in INVALID])
@@ -297,9 +274,10 @@ def test_not_ready_without_a_valid_list_of_pages(client, db, tmp_path, log, monk
     assert_not_ready(client, log, "smoke.json", error)
 
 
-def test_a_link_out_of_the_site_is_not_followed(client, db, tmp_path, templates, log, monkeypatch):
-    write(templates, "books/home.html", "//evil.test/x")
-    link = {"link": "/.*", "on": "/", "status": 200, "marker": "x"}
-    (tmp_path / "smoke.json").write_text(json.dumps([HOME_PAGE, link]))
+@pytest.mark.parametrize("link", page_lists.LINKS_OUT_OF_THE_SITE)
+def test_a_link_out_of_the_site_is_not_followed(client, db, tmp_path, templates, log, monkeypatch, link):
+    write(templates, "books/home.html", f"books {link}")
+    pages = [page_lists.HOME, page_lists.LINK | {"link": r"/\S+"}]
+    (tmp_path / "smoke.json").write_text(json.dumps(pages))
     monkeypatch.setattr(smoke, "test", smoke.SmokeTest(tmp_path / "smoke.json"))
-    assert_not_ready(client, log, "/", "no link to /.*")
+    assert_not_ready(client, log, "/", r"no link to /\S+")

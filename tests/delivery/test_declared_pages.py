@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from delivery import application_log, pages
 from delivery.cli import CommandError
+from page_lists import HOME, INVALID, LINKS_OUT_OF_THE_SITE, VALID
 
 ROOT = Path(__file__).parents[2]
-HOME = {"path": "/", "status": 200, "marker": "books"}
 SHEET = {"link": '/static/[^"]+\\.css', "on": "/", "status": 200, "marker": "body"}
 BOOK = {"link": "/book/[0-9]+", "on": "/", "optional": True, "status": 200, "marker": "Dune"}
 MISSING = {"path": "/no-such-page", "status": 404, "marker": "not found"}
@@ -80,7 +80,7 @@ def test_a_page_that_is_not_as_expected_is_named_with_the_reason(path, answer, w
     assert why in str(failure.value.why)
 
 
-@pytest.mark.parametrize("link", ["//evil.test/x", "/../x", "/a#b"])
+@pytest.mark.parametrize("link", LINKS_OUT_OF_THE_SITE)
 def test_a_link_out_of_the_site_is_not_followed(link):
     site = Site({"/": (200, f"books {link}")})
     with pytest.raises(CommandError, match="has no link to"):
@@ -92,26 +92,9 @@ def test_a_redirect_to_https_is_followed():
     pages.check(URL, [HOME], Site({"/": (200, "books", "https://shop.test/")}))
 
 
-LINK = SHEET | {"link": "/a[0-9]"}
-INVALID = {
-    "expected a list": ([], {}, "/", None),
-    "expected the keys": (
-        [[]], ["/"], [{}], [HOME | SHEET], [HOME | {"more": 1}],
-        *([{key: value for key, value in HOME.items() if key != missing}] for missing in HOME),
-    ),
-    "path must begin with one /": [
-        *([HOME | {"path": path}] for path in ("", "a", "//evil.test/", "http://evil.test/", "/\\evil.test", 1)),
-        *([HOME | {"path": path}] for path in ("/../x", "/a/..", "/a b", "/a\n", "/é", "/#")),
-    ],
-    "status must be a number": [[HOME | {"status": status}] for status in (0, 100, 302, 600, "200", True, None)],
-    "marker must be a text": [[HOME | {"marker": marker}] for marker in ("", 1, None)],
-    "link must be a regular expression": [
-        [HOME, LINK | {"link": link}]
-        for link in ("[", "/[", "/a{9999999999}", "/" + "(" * 9999, "http://evil.test", "", 1, None)
-    ],
-    "on must be the path of an earlier page": ([LINK], *([HOME, LINK | {"on": on}] for on in ("/other", [], None))),
-    "optional must be true": [[HOME, LINK | {"optional": value}] for value in ("yes", False, 0, None)],
-}  # fmt: skip
+@pytest.mark.parametrize("declared", VALID)
+def test_a_valid_list_is_accepted(declared):
+    assert pages.of_label("the-image", json.dumps(declared)) == declared
 
 
 @pytest.mark.parametrize(
