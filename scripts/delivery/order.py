@@ -90,10 +90,11 @@ def current(environment):
 
 def replaced(environment, image):
     """The digest that a deploy of the image replaces, or None."""
-    reference = environment.live()
-    if reference in (None, image):  # a deploy that was killed after the switch has not saved its image
-        reference = environment.state.load().current
-    return reference and reference != image and reference.partition("@")[2]
+    # A deploy that was killed after the switch has not saved its image, so the saved one is the replaced one.
+    for reference in (environment.live(), environment.state.load().current):
+        if reference not in (None, image):
+            return reference.partition("@")[2]
+    return None
 
 
 def current_build(environment):
