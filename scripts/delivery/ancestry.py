@@ -60,7 +60,7 @@ def is_known(candidate, live):
         return False
     what = f"whether {candidate.tag('dev')} is older than the live image of dev is not known"
     remedy = f"{'git fetch --unshallow' if git.shallow() else 'git fetch'}; if no branch has the commit any more: "
-    remedy += f'make deploy-dev IMAGE={candidate.tag("dev")} FORCE=1 REASON="the reason"'
+    remedy += order.forced("dev", candidate.tag("dev"))
     raise CommandError(what, f"this clone does not have commit {missing or '(unknown)'}", remedy)
 
 

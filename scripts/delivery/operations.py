@@ -60,7 +60,7 @@ def rollback(environment, image, actor):
         if results[-1] != "ok":
             why = "its last deploy failed"
             remedy = f"make history-{name} lists the others; if the cause of the failure was removed: "
-            remedy += f'make deploy-{name} IMAGE={image} FORCE=1 REASON="the reason"'
+            remedy += order.forced(name, image)
             raise CommandError(f"cannot roll back to '{image}'", why, remedy)
         _deploy(environment, token, image, actor, "rollback")
 

@@ -22,6 +22,7 @@ from delivery.references import DIGEST, VERSION
 UNORDERED = "unordered"
 AFTER = re.compile(rf"none|{UNORDERED}|{DIGEST.pattern}")
 LONGEST_REASON = 200  # characters
+FORCE = 'FORCE=1 REASON="the reason"'
 
 
 class Backwards(CommandError):
@@ -75,7 +76,12 @@ def check_reason(reason):
     if len(reason) <= LONGEST_REASON and reason.isprintable() and reason[:1].isalnum() and "{{" not in reason:
         return
     why = f"expected one printable line of at most {LONGEST_REASON} characters, without {{{{, that begins with a word"
-    raise UsageError(f"invalid reason {reason[:80]!r}", why, 'FORCE=1 REASON="the reason"')
+    raise UsageError(f"invalid reason {reason[:80]!r}", why, FORCE)
+
+
+def forced(environment, tag):
+    """The command that deploys an image in any order."""
+    return f"make deploy-{environment} IMAGE={tag} {FORCE}"
 
 
 def deploys(history):
@@ -178,7 +184,7 @@ def refusal(environment, candidate, live, history, why):
         if (past["digest"], past["result"]) == (live.digest, "ok"):
             why += f". {past['actor']} made {live_tag} live at {past['time']} ({past['verb']})"
             break
-    remedy = f'make deploy-{environment} IMAGE={tag} FORCE=1 REASON="the reason"'
+    remedy = forced(environment, tag)
     results = [past["result"] for past in history if past["digest"] == candidate.digest]
     if results and results[-1] == "ok":
         remedy = f"make rollback-{environment} TO={tag}"
