@@ -1,12 +1,9 @@
 """Compares the commit of an image with the commit that is live in dev, in the clone of the current directory."""
 
-import json
 import os
 
 from delivery import git, order, status
 from delivery.cli import CommandError, log
-
-HISTORY = "50"  # entries that are searched for the deploy of the live image; Systems Manager returns no more
 
 
 def compare(shop, target, image):
@@ -66,5 +63,4 @@ def is_known(candidate, live):
 
 def refusal(target, candidate, live, why):
     """The order.Backwards error, with the deploy of the live image from the target's history."""
-    history = map(json.loads, target.ask("history", "dev", HISTORY).splitlines())
-    return order.refusal("dev", candidate, live, order.deploys(history), why)
+    return order.refusal("dev", candidate, live, order.deploys(status.history(target, "dev")), why)

@@ -1,6 +1,5 @@
 """The verbs that the laptop and CI run on a target."""
 
-import json
 import os
 import sys
 
@@ -133,8 +132,8 @@ def previous(target, environment):
 
 def history(environment, lines):
     """The last deploys of an environment as a table, oldest first."""
-    answer = targets.for_environment(environment).ask("history", environment, lines)
-    return "\n".join([HISTORY, *(history_row(json.loads(line)) for line in answer.splitlines())])
+    past = status.history(targets.for_environment(environment), environment, lines)
+    return "\n".join([HISTORY, *map(history_row, past)])
 
 
 def history_row(entry):

@@ -13,6 +13,7 @@ from delivery import backups, targets
 from delivery.application import NAME
 from delivery.cli import CommandError
 
+RECENT = 50  # entries of a history: about as many as Systems Manager returns at once
 # The columns of `row`.
 HEAD = (
     f"{'':5} {'URL':24} {'VERSION':9} {'REVISION':13} {'DIGEST':20} {'HEALTHY':8} {'PREVIOUS':20} "
@@ -50,6 +51,11 @@ def parse(answer):
     except (KeyError, TypeError, ValueError) as error:
         why = f"invalid status: {type(error).__name__}: {error}"
         raise CommandError("cannot read the status of the target", why, "make status") from None
+
+
+def history(target, environment, lines=RECENT):
+    """The last entries of an environment's history (delivery/state.py), oldest first."""
+    return [json.loads(line) for line in target.ask("history", environment, str(lines)).splitlines()]
 
 
 def row(url, entry):

@@ -7,15 +7,14 @@ a run whose deploy changed nothing does not roll back the deploy of another one.
 import json
 import os
 
+from delivery import status
 from delivery.cli import log
-
-ENTRIES = 100  # of the history that are searched for the deploy
 
 
 def record(target, environment, image):
     """Records that a deploy of the image begins. Does nothing outside of a pipeline."""
     if path := _path(environment):
-        last = entries(target, environment, 1)
+        last = status.history(target, environment, 1)
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"image": image, "last": last[0] if last else None}, file)
 
@@ -30,7 +29,7 @@ def undo(target, environment):
         return  # this run has not deployed
     with open(path, encoding="utf-8") as file:
         recorded = json.load(file)
-    past = entries(target, environment, ENTRIES)
+    past = status.history(target, environment)
     newer = past[past.index(recorded["last"]) + 1 :] if recorded["last"] in past else past
     deployed = ("deploy", "ok", recorded["image"].partition("@")[2])
     if deployed not in [(entry["verb"], entry["result"], entry["digest"]) for entry in newer]:
@@ -38,11 +37,6 @@ def undo(target, environment):
         return
     log(f"roll back the deploy of this run: {recorded['image']}")
     target.run("undo", environment, recorded["image"])
-
-
-def entries(target, environment, lines):
-    """The last entries of the history of an environment, as dicts, oldest first."""
-    return [json.loads(line) for line in target.ask("history", environment, str(lines)).splitlines()]
 
 
 def _path(environment):
