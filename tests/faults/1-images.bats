@@ -3,9 +3,6 @@ bats_require_minimum_version 1.5.0
 # Images that must not serve. tests/e2e/3-faults.bats has those that crash at start, are never ready
 # or whose migration fails.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
-teardown() { end_case; }
 
 # refused_by_both IMAGE TEXT: and the next deploy succeeds.
 refused_by_both() {

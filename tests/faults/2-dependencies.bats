@@ -2,8 +2,7 @@
 bats_require_minimum_version 1.5.0
 # Failures of what a deploy depends on.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
+
 teardown() {
   larger_disk
   docker start "$DELIVERY_DEMO-registry" >/dev/null

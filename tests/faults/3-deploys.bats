@@ -2,9 +2,6 @@
 bats_require_minimum_version 1.5.0
 # Interrupted deploys, and deploys at the same time.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
-teardown() { end_case; }
 
 # killed ENVIRONMENT STEP...: kills a deploy after each step.
 killed() {

@@ -2,9 +2,6 @@
 bats_require_minimum_version 1.5.0
 # The local host's container is removed and its volume is not, as by `docker container prune`.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
-teardown() { end_case; }
 
 # A reader who is an administrator, with an order of one copy.
 buy="from books.models import Book

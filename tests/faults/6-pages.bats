@@ -2,9 +2,6 @@
 bats_require_minimum_version 1.5.0
 # Images that start, migrate and answer /version, but whose pages fail.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
-teardown() { end_case; }
 
 # refused_by_both VERSION REASON: the change of the test, with shorter limits, by both environments at
 # the same time.

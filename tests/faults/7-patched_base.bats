@@ -2,8 +2,7 @@
 bats_require_minimum_version 1.5.0
 # The runbook docs/operations/rebuild-on-a-patched-base.md, with a base image in the host's registry.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
+
 teardown() {
   end_case
   git -C "$SHOP" switch -q main

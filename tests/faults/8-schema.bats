@@ -2,8 +2,7 @@
 bats_require_minimum_version 1.5.0
 # Images that do not fit the schema of the database. tests/load/schema.bats has those that fit.
 load faults.bash
-setup_file() { start_faults; }
-setup() { start_case; }
+
 # The images of the other files do not fit a contracted database.
 teardown() {
   for environment in dev prod; do

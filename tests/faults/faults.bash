@@ -4,7 +4,7 @@
 load ../e2e/e2e.bash
 FAULTS=$BATS_TEST_DIRNAME
 
-# For setup_file: the local host with two good images.
+# The local host with two good images.
 start_faults() {
   [ ! -e "$SHOP/../faults" ] || return 0 # from an earlier file of this run
   shop demo
@@ -13,15 +13,18 @@ start_faults() {
   shop image push deploy-dev promote deploy-prod # so that both can be rolled back
   touch "$SHOP/../faults"
 }
-# For setup and teardown: a test's commits are removed at its end.
-start_case() {
-  CLEAN=$(head_of_shop)
-  IMAGES=("$("$SHOP/scripts/promote" HEAD^ 2>/dev/null)" "$("$SHOP/scripts/promote" 2>/dev/null)")
-}
+# A test's commits are removed at its end.
 end_case() {
   [ -z "${WATCH:-}" ] || kill "$WATCH"
   git -C "$SHOP" reset -q --hard "$CLEAN"
 }
+# What bats calls, unless the file of the tests defines its own.
+setup_file() { start_faults; }
+setup() {
+  CLEAN=$(head_of_shop)
+  IMAGES=("$("$SHOP/scripts/promote" HEAD^ 2>/dev/null)" "$("$SHOP/scripts/promote" 2>/dev/null)")
+}
+teardown() { end_case; }
 
 # serving ENVIRONMENT: its live image; good ENVIRONMENT: the other one of the two good images.
 serving() { "$SHOP/scripts/status" json | python3 -c 'import json, sys; print(*(sys.argv[2] + "@" + e["digest"] for e in json.load(sys.stdin)["environments"] if e["environment"] == sys.argv[1]))' "$1" "$DELIVERY_REPOSITORY"; }
