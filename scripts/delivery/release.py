@@ -93,7 +93,7 @@ def live_release(shop, commit, version):
         raise CommandError(what, "it was never promoted", "make promote deploy-prod")
     labels = shop.labels(digest)
     if labels.get(git.SOURCE_LABEL) != git.source(commit):
-        why = f"{version} in the registry is of commit {labels.get('org.opencontainers.image.revision')}"
+        why = f"{version} in the registry is of commit {labels.get(git.REVISION_LABEL)}"
         raise CommandError(f"{version} is not the image of {commit}", why, BUMP)
     try:
         prod = status.environments(targets.for_environment("prod"))["prod"]
@@ -117,5 +117,5 @@ def notes(image, labels, commit):
     except CommandError as error:
         remedy = "git fetch --unshallow" if git.shallow() else "git fetch --all"
         raise CommandError(f"the commits since {last} are not all in this clone", error.why, remedy) from None
-    built = f"Built from {labels.get('org.opencontainers.image.revision')}."
+    built = f"Built from {labels.get(git.REVISION_LABEL)}."
     return f"Image: `{image}`\n\n{built}\n\n## Changes{f' since {last}' if base else ''}\n\n{changes}"

@@ -27,7 +27,7 @@ def check(environment):
         remedy = "make image push deploy-dev" if environment == "dev" else "make promote deploy-prod"
         raise CommandError(f"{shop.repository} has no tag {tag}", "it was never pushed or promoted", remedy)
     labels = shop.labels(digest)
-    build = {"version": version, "revision": labels.get("org.opencontainers.image.revision")}
+    build = {"version": version, "revision": labels.get(git.REVISION_LABEL)}
     declared = pages.of_label(shop.image(digest), labels.get(pages.LABEL))
     target = targets.for_environment(environment)
     url = target.url(environment)
