@@ -2,7 +2,7 @@
 
 import json
 
-NOT_READY = "Not ready: "  # the begin of the message that says why the readiness probe failed
+NOT_READY = "Not ready: "  # begins the message that says why the readiness probe failed
 
 
 def failure(log):
