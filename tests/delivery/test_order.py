@@ -28,10 +28,10 @@ def releases(place):
     return place
 
 
-def refused(place, verb, number, *messages, after=()):
+def refused(place, verb, number, *messages):
     """Asserts that a deploy or a plan is refused and changes nothing."""
     with place.unchanged():
-        place.run(verb, image(number), *after).must_fail(*messages)
+        place.run(verb, image(number)).must_fail(*messages)
 
 
 @pytest.mark.parametrize("verb", ["deploy", "plan"])
