@@ -1,4 +1,4 @@
-"""What the tests of the laptop-side modules share: a real registry, a scripted one, and a git repository."""
+"""What the tests of the laptop-side modules share: a real registry, a scripted one, AWS, and a git repository."""
 
 import collections
 import contextlib
@@ -32,6 +32,15 @@ def certificate(tmp_path_factory):
     command += " -addext subjectAltName=DNS:public.ecr.aws"
     subprocess.run([*command.split(), "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
     return files
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """AWS on loopback, empty at the start of each file."""
+    import fake_aws  # which most files do not need
+
+    with contextlib.closing(fake_aws.Aws()) as made:
+        yield made
 
 
 Request = collections.namedtuple("Request", "method path headers body")

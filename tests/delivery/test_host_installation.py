@@ -11,13 +11,6 @@ from delivery.cli import CommandError
 INSTANCE = "i-0123456789abcdef0"
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    made = fake_aws.Aws()
-    yield made
-    made.close()
-
-
 class Shop:
     """An association for one instance, and the wait for it. The clock moves with the pauses only."""
 

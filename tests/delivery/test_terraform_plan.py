@@ -17,13 +17,6 @@ LIFT = (
 STOP = f"aws ec2 modify-instance-attribute --no-disable-api-termination --instance-id i-0123456789abcdef0 {AT}"
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    made = fake_aws.Aws()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def rds(cloud, monkeypatch):
     fake_aws.use_test_credentials(monkeypatch, **cloud.environment)

@@ -17,13 +17,6 @@ BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    made = fake_aws.Aws()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def shell(cloud, monkeypatch):
     """A shell whose AWS is the one on loopback; at the end its buckets are deleted."""

@@ -47,13 +47,6 @@ def variables():
     return (infra.ROOT / "terraform/variables.tf").read_text()
 
 
-@pytest.fixture(scope="module")
-def cloud():
-    made = fake_aws.Aws()
-    yield made
-    made.close()
-
-
 class Answering(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_error(502)

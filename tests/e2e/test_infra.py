@@ -64,13 +64,6 @@ resource "aws_default_security_group" "empty" {
 
 
 @pytest.fixture(scope="module")
-def cloud():
-    made = fake_aws.Aws()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     """GitHub, for the real gh: a directory with its `state.json`, and `environment` for a process."""
     directory = tmp_path_factory.mktemp("github")
