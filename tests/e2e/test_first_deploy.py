@@ -16,28 +16,17 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import fake_aws
-import fake_ecr_public
 import fake_systems_manager
 import github_fake
-import infra
+import loopback
 import oci
 import pytest
 import token_registry
-from delivery import registry
 
 ROOT = Path(__file__).parents[2]
 HEADING = "## On AWS, from an empty account and repository\n"
 ADDRESS = "203.0.113.7"  # of the fake host
 ECR, BASE = "public.ecr.aws", "first-deploy-base"
-# A sitecustomize module that leads Python programs to the fake public.ecr.aws, and to the containers of the fake host.
-REDIRECT = """
-import socket
-connect, ways = socket.create_connection, {ways}
-def redirected(address, *rest, **more):
-    return connect(("127.0.0.1", ways[address]) if address in ways else address, *rest, **more)
-socket.create_connection = redirected
-"""
 # The real engine. Its images of public.ecr.aws are in the registry of the test, and the pinned base image is BASE.
 DOCKER = """#!{python}
 import os, subprocess, sys
@@ -90,21 +79,21 @@ def free_port():
 class World:
     """The user's clone, the repository on GitHub, the AWS account with its host, and GitHub's runners."""
 
-    def __init__(self, place, certificate, closing):
-        self.place, self.pushed = place, {}
-        self.cloud = closing(fake_aws.Aws())
+    def __init__(self, place, cloud, certificate, closing):
+        self.place, self.cloud, self.pushed = place, cloud, {}
         server, self.upstream = oci.serve(place / "registry")
         closing.callback(server.wait, timeout=30)
         closing.callback(server.terminate)
         front = closing(token_registry.TokenRegistry(self.upstream, certificate, ECR))
         self.manager = closing(fake_systems_manager.SystemsManager(place / "host"))
-        describe = self.cloud.ecr_public.on_DescribeImages
-        self.cloud.ecr_public.on_DescribeImages = lambda **request: self.learn() or describe(**request)
+        cloud.ecr_public.upstream = self.upstream
         hub = closing(github_fake.server(place / "github").start())
-        ports = {"dev": free_port(), "prod": free_port()}
-        self.make_host(ports)
-        ways = {(ECR, 443): front.port, (ADDRESS, 8080): ports["dev"], (ADDRESS, 80): ports["prod"]}
-        self.make_programs(ways)
+        self.ports = {"dev": free_port(), "prod": free_port()}
+        self.make_host()
+        # Python programs reach the fake public.ecr.aws, and the containers of the fake host.
+        ways = {(ECR, 443): front.port, (ADDRESS, 8080): self.ports["dev"], (ADDRESS, 80): self.ports["prod"]}
+        loopback.redirect(place / "python", ways)
+        self.make_programs()
         self.environment = {
             name: value
             for name, value in os.environ.items()
@@ -124,10 +113,10 @@ class World:
         self.cloud_environment = {name: value for name, value in self.cloud.environment.items() if "REGION" not in name}
         self.make_clone()
 
-    def make_host(self, ports):
+    def make_host(self):
         directory = self.place / "host"
         (directory / "opt/book-shop/bin").mkdir(parents=True)
-        (directory / "ports.json").write_text(json.dumps(ports))
+        (directory / "ports.json").write_text(json.dumps(self.ports))
         (directory / "registry").write_text(self.upstream)
         program = Path(oci.__file__).with_name("first_host.py")
         for verb in ("deploy", "history", "status"):
@@ -135,10 +124,9 @@ class World:
             path.write_text(VERB.format(python=sys.executable, program=program, directory=directory))
             path.chmod(0o755)
 
-    def make_programs(self, ways):
-        for name in ("bin", "python", "home"):
+    def make_programs(self):
+        for name in ("bin", "home"):
             (self.place / name).mkdir()
-        (self.place / "python/sitecustomize.py").write_text(REDIRECT.format(ways=ways))
         # The base image of the local host, which a closed network builds, takes the place of the pinned one.
         closed = {**os.environ, "DELIVERY_CLOSED_NETWORK": "1"}
         command = ["scripts/local/base-image", "app"]
@@ -240,18 +228,8 @@ class World:
             subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
             assert subject == f"{github_fake.IMMUTABLE}:environment:{environment}"
 
-    def learn(self):
-        """Adds the pushed images to the API, which in AWS always agrees with the registry."""
-        images = self.cloud.ecr_public.images["book-shop"]
-        pushed = registry.Registry(f"{self.upstream}/{fake_ecr_public.ALIAS}/book-shop")
-        for tag in pushed.tags():
-            new = {"tags": [], "pushed": 1700000000 + len(images), "size": 1}
-            image = images.setdefault(pushed.digest(tag), new)
-            image["tags"] = sorted({*image["tags"], tag})
-
     def served(self, environment):
-        ports = json.loads((self.place / "host/ports.json").read_text())
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports[environment]}/version") as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[environment]}/version") as answer:
             return json.load(answer)["version"]
 
 
@@ -262,9 +240,9 @@ class Closing(contextlib.ExitStack):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory, certificate):
+def world(tmp_path_factory, cloud, certificate):
     with Closing() as closing:
-        yield World(tmp_path_factory.mktemp("first"), certificate, closing)
+        yield World(tmp_path_factory.mktemp("first"), cloud, certificate, closing)
         for environment in ("dev", "prod"):
             subprocess.run(["docker", "rm", "--force", f"first-deploy-{environment}"], capture_output=True)
 
@@ -276,7 +254,7 @@ def test_the_printed_commands_lead_to_a_released_shop(world):
     assert commands[:2] == ["make infra", "make github"]
     outputs = {command: world.run(command, exports) for command in commands}
 
-    version = infra.ROOT.joinpath("book-shop/pyproject.toml").read_text().partition('version = "')[2].partition('"')[0]
+    version = ROOT.joinpath("book-shop/pyproject.toml").read_text().partition('version = "')[2].partition('"')[0]
     assert "==> the host is installed" in outputs["make infra"]
     assert {environment: world.served(environment) for environment in ("dev", "prod")} == {
         "dev": version,

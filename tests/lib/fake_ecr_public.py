@@ -7,6 +7,7 @@ import base64
 import hashlib
 import time
 
+import oci
 from fake_api import Api, Refused
 
 ACCOUNT = "123456789012"
@@ -15,11 +16,13 @@ ALIAS = "a1b2c3d4"  # of the registry: public.ecr.aws/a1b2c3d4
 
 class EcrPublic(Api):
     """`repositories`, `catalog` and `images` are by name, `tags` by ARN; the images of a repository are
-    {digest: {"tags": [...], "pushed": seconds, "size": bytes}}."""
+    {digest: {"tags": [...], "pushed": seconds, "size": bytes}}. `upstream` is the address of a registry, or None: the
+    API then knows the images that were pushed there, as in AWS."""
 
     def __init__(self):
         super().__init__()
         self.repositories, self.catalog, self.tags, self.images = {}, {}, {}, {}
+        self.upstream = None
 
     def found(self, name, there=None):
         """The entry of a repository in one of these dictionaries. Raises Refused if there is no such repository."""
@@ -78,8 +81,18 @@ class EcrPublic(Api):
         image_id = {"imageDigest": digest} | named
         return {"image": {"registryId": ACCOUNT, "repositoryName": repositoryName, "imageId": image_id}}
 
+    def learn(self, name):
+        """Adds the images that were pushed to `upstream`."""
+        images, pushed = self.found(name, self.images), f"{self.upstream}/{ALIAS}/{name}"
+        for tag in oci.tags(pushed):
+            new = {"tags": [], "pushed": 1700000000 + len(images), "size": 1}
+            image = images.setdefault(oci.digest(f"{pushed}:{tag}"), new)
+            image["tags"] = sorted({*image["tags"], tag})
+
     def on_DescribeImages(self, repositoryName, imageIds=None, maxResults=100, nextToken="0", **_):
         images = self.found(repositoryName, self.images)
+        if self.upstream:
+            self.learn(repositoryName)
         chosen = list(images) if imageIds is None else [self.digest(images, image) for image in imageIds]
         first, end = int(nextToken), int(nextToken) + maxResults
         details = []

@@ -3,6 +3,21 @@
 import http.server
 import threading
 
+REDIRECT = """
+import socket
+connect, ways = socket.create_connection, {ways}
+def redirected(address, *rest, **more):
+    return connect(("127.0.0.1", ways[address]) if address in ways else address, *rest, **more)
+socket.create_connection = redirected
+"""
+
+
+def redirect(directory, ways):
+    """Writes a sitecustomize module into a new directory, for PYTHONPATH: Python programs then reach the addresses in
+    `ways`, {(name, port): port}, at these loopback ports."""
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(REDIRECT.format(ways=ways))
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -9,12 +9,15 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from email.message import Message
 from pathlib import Path
 from typing import NamedTuple
 
 OCI = "application/vnd.oci.image"
 TYPES = (f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar")  # manifest, config, layer
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"  # of an image that the engine pushes
 CONFIG = """
 version: 0.1
 storage:
@@ -111,12 +114,24 @@ def read(method, reference):
     """The answer to a request for the manifest that a tag names; fails when there is none."""
     repository, _, tag = reference.rpartition(":")
     host, _, name = repository.partition("/")
-    return ask(host, method, f"/v2/{name}/manifests/{tag}", 200, headers={"Accept": TYPES[0]})
+    return ask(host, method, f"/v2/{name}/manifests/{tag}", 200, headers={"Accept": f"{TYPES[0]}, {DOCKER}"})
 
 
 def digest(reference):
     """The digest that a tag names in the registry."""
     return read("HEAD", reference).headers["Docker-Content-Digest"]
+
+
+def tags(repository):
+    """The tags of a repository in the registry; none if nothing was pushed to it."""
+    host, _, name = repository.partition("/")
+    try:
+        with urllib.request.urlopen(f"http://{host}/v2/{name}/tags/list") as answer:
+            return json.load(answer)["tags"] or []
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return []
+        raise
 
 
 def manifest(reference):
