@@ -154,7 +154,7 @@ class Installation:
     def _agent(self):
         """The state of the instance's agent, as Systems Manager calls it, or "not registered"."""
         this = [{"Key": "InstanceIds", "Values": [self.instance]}]
-        known = self.ssm.ask("describe_instance_information", Filters=this)["InstanceInformationList"]
+        known = self.ssm.pages("describe_instance_information", "InstanceInformationList", Filters=this)
         return known[0]["PingStatus"] if known else "not registered"
 
     def _wait_for_agent(self):

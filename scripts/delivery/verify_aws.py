@@ -64,7 +64,7 @@ class Deployed:
         seen = {}
         for document in (*ENVIRONMENTS, "data", "install"):
             described = self.ssm.ask("describe_document", Name=f"{self.name}-{document}")
-            seen[document] = described["Document"].get("Status", "Active")
+            seen[document] = described["Document"]["Status"]
         return set(seen.values()) == {"Active"}, ", ".join(f"{name} {status}" for name, status in seen.items())
 
     def ports_answer(self):
@@ -94,7 +94,7 @@ class Deployed:
 
     def _agent(self):
         this = [{"Key": "InstanceIds", "Values": [self.host.id]}]
-        return self.ssm.ask("describe_instance_information", Filters=this)["InstanceInformationList"][0]
+        return self.ssm.pages("describe_instance_information", "InstanceInformationList", Filters=this)[0]
 
     def _installation(self):
         """The newest version of the association that installs the host."""
