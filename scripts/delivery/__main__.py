@@ -2,7 +2,8 @@
 
 repository                    prints the image repository of the AWS account
 terraform-state <check|make>  checks or creates the bucket of Terraform's state, and prints its name
-terraform-lock <root>         fails if another run holds the lock of the state of a Terraform root
+terraform-lock <root> [text]  fails if another run holds the lock of the state of a Terraform root; the text ends
+                              the first line of the error
 check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle;
                               prints the names of the last snapshots of the databases that it deletes
 wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
@@ -34,11 +35,11 @@ def state_bucket(operation):
     return terraform_state.bucket(operation == "make")
 
 
-def terraform_lock(root):
+def terraform_lock(root, result=""):
     """Fails if the state of a Terraform root is locked."""
     from delivery import terraform_state
 
-    terraform_state.check_lock(root)
+    terraform_state.check_lock(root, result)
 
 
 def check_plan():

@@ -164,9 +164,10 @@ def client(service):
         raise failure(botocore.exceptions, error) from None
 
 
-def check_lock(root):
+def check_lock(root, result=""):
     """Raises CommandError if the state of an initialized Terraform root is locked. Names the owner of the lock.
 
+    `result` ends the first line of the error, for example ": nothing was changed".
     The lock is an object next to the state (use_lockfile). Terraform leaves it behind if it is killed.
     """
     backend = json.loads(Path(root, BACKEND).read_text(encoding="utf-8"))["backend"]["config"]
@@ -176,7 +177,7 @@ def check_lock(root):
             text = s3.get_object(Bucket=name, Key=key)["Body"].read().decode(errors="replace")
         except s3.exceptions.NoSuchKey:
             return
-    raise CommandError(f"the state of {root} is locked: nothing was changed", *owner_of(text, root, f"{name}/{key}"))
+    raise CommandError(f"the state of {root} is locked{result}", *owner_of(text, root, f"{name}/{key}"))
 
 
 def owner_of(text, root, path):

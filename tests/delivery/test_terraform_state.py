@@ -152,7 +152,9 @@ def test_names_the_owner_of_a_lock_and_the_command_that_removes_it(cloud, shell,
     state.check_lock(root)
     lock = {"Bucket": BUCKET, "Key": "cluster.tfstate.tflock"}
     cloud.client("s3").put_object(**lock, Body=text.encode())
-    with pytest.raises(CommandError, match="is locked: nothing was changed") as raised:
+    with pytest.raises(CommandError, match="is locked: nothing was changed\n") as raised:
+        state.check_lock(root, ": nothing was changed")
+    with pytest.raises(CommandError, match="is locked\n"):
         state.check_lock(root)
     cloud.client("s3").delete_object(**lock)
     assert why in raised.value.why

@@ -134,6 +134,9 @@ destroy|other'
   APPLY=1 next_verb infra apply -y
   assert_failed 1 "terraform apply failed, see above"
   assert_equal "$(operations)" "github-subject,terraform-state,terraform-lock,check-plan,terraform-lock"
+  # An apply that failed may have changed something.
+  assert_equal "$(sed -n 's/.* terraform-lock //p' "$LOG")" "terraform : nothing was changed
+terraform"
 }
 
 @test "infra cluster destroy: prints the name of the last snapshot before and after" {
