@@ -242,9 +242,13 @@ class Closing(contextlib.ExitStack):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, cloud, certificate):
     with Closing() as closing:
-        yield World(tmp_path_factory.mktemp("first"), cloud, certificate, closing)
+        made = World(tmp_path_factory.mktemp("first"), cloud, certificate, closing)
+        yield made
         for environment in ("dev", "prod"):
             subprocess.run(["docker", "rm", "--force", f"first-deploy-{environment}"], capture_output=True)
+        ours = ["docker", "image", "ls", "--quiet", f"--filter=reference={made.upstream}/*/*"]
+        images = subprocess.run(ours, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        subprocess.run(["docker", "image", "rm", "--force", *images], capture_output=True)
 
 
 def test_the_printed_commands_lead_to_a_released_shop(world):
