@@ -11,9 +11,9 @@ import urllib.request
 
 import fake_associations
 import fake_ecr_public
+from delivery.assumptions import UBUNTU
 
 REGION, ACCOUNT = "eu-central-1", fake_ecr_public.ACCOUNT
-UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
 NO_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
 
