@@ -8,8 +8,9 @@ endif
 # Settings. In the environment their names begin with DELIVERY_, because other programs set names
 # like HOST. On the command line the prefix may be omitted, as in `make deploy-prod HOST=aws`.
 # docs/reference.md describes them.
-settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN FORCE REASON STEPS RELEASE_FILE SMOKE_LIMIT TIME_LIMIT \
-  AWS_ACCOUNT DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
+settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN FORCE REASON STEPS RELEASE_FILE \
+  SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK \
+  BASE_IMAGE POSTGRES_IMAGE
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))
 unexport $(settings)
