@@ -29,6 +29,7 @@ packages: tools|tests/requirements.lock
 kubectl|version 1 of kubectl
 bats|version 1 of bats
 docker engine|version 1 of docker
+terraform|version 1 of terraform
 public registry|reachable
 k3s|reachable
 TABLE
@@ -55,6 +56,16 @@ TABLE
   logged docker 'echo "Cannot connect" >&2; exit 1'
   verb doctor
   assert_row "docker engine" "MISSING: make setup-image"
+}
+
+@test "doctor: reports a missing or broken Terraform in one row, and does not fail" {
+  logged terraform 'echo "half a version"; exit 1'
+  for _ in broken missing; do
+    succeeds doctor
+    assert_row terraform "not installed; only needed for AWS: make setup-infra"
+    refute_output --partial "half a version"
+    rm -f "$TEST_DIR/bin/terraform"
+  done
 }
 
 @test "doctor: names the command of this system that installs git" {
