@@ -180,7 +180,8 @@ TOOLS
   set_up "venv,pip book-shop" run
 }
 
-@test "setup: a second setup waits for the first" {
+# assert_holds_lock: scripts/setup holds its lock while it installs packages, and not afterwards.
+assert_holds_lock() {
   mkfifo "$TEST_DIR/go-on"
   logged pip ': >"$TEST_DIR/pip-runs"; read -r <"$TEST_DIR/go-on"'
   PATH=$TEST_DIR/bin scripts/setup run 3>&- &
@@ -189,6 +190,10 @@ TOOLS
   echo >"$TEST_DIR/go-on"
   wait $!
   flock -n scripts/setup true
+}
+
+@test "setup: a second setup waits for the first" {
+  assert_holds_lock
 }
 
 # on_system [TOOL...]: this machine is not Debian. Its programs are those of macOS or Alpine, and these.
@@ -210,13 +215,7 @@ on_system() {
 
 @test "setup: without flock, a second setup waits for the first as well" {
   on_system
-  mkfifo "$TEST_DIR/go-on"
-  logged pip ': >"$TEST_DIR/pip-runs"; read -r <"$TEST_DIR/go-on"'
-  PATH=$TEST_DIR/bin scripts/setup run 3>&- &
-  until [ -e "$TEST_DIR/pip-runs" ]; do kill -0 $!; done
-  refute flock -n scripts/setup true
-  echo >"$TEST_DIR/go-on"
-  wait $!
+  assert_holds_lock
 }
 
 @test "setup: on other systems, names missing programs with the command that installs them" {
