@@ -124,28 +124,31 @@ class Docker:
 
     def copy_from_image(self, image, path, destination):
         """Copies a directory out of an image without running it. Raises CommandError if the image lacks it."""
-        container = self._docker("create", "--label", TEMPORARY, image).strip()
-        try:
+        with self._temporary(image) as container:
             self._docker("cp", f"{container}:{path}", str(destination))
-        finally:
-            self._docker("rm", container)
 
     @contextlib.contextmanager
     def files_of_image(self, image, path):
         """A stream with a tar archive of a directory in an image, which does not run. Raises CommandError."""
-        container = self._docker("create", "--label", TEMPORARY, image).strip()
-        command = ["docker", "cp", f"{container}:{path}", "-"]
-        try:
+        with self._temporary(image) as container:
+            command = ["docker", "cp", f"{container}:{path}", "-"]
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as copying:
                 yield copying.stdout
                 copying.stdout.read()
             if copying.returncode:
                 raise process.ProgramFailed(command, f"exit status {copying.returncode}")
+
+    @contextlib.contextmanager
+    def _temporary(self, image):
+        """A container of an image that never runs. It is removed afterwards."""
+        container = self._docker("create", "--label", TEMPORARY, image).strip()
+        try:
+            yield container
         finally:
             self._docker("rm", container)
 
     def remove_leftovers(self):
-        """Removes containers that a killed copy_from_image left behind more than an hour ago."""
+        """Removes containers that a killed verb left behind more than an hour ago."""
         self._docker("container", "prune", "--force", "--filter", f"label={TEMPORARY}", "--filter", "until=1h")
 
     def restart_engine(self):

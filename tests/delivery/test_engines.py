@@ -128,12 +128,20 @@ def test_a_container_whose_command_fails_or_hangs_is_removed(stub, tmp_path, run
     assert (tmp_path / "removed").read_text() == "book-shop-migration\n"
 
 
-def test_an_image_that_lacks_a_directory_leaves_no_container(stub, tmp_path):
+def read_files(image, path, _destination):
+    """Reads the archive of a directory in an image to its end."""
+    with Docker().files_of_image(image, path) as stream:
+        stream.read()
+
+
+@pytest.mark.parametrize("read", [Docker().copy_from_image, read_files])
+def test_an_image_that_lacks_a_directory_leaves_no_container(stub, tmp_path, capfd, read):
     stub(
         "docker", 'case $1 in create) echo id ;; cp) echo "no such path" >&2; exit 1 ;; rm) echo "$2" >removed ;; esac'
     )
-    with pytest.raises(ProgramFailed, match="no such path"):
-        Docker().copy_from_image(REFERENCE, "/app/k8s", tmp_path / "k8s")
+    with pytest.raises(ProgramFailed) as error:
+        read(REFERENCE, "/app/k8s", tmp_path / "k8s")
+    assert "no such path" in error.value.stderr + capfd.readouterr().err
     assert (tmp_path / "removed").read_text() == "id\n"
 
 
