@@ -47,10 +47,7 @@ def labels(commit, base):
     The digest is that of the reference, or the id in the engine. It is left out if neither is known.
     """
     if not base:
-        try:
-            text = git.output("cat-file", "blob", f"{commit}:{DIRECTORY}/Dockerfile")
-        except CommandError:  # the build reports it
-            return {}
+        text = git.content(commit, f"{DIRECTORY}/Dockerfile") or ""  # the build reports a missing one
         base = next((found[1] for pattern in PINNED if (found := re.search(pattern, text))), "")
         if not base:
             return {}
@@ -62,7 +59,7 @@ def local_id(image):
     """The id of an image in the engine, or "" if it has none of that name."""
     try:
         return json.loads(process.run(["docker", "image", "inspect", image]))[0]["Id"]
-    except process.ProgramFailed:
+    except process.ProgramFailed:  # not pulled yet; the build reports an engine that fails
         return ""
 
 

@@ -122,7 +122,7 @@ class Client:
         for pause, longer in zip((*PAUSES, None), (*THROTTLED, None), strict=True):
             try:
                 answer = self._once(method, url, headers, body)
-            except (ConnectionError, TimeoutError, http.client.HTTPException, OSError) as error:
+            except (OSError, http.client.HTTPException) as error:
                 is_lasting = not may_pass(error)
                 if is_lasting or pause is None:
                     kind = NoConnection if is_no_connection(error) else Unreachable

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from delivery import git
 from delivery.cli import CommandError, log
-from delivery.summary import table
+from delivery.summary import append, table
 
 LIMIT = 90  # days
 LOCKS = re.compile(r"(.*/)?(requirements|go)\.lock|(.*/)?go\.mod")  # one pin for the whole file
@@ -208,5 +208,4 @@ def publish(text):
     """Prints a report, and appends it to the job's summary page on GitHub."""
     print(text, flush=True)
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(page, "a", encoding="utf-8") as file:
-            file.write(text + "\n")
+        append(page, text)
