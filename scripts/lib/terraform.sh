@@ -15,7 +15,7 @@ registry_answers() {
 # find_provider PROVIDER: prints the provider's directory in the first mirror on this machine, or
 # nothing.
 find_provider() {
-  # find reports and fails for directories that do not exist or cannot be read: no mirror is there.
+  # find fails if a directory does not exist or cannot be read. Such a directory has no mirror.
   find -L /opt /usr/share /usr/local/share "$HOME" -maxdepth 6 -name .terraform -prune \
     -o -type d -path "*/$1" -print -quit 2>/dev/null || true
 }
