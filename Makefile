@@ -38,7 +38,8 @@ define newline
 
 endef
 quoted = $(if $1,'$(subst $(newline), ,$(subst ','\'',$1))')
-arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM
+arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM SETTING VALUES WHAT COMMAND EMAIL \
+  FOLLOW SINCE GREP PREVIOUS ANONYMOUS
 # A script would read an argument with a leading dash as its option, such as -h or -y.
 $(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),\
   $(if $(filter -%,$(firstword $(value $(name)))),\
@@ -82,7 +83,8 @@ demo-down: ## remove everything that demo created
 
 ##@ Every day
 ## Variables: HOST, PROD, NAME, REPOSITORY, COMMIT, IMAGE, TO, PLAN, FORCE, REASON, BASE_IMAGE,
-##            AWS_REGION, CLUSTER, CLUSTER_URL, SMOKE_LIMIT, TIME_LIMIT, STEPS, RELEASE_FILE
+##            AWS_REGION, CLUSTER, CLUSTER_URL, SMOKE_LIMIT, TIME_LIMIT, STEPS, RELEASE_FILE,
+##            FOLLOW, SINCE, GREP, PREVIOUS
 
 .PHONY: version
 version: setup-deploy ## print the version of HEAD
@@ -136,13 +138,16 @@ history-dev: setup-deploy ## list the last deploys of dev: user, image and resul
 history-prod: setup-deploy ## list the last deploys of prod
 	@scripts/history prod
 
+log_options = $(if $(FOLLOW),--follow) $(if $(PREVIOUS),--previous) $(if $(SINCE),--since=$(SINCE)) \
+  $(if $(GREP),--grep=$(GREP))
+
 .PHONY: logs-dev
 logs-dev: setup-deploy ## print the last log lines of dev
-	@scripts/logs dev
+	@scripts/logs dev $(log_options)
 
 .PHONY: logs-prod
 logs-prod: setup-deploy ## print the last log lines of prod
-	@scripts/logs prod
+	@scripts/logs prod $(log_options)
 
 .PHONY: release-check
 release-check: setup-deploy ## fail if another commit has been released under HEAD's version
@@ -156,8 +161,59 @@ release: setup-deploy ## tag HEAD and create its GitHub release, if prod serves 
 summary: setup-deploy ## print the live images and the duration of each step as Markdown
 	@scripts/summary
 
+##@ Settings and commands
+## Variables: HOST, PROD, NAME, AWS_REGION, CLUSTER, SETTING, VALUES, WHAT, COMMAND, EMAIL
+
+.PHONY: settings-dev
+settings-dev: setup-deploy ## list the settings of dev; with VALUES=1 also values that are not secret
+	@scripts/settings dev $(if $(VALUES),--values)
+
+.PHONY: settings-prod
+settings-prod: setup-deploy ## list the settings of prod
+	@scripts/settings prod $(if $(VALUES),--values)
+
+.PHONY: set-dev
+set-dev: setup-deploy ## change SETTING of dev to the value on stdin or from a prompt
+	@scripts/set dev $(SETTING)
+
+.PHONY: set-prod
+set-prod: setup-deploy ## change SETTING of prod
+	@scripts/set prod $(SETTING)
+
+.PHONY: unset-dev
+unset-dev: setup-deploy ## remove SETTING of dev, so that its default applies
+	@scripts/unset dev $(SETTING)
+
+.PHONY: unset-prod
+unset-prod: setup-deploy ## remove SETTING of prod
+	@scripts/unset prod $(SETTING)
+
+.PHONY: rotate-dev
+rotate-dev: setup-deploy ## replace dev's WHAT=database (its password) or WHAT=secret-key
+	@scripts/rotate dev $(WHAT)
+
+.PHONY: rotate-prod
+rotate-prod: setup-deploy ## replace prod's database password or secret key
+	@scripts/rotate prod $(WHAT)
+
+.PHONY: manage-dev
+manage-dev: setup-deploy ## run manage.py COMMAND='...' on dev's live image
+	@scripts/manage dev $(COMMAND)
+
+.PHONY: manage-prod
+manage-prod: setup-deploy ## run manage.py COMMAND='...' on prod's live image
+	@scripts/manage prod $(COMMAND)
+
+.PHONY: invite-dev
+invite-dev: setup-deploy ## create an administrator of dev; print a link to set the password
+	@scripts/invite dev $(EMAIL)
+
+.PHONY: invite-prod
+invite-prod: setup-deploy ## create an administrator of prod
+	@scripts/invite prod $(EMAIL)
+
 ##@ The host
-## Variables: HOST, NAME, REPOSITORY, BACKUP, KEEP, AWS_REGION, TIME_LIMIT
+## Variables: HOST, PROD, NAME, REPOSITORY, BACKUP, KEEP, AWS_REGION, TIME_LIMIT, ANONYMOUS
 
 .PHONY: backup
 backup: setup-deploy ## back up dev's and prod's databases now; the host does so every night
@@ -174,6 +230,30 @@ restore-dev: setup-deploy ## restore dev's latest backup, or BACKUP=<name>; asks
 .PHONY: restore-prod
 restore-prod: setup-deploy ## restore prod's latest backup, or BACKUP=<name>; asks first
 	@scripts/restore prod $(BACKUP)
+
+.PHONY: dump-dev
+dump-dev: setup-deploy ## print a dump of dev's database (pg_dump -Fc)
+	@scripts/dump dev
+
+.PHONY: dump-prod
+dump-prod: setup-deploy ## print a dump of prod's database
+	@scripts/dump prod
+
+.PHONY: load-dev
+load-dev: setup-deploy ## replace dev's data with a dump on stdin; asks first
+	@scripts/load dev $(if $(ANONYMOUS),--anonymous)
+
+.PHONY: load-prod
+load-prod: setup-deploy ## replace prod's data with a dump on stdin; asks first
+	@scripts/load prod $(if $(ANONYMOUS),--anonymous)
+
+.PHONY: psql-dev
+psql-dev: setup-deploy ## open psql on dev's database
+	@scripts/psql dev
+
+.PHONY: psql-prod
+psql-prod: setup-deploy ## open psql on prod's database
+	@scripts/psql prod
 
 .PHONY: prune
 prune: setup-deploy ## list the snapshots in the registry that prune-now would delete
@@ -193,14 +273,6 @@ cluster-setup: setup-deploy ## prepare kubectl's current cluster for the shop; a
 .PHONY: cluster-data-create
 cluster-data-create: setup-deploy ## create the shop's role and database; print the DATABASE_URL
 	@scripts/cluster-data create
-
-.PHONY: cluster-data-dump
-cluster-data-dump: setup-deploy ## print a dump of the cluster's database
-	@scripts/cluster-data dump
-
-.PHONY: cluster-data-load
-cluster-data-load: setup-deploy ## replace the cluster's data with a dump (stdin); asks first
-	@scripts/cluster-data load
 
 ##@ Infrastructure and GitHub
 ## Variables: NAME, AWS_ACCOUNT, AWS_REGION, GITHUB_REPOSITORY, PROD, CLUSTER, CLUSTER_URL

@@ -3,12 +3,13 @@
 import os
 
 
-def replace(path, text):
-    """Replaces a file atomically, even if the power fails. Every user can read the file."""
+def replace(path, text, mode=0o644):
+    """Replaces a file atomically, even if the power fails. By default every user can read the file."""
     new = path.with_name(path.name + ".new")
-    with open(new, "w", encoding="utf-8") as file:
+    new.unlink(missing_ok=True)  # or it would keep its earlier mode
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    new.chmod(0o644)
+    new.chmod(mode)
     new.replace(path)

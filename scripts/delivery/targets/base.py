@@ -27,6 +27,13 @@ class Target(Protocol):
     def ask(self, verb: str, *arguments: str) -> str:
         """Runs a verb and returns its output on stdout. Raises what `run` raises."""
 
+    def attach(self, verb: str, *arguments: str, terminal: bool = False) -> None:
+        """Runs a verb that is `attached` in verbs.json with this process's stdin, stdout and stderr.
+
+        With `terminal`, the verb has the caller's terminal. Raises AlreadyReported with the verb's exit status if it
+        failed, and what `run` raises.
+        """
+
     def url(self, environment: str) -> str:
         """The address of an environment as seen from this machine; empty while there is none."""
 
@@ -37,7 +44,8 @@ def verbs() -> dict:
     `takes_environment` is whether the first argument is an environment. `arguments` are the names of the
     others; ? marks an optional one. For Systems Manager, `document` is
     the kind of document that runs the verb (environment: the roles of that environment may send it;
-    data: no role may), and `merge_output` merges progress and answer into one stream.
+    another name: no role may; null: the verb is not available there), and `merge_output` merges progress and
+    answer into one stream. A verb that is `attached` reads stdin or writes data to stdout.
     """
     return json.loads((Path(__file__).parents[1] / "verbs.json").read_text(encoding="utf-8"))
 

@@ -37,14 +37,18 @@ class LocalHost:
         """As Target.ask. Bytes that are not UTF-8, for example in an application's log, are replaced."""
         return self._execute(verb, arguments, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
 
+    def attach(self, verb, *arguments, terminal=False):
+        """As Target.attach."""
+        self._execute(verb, arguments, options=("--interactive", *(["--tty"] if terminal else [])))
+
     def url(self, environment):
         """The address of the environment's published port on this machine."""
         port = "DELIVERY_DEV_PORT" if environment == "dev" else "DELIVERY_HTTP_PORT"
         return f"http://localhost:{required_variable(port)}"
 
-    def _execute(self, verb, arguments, **streams):
+    def _execute(self, verb, arguments, options=(), **streams):
         who = f"DELIVERY_ACTOR={actor.name()}"
-        command = ["docker", "exec", "--env", who, self.container, f"{BIN}/{verb}", *arguments]
+        command = ["docker", "exec", *options, "--env", who, self.container, f"{BIN}/{verb}", *arguments]
         try:
             done = subprocess.run(command, **streams)
         except KeyboardInterrupt:
