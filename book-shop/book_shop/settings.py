@@ -8,14 +8,17 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from book_shop import environment
+from book_shop.database import database
 from book_shop.logs import LOGGING  # noqa: F401 - a setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-DEBUG = environment.debug(os.environ)
-SECRET_KEY = environment.secret_key(os.environ)
-ALLOWED_HOSTS = environment.allowed_hosts(os.environ)
-DATABASES = {"default": environment.database(os.environ, BASE_DIR)}
+_given = environment.load()
+DEBUG = _given.debug
+SECRET_KEY = _given.secret_key
+SECRET_KEY_FALLBACKS = _given.secret_key_fallbacks
+ALLOWED_HOSTS = _given.allowed_hosts
+DATABASES = {"default": database(_given.DATABASE_URL, BASE_DIR)}
 VERSION = os.environ.get("BOOK_SHOP_VERSION", "unknown")
 REVISION = os.environ.get("BOOK_SHOP_REVISION", "unknown")
 
@@ -102,8 +105,9 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Both environments have the same host name, and cookies do not depend on the port. Without different names, a login to
-# one environment would end the session in the other.
-_suffix = hashlib.sha256(f"cookie names:{SECRET_KEY}".encode()).hexdigest()[:8]
+# one environment would end the session in the other. All cookies have the path / and no domain, as browsers demand for
+# the prefix __Host-.
+_suffix = _given.COOKIE_SUFFIX or hashlib.sha256(f"cookie names:{SECRET_KEY}".encode()).hexdigest()[:8]
 SESSION_COOKIE_NAME = f"sessionid_{_suffix}"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -116,6 +120,18 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 # The cookie of the default storage has the same name in both environments.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# Without a mail server, a developer sees mail on the terminal. In production, its text does not belong in the log.
+_backend = "smtp" if _given.EMAIL_HOST else "console" if DEBUG else "dummy"
+EMAIL_BACKEND = f"django.core.mail.backends.{_backend}.EmailBackend"
+EMAIL_HOST = _given.EMAIL_HOST or ""
+EMAIL_PORT = _given.EMAIL_PORT or {"starttls": 587, "tls": 465, "none": 25}[_given.EMAIL_SECURITY]
+EMAIL_HOST_USER = _given.EMAIL_HOST_USER
+EMAIL_HOST_PASSWORD = _given.EMAIL_HOST_PASSWORD
+EMAIL_USE_TLS = _given.EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = _given.EMAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 10  # seconds, so that a mail server that does not answer holds no thread for longer
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _given.DEFAULT_FROM_EMAIL
 
 # docs/decisions/0042-security-headers.md lists the headers that NGINX sends.
 CONTENT_SECURITY_POLICY = {

@@ -139,12 +139,12 @@ def measured(addresses: dict[int, str], requests: int, directory: Path) -> dict[
     django.setup()
     logging.disable()
     call_command("collectstatic", interactive=False, verbosity=0)
-    from book_shop import environment
+    from book_shop.database import database
     from book_shop.wsgi import application
 
     opened, makers = {}, {}
     for size, address in addresses.items():
-        databases = {"default": environment.database({"DATABASE_URL": address}, PROJECT)}
+        databases = {"default": database(address, PROJECT)}
         connections["default"] = opened[size] = ConnectionHandler(databases)["default"]
         makers[size] = pages(size)
     queries = []

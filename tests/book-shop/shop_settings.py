@@ -8,10 +8,11 @@ import os
 from unittest import mock
 
 ENVIRONMENT = {
-    "SECRET_KEY": "a key for the tests, long enough and varied enough for check --deploy: 0123456789",
+    "SECRET_KEY": "a key for the tests that is long and varied enough for check --deploy: 0123456789",
     "ALLOWED_HOSTS": "shop.test",
     "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
     "DEBUG": "",
+    "COOKIE_SUFFIX": "test",
     "BOOK_SHOP_VERSION": "1.2.3",
     "BOOK_SHOP_REVISION": "0123456789abcdef0123456789abcdef01234567",
 }

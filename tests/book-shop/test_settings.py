@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from book_shop.environment import ALWAYS_ALLOWED, Refusal, allowed_hosts, database, secret_key
+from book_shop.database import database
+from book_shop.environment import ALWAYS_ALLOWED, Refusal, load
 from shop_program import run
 
 
@@ -25,6 +26,14 @@ def setting(names: str, **environment) -> str:
         ({"ALLOWED_HOSTS": None}, "error: ALLOWED_HOSTS is not set: "),
         ({"ALLOWED_HOSTS": " , "}, "error: ALLOWED_HOSTS is not set: "),
         ({"DATABASE_URL": "mysql://h/x"}, "error: DATABASE_URL is invalid: "),
+        ({"SECRET_KEY_FALLBACKS": "one,,two"}, "error: SECRET_KEY_FALLBACKS is invalid: "),
+        ({"COOKIE_SUFFIX": "a;b"}, "error: COOKIE_SUFFIX is invalid: "),
+        ({"EMAIL_HOST": "smtp example"}, "error: EMAIL_HOST is invalid: "),
+        ({"EMAIL_PORT": "smtp"}, "error: EMAIL_PORT is invalid: "),
+        ({"EMAIL_SECURITY": "ssl"}, "error: EMAIL_SECURITY is invalid: "),
+        ({"EMAIL_HOST_USER": "a\nb"}, "error: EMAIL_HOST_USER is invalid: "),
+        ({"EMAIL_HOST_PASSWORD": "\udcff"}, "error: EMAIL_HOST_PASSWORD is invalid: "),
+        ({"DEFAULT_FROM_EMAIL": "the shop"}, "error: DEFAULT_FROM_EMAIL is invalid: "),
     ],
 )
 def test_invalid_environment_prints_one_line_and_exits(program, environment, message):
@@ -56,27 +65,81 @@ def test_debug_requires_the_value_1(value, debug):
     assert setting("s.DEBUG", DEBUG=value) == debug
 
 
-def test_environments_have_different_cookie_names():
-    names = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.LANGUAGE_COOKIE_NAME"
-    first, same, other = (setting(names, SECRET_KEY=key).split() for key in "aab")
+def test_several_problems_are_one_line_each():
+    result = run("manage.py", "check", SECRET_KEY=None, EMAIL_PORT="0")
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
+        " SECRET_KEY is not set",
+        " EMAIL_PORT is invalid",
+    ]
+
+
+COOKIES = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.LANGUAGE_COOKIE_NAME"
+
+
+def test_cookie_names_have_the_suffix_and_do_not_depend_on_the_key():
+    names = {setting(COOKIES, SECRET_KEY=key, COOKIE_SUFFIX="prod") for key in "ab"}
+    assert names == {"sessionid_prod csrftoken_prod language_prod"}
+
+
+def test_environments_without_a_suffix_have_different_cookie_names():
+    first, same, other = (setting(COOKIES, SECRET_KEY=key, COOKIE_SUFFIX=None).split() for key in "aab")
     assert first == same
     assert not set(first) & set(other)
+    # A host that has had the key for long stores this suffix, so that its sessions stay valid.
+    assert first[0] == "sessionid_9fb98389"
 
 
-def test_key_and_host_names_come_from_the_environment():
-    assert secret_key({"SECRET_KEY": "k", "DEBUG": "1"}) == "k"
-    assert allowed_hosts({"ALLOWED_HOSTS": "a.example, b.example,"}) == [*ALWAYS_ALLOWED, "a.example", "b.example"]
+MAIL = "s.EMAIL_BACKEND.split('.')[-2], s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_USE_TLS, s.EMAIL_USE_SSL"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "dummy  587 True False"),
+        ({"DEBUG": "1"}, "console  587 True False"),
+        ({"EMAIL_HOST": "smtp.test"}, "smtp smtp.test 587 True False"),
+        ({"EMAIL_HOST": "smtp.test", "EMAIL_SECURITY": "tls"}, "smtp smtp.test 465 False True"),
+        ({"EMAIL_HOST": "smtp.test", "EMAIL_SECURITY": "none", "DEBUG": "1"}, "smtp smtp.test 25 False False"),
+        ({"EMAIL_HOST": "smtp.test", "EMAIL_PORT": "2525"}, "smtp smtp.test 2525 True False"),
+    ],
+)
+def test_mail_needs_only_a_server(environment, expected):
+    assert setting(MAIL, **environment) == expected
+
+
+def test_mail_is_sent_as_the_account_of_the_shop():
+    names = "s.EMAIL_HOST_USER, s.EMAIL_HOST_PASSWORD, s.DEFAULT_FROM_EMAIL, s.SERVER_EMAIL"
+    sender = "Book Shop <shop@example.org>"
+    given = {"EMAIL_HOST_USER": "shop", "EMAIL_HOST_PASSWORD": "p w$(x)", "DEFAULT_FROM_EMAIL": sender}
+    assert setting(names, **given) == f"shop p w$(x) {sender} {sender}"
+
+
+def test_key_and_host_names_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "k")
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "new,old")
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example, b.example,")
+    settings = load()
+    assert (settings.secret_key, settings.secret_key_fallbacks) == ("k", ["new", "old"])
+    assert settings.allowed_hosts == [*ALWAYS_ALLOWED, "a.example", "b.example"]
     assert "localhost" in ALWAYS_ALLOWED
 
 
+def test_secrets_are_not_in_the_text_of_the_settings(monkeypatch):
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example")
+    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "EMAIL_HOST_PASSWORD"):
+        monkeypatch.setenv(name, "hidden")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://shop:hidden@h/n")
+    assert "hidden" not in repr(load())
+
+
 def test_database_is_a_sqlite_file_by_default():
-    settings = database({}, Path("/somewhere"))
+    settings = database(None, Path("/somewhere"))
     assert (settings["ENGINE"], settings["NAME"]) == ("django.db.backends.sqlite3", "/somewhere/db.sqlite3")
     assert settings["OPTIONS"] == {"transaction_mode": "IMMEDIATE"}
 
 
 def test_database_comes_from_the_url():
-    settings = database({"DATABASE_URL": "postgresql://shop:p%40ss%2Fw@db.internal:5433/books"}, Path("/"))
+    settings = database("postgresql://shop:p%40ss%2Fw@db.internal:5433/books", Path("/"))
     assert settings["ENGINE"] == "django.db.backends.postgresql"
     assert (settings["USER"], settings["PASSWORD"], settings["HOST"]) == ("shop", "p@ss/w", "db.internal")
     assert (settings["PORT"], settings["NAME"]) == (5433, "books")
@@ -85,7 +148,7 @@ def test_database_comes_from_the_url():
 
 
 def test_options_in_the_url_have_precedence():
-    settings = database({"DATABASE_URL": "postgresql://h/n?connect_timeout=9&sslmode=require"}, Path("/"))
+    settings = database("postgresql://h/n?connect_timeout=9&sslmode=require", Path("/"))
     assert settings["OPTIONS"].items() >= {"connect_timeout": 9, "sslmode": "require"}.items()
 
 
@@ -103,11 +166,18 @@ def test_options_in_the_url_have_precedence():
         ("postgresql://shop:hidden#x@h/n", "not percent-encoded"),
         ("postgresql://shop:[hidden@h/n", "not percent-encoded"),
         ("postgresql://shop:hidden\u2100@h/n", "not percent-encoded"),
+        ("postgresql://shop:hidden@h:0/n", "not percent-encoded"),
+        ("postgresql://shop:hidden%ff@h/n", "not percent-encoded"),
+        ("postgresql://shop:hidden%00@h/n", "NUL character"),
+        ("postgresql://shop:hidden@h/n#hidden", "not percent-encoded"),
+        ("postgresql://shop:hidden@h/n?sslmod=hidden", "does not know an option"),
     ],
 )
-def test_error_of_an_invalid_database_url_hides_the_password(url, reason):
+def test_error_of_an_invalid_database_url_hides_the_password(monkeypatch, url, reason):
+    monkeypatch.setenv("DEBUG", "1")
+    monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(Refusal) as refusal:
-        database({"DATABASE_URL": url}, Path("/"))
+        load()
     assert reason in str(refusal.value)
     assert "postgresql://USER:PASSWORD@HOST:5432/NAME" in str(refusal.value)
     assert "hidden" not in str(refusal.value)
