@@ -223,7 +223,6 @@ def test_invalid_file_is_refused(load, content, reason):
         (["."], "Pass --format csv or --format jsonl"),
         ([".", "--format", "csv"], 'Cannot read ".": Is a directory'),
         (["books.txt"], 'The format of "books.txt" is unknown'),
-        (["-", "--format", "csv"], "Pass --rejects FILE"),
         (["books.csv", "--rejects", "books.csv"], "it is the file to import"),
         (["books.csv", "--rejects", "no/such/folder"], 'Cannot write "no/such/folder": No such file'),
     ],
@@ -270,6 +269,49 @@ def test_imports_standard_input_into_postgresql(on_postgresql, tmp_path):
     done = program(*arguments, database=on_postgresql, stdin=rows)
     assert (done.returncode, done.stdout) == (1, b"0 added, 1 updated, 1 unchanged, 1 rejected\n"), done.stderr
     assert set(Book.objects.values_list("title", flat=True)) == {"Dune", "New"}
+    assert b"rating" in (tmp_path / "rejects").read_bytes()
+
+
+@pytest.fixture
+def read_only():
+    """Run the program in a directory to which nothing is written, as in the container."""
+    before = sorted(PROJECT.iterdir())
+    yield
+    assert sorted(PROJECT.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_csv(DUNE, OTHER),
+        as_json(DUNE, OTHER),
+        b"\xef\xbb\xbf" + as_csv(DUNE, OTHER),
+        b"\n" + as_json(DUNE, OTHER),
+        b"\xef\xbb\xbf" + as_json(DUNE, OTHER),
+    ],
+    ids=["CSV", "JSON", "CSV with BOM", "JSON after a blank line", "JSON with BOM"],
+)
+def test_format_of_standard_input_is_recognized(on_postgresql, read_only, content):
+    done = program("-", database=on_postgresql, stdin=content)
+    assert (done.returncode, done.stdout) == (0, b"2 added, 0 updated, 0 unchanged, 0 rejected\n"), done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"[{}]", b"\x89PNG\r\n\x1a\n\0\0", b"a,b\n1,2\n", b"\xff\xfei\0s\0"])
+def test_standard_input_in_another_format_is_refused(on_postgresql, read_only, content):
+    done = program("-", database=on_postgresql, stdin=content)
+    assert (done.returncode, done.stdout) == (2, b""), done.stderr
+    assert b'Cannot import "<stdin>": line 1' in done.stderr
+    assert not Book.objects.exists()
+
+
+def test_every_rejected_row_of_standard_input_is_printed(on_postgresql, read_only):
+    faulty = [DUNE | {"rating": "9"}] * (import_books.PRINTED + 5)
+    done = program("-", database=on_postgresql, stdin=as_csv(*faulty, OTHER))
+    assert (done.returncode, done.stdout) == (1, f"1 added, 0 updated, 0 unchanged, {len(faulty)} rejected\n".encode())
+    *lines, last = done.stderr.decode().splitlines()
+    reason = "rating: Ensure this value is less than or equal to 5."
+    assert lines == [f"line {number}: {reason}" for number in range(2, len(faulty) + 2)]
+    assert "Correct them, then import the file again" in last
 
 
 @pytest.mark.parametrize("arguments", [[], ["books.csv", "--format", "xml"]])

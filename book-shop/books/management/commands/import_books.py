@@ -1,7 +1,9 @@
 """manage.py import_books: import books from a file of any size."""
 
+import codecs
 import csv
 import json
+import math
 import os
 import sys
 from contextlib import contextmanager
@@ -51,27 +53,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         """Add the arguments."""
         parser.add_argument("file", help=f"the file to import, or {STDIN} for standard input")
-        parser.add_argument("--format", choices=READERS, help="required if the file name does not end in the format")
-        parser.add_argument("--rejects", help="file for rejected rows with line and reason (default: FILE.rejects)")
+        parser.add_argument("--format", choices=READERS, help="by default that of the file name or of standard input")
+        parser.add_argument(
+            "--rejects",
+            help="file for rejected rows with line and reason (default: FILE.rejects; standard input: printed)",
+        )
         parser.add_argument("--stock", action="store_true", help="also set the stock of existing books")
 
     def handle(self, file, **options):
         """Import the file. Print rejected rows to stderr and the totals to stdout."""
-        kind = options["format"] or SUFFIXES.get(Path(file).suffix)
+        kind = options["format"] or (file == STDIN and format_of(sys.stdin.buffer)) or SUFFIXES.get(Path(file).suffix)
         if not kind:
             why = f'The format of "{file}" is unknown. Pass --format csv or --format jsonl.'
             raise CommandError(why, returncode=2)
-        if file == STDIN and not options["rejects"]:
-            raise CommandError("Standard input needs a file for rejected rows. Pass --rejects FILE.", returncode=2)
-        with open_source(file) as source, Rejects(options["rejects"] or f"{file}.rejects", kind, source) as rejects:
+        with open_source(file) as source, rejects_of(file, options["rejects"], kind, source) as rejects:
             counts = self.load(source, READERS[kind](source), rejects, options["stock"])
         self.stdout.write(
             f"{counts.added} added, {counts.updated} updated, {counts.unchanged} unchanged, {rejects.count} rejected"
         )
         if rejects.count:
-            raise CommandError(
-                f'Some rows were rejected. Correct them in "{rejects.path}", then import it with --format {kind}.'
-            )
+            raise CommandError(f"Some rows were rejected. {rejects.remedy}")
 
     def load(self, source, rows, rejects, with_stock) -> Counts:
         """Import in batches and return the counts. Raise CommandError if the file is invalid."""
@@ -88,7 +89,7 @@ class Command(BaseCommand):
                     except ValidationError as error:
                         reason = in_one_line(error)
                         rejects.add(row, reason)
-                        if rejects.count <= PRINTED:
+                        if rejects.count <= rejects.printed:
                             bar.write(f"line {row.line}: {reason}", file=sys.stderr)
                         continue
                     # A later row for the same book must update it, so it belongs in the next batch.
@@ -109,6 +110,12 @@ class Command(BaseCommand):
         return counts
 
 
+def format_of(source) -> str:
+    """Return the format of standard input without consuming it: its first character tells a JSON object from CSV."""
+    start = source.peek(len(codecs.BOM_UTF8) + 1).removeprefix(codecs.BOM_UTF8).lstrip()
+    return "jsonl" if start.startswith(b"{") else "csv"
+
+
 @contextmanager
 def open_source(file: str):
     """Open the file or standard input. Raise CommandError if the file cannot be read."""
@@ -123,12 +130,42 @@ def open_source(file: str):
         yield source
 
 
+def rejects_of(file: str, path: str | None, kind: str, source):
+    """Return where the rejected rows of a file are kept. `path` is that of --rejects."""
+    if file == STDIN and not path:
+        return PrintedRejects()
+    return Rejects(path or f"{file}.rejects", kind, source)
+
+
+class PrintedRejects:
+    """Rejected rows of standard input, which are all printed: the files of a container are deleted with it."""
+
+    printed = math.inf
+    remedy = "Correct them, then import the file again: books that did not change stay as they are."
+
+    def __init__(self):
+        self.count = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def add(self, row, reason: str) -> None:
+        """Count the row."""
+        self.count += 1
+
+
 class Rejects:
     """The file of rejected rows, in the format of the import. It is created before the import, and deleted if empty."""
+
+    printed = PRINTED
 
     def __init__(self, path: str, kind: str, source):
         """Create the file. Raise CommandError if that fails or it is the file to import."""
         self.path, self.count = Path(path), 0
+        self.remedy = f'Correct them in "{path}", then import it with --format {kind}.'
         if self.path.exists() and os.path.samestat(self.path.stat(), os.fstat(source.fileno())):
             why = f'Cannot write rejected rows to "{path}": it is the file to import. Pass another --rejects FILE.'
             raise CommandError(why, returncode=2)
