@@ -11,4 +11,5 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", views.RegisterView.as_view(), name="register"),
     path("password/", views.PasswordView.as_view(), name="password-change"),
+    path("invitation/<slug:uidb64>/", views.InvitationView.as_view(), name="invitation"),
 ]

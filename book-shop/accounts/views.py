@@ -3,12 +3,12 @@
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import PasswordChangeView, RedirectURLMixin
+from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, RedirectURLMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import IntegrityError, transaction
 from django.http import HttpResponseRedirect
 from django.shortcuts import render, resolve_url
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic import CreateView
 
 from accounts.forms import RegisterForm
+from accounts.invitation import tokens
 
 
 @method_decorator([sensitive_post_parameters(), never_cache], name="dispatch")
@@ -56,6 +57,31 @@ class PasswordView(SuccessMessageMixin, PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("account")
     success_message = _("Your password has been changed.")
+
+
+class InvitationView(SuccessMessageMixin, PasswordResetConfirmView):
+    """Let an invited administrator set a password. The link has the token in its query, because logs have the path.
+
+    Django's view moves the token into the session and redirects to the path without it, so no page that links
+    elsewhere has the token in its address.
+    """
+
+    template_name = "accounts/invitation.html"
+    success_message = _("Your password has been set. Now you can sign in.")
+    token_generator = tokens
+
+    def dispatch(self, request, *args, **kwargs):
+        """Pass the token to Django's view, and keep the page out of search engines."""
+        token = request.GET.get("token", self.reset_url_token)
+        response = super().dispatch(request, *args, token=token, **kwargs)
+        response.headers["X-Robots-Tag"] = "noindex"
+        if response.status_code == 200 and not self.validlink:
+            response.status_code = 410
+        return response
+
+    def get_success_url(self):
+        """Return the page to sign in, which leads to the admin."""
+        return reverse("login", query={"next": reverse("admin:index")})
 
 
 @never_cache
