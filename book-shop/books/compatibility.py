@@ -5,12 +5,18 @@ migration MMMM of the same app, the code no longer uses what NNNN removes. The n
 the database, so an older build finds there what a newer one has removed (docs/decisions/0075).
 """
 
+import os
 import re
 
 # The linter ignores each name with these words, so a name without a number is refused below.
 UNUSED_SINCE = re.compile(r"_unused_since_(?P<number>.*)")
 # As squashmigrations names a migration that stands for all from its own number to the second one.
 SQUASHED = re.compile(r"(?P<first>\d+)_(.+_)?squashed_(?P<last>\d+)_")
+
+
+def in_use() -> bool:
+    """Return whether code may run on the database. The host sets DATABASE_IN_USE=0 for one that it is loading."""
+    return os.environ.get("DATABASE_IN_USE") != "0"
 
 
 def problems(loader, plan: list, in_use: bool = True) -> list[str]:

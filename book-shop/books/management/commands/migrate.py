@@ -1,6 +1,5 @@
 """Django's migrate, made safe for a database in use."""
 
-import os
 import time
 from contextlib import contextmanager
 
@@ -48,14 +47,11 @@ def _try_lock(cursor) -> bool:
 
 
 def check_compatibility(connection):
-    """Raise CommandError if this build must not run on the database, or must not migrate it.
-
-    A database that no code uses, such as a dump that is being restored, has DATABASE_IN_USE=0 in the environment.
-    """
+    """Raise CommandError if this build must not run on the database, or must not migrate it."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    in_use = os.environ.get("DATABASE_IN_USE") != "0"
-    found = compatibility.problems(executor.loader, [(step.app_label, step.name) for step, _ in plan], in_use)
+    steps = [(step.app_label, step.name) for step, _ in plan]
+    found = compatibility.problems(executor.loader, steps, compatibility.in_use())
     if found:
         raise CommandError("\n".join([*found, "Nothing was migrated."]))
 
