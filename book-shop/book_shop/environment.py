@@ -30,7 +30,7 @@ class Refusal(SystemExit):
 
 
 def _setting(kind: str, text: str, example: str, default=None, *, required=False, secret=False, missing=""):
-    # `missing` says what would go wrong without the setting. Such a setting is required unless DEBUG=1.
+    # `missing`: what would go wrong without the setting. Such a setting is required unless DEBUG=1.
     return Field(
         default,
         description=text,

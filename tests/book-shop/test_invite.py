@@ -60,7 +60,7 @@ def test_only_the_path_is_on_stdout(migrated_database):
     done = run("manage.py", "invite", ADDRESS, DATABASE_URL=migrated_database)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"/account/invitation/[\w-]+/\?token=[0-9a-z]+-[0-9a-f]+\n", done.stdout)
-    done = run("manage.py", "invite", "nobody", DATABASE_URL=migrated_database)
+    done = run("manage.py", "invite", "lina", DATABASE_URL=migrated_database)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Enter a valid email address." in done.stderr
 
