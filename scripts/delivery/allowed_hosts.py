@@ -17,9 +17,14 @@ def check(names):
 
 
 def nginx_map(names):
-    """The lines of NGINX's map with these names, which also has those of the health checks. Raises UsageError."""
-    check(names)
-    every = {*OF_HEALTH_CHECKS, *names.lower().split(",")}
+    """The lines of NGINX's map with these names, which also has those of the health checks. Raises UsageError.
+
+    Spaces around a name and empty names are ignored, as the application does.
+    """
+    listed = [name for name in map(str.strip, names.split(",")) if name]
+    if listed:
+        check(",".join(listed))
+    every = {*OF_HEALTH_CHECKS, *map(str.lower, listed)}
     if "*" in every:
         return "default 1;"
     # NGINX refuses duplicate names, and .example.org includes example.org.

@@ -20,6 +20,7 @@ with reported():  # the verbs import this module before they run
         DIRECTORY = _values["directory"]  # the Django project
         DATABASE = _values["database"]  # of the databases and their roles, before _<environment>
         PORTS = {name: _values["ports"][name] for name in ("prod", "dev", "slots", "node", "application")}
+        SETTINGS = tuple(_values["settings"])  # the command that defines the settings
         ALIVE, READY = _values["paths"]["alive"], _values["paths"]["ready"]
         MEMORY = _values["memory_mib"]
     except KeyError as _error:

@@ -10,9 +10,12 @@ from delivery.containerd import Containerd
 from delivery.docker import Docker
 from delivery.environments.docker_slots import DockerSlots
 from delivery.environments.kubernetes_rollout import KubernetesRollout
+from delivery.environments.versioned_secrets import VersionedSecrets
 from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
+from delivery.nginx import HostNames, NoHostNames
 from delivery.paths import Paths
+from delivery.settings import FileSettings, Snapshot
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
 
@@ -68,7 +71,13 @@ def host_environments(paths=None):
 
     def parts(name):
         lock = FileLock(name, paths.locks / f"{NAME}-{name}", actor(), lock_wait())
-        return {"lock": lock, "state": FileState(name, paths.state), "docker": docker}
+        return {
+            "lock": lock,
+            "state": FileState(name, paths.state),
+            "docker": docker,
+            "settings": host_settings(name, paths),
+            "host_names": HostNames(paths),
+        }
 
     environments["dev"] = DockerSlots(
         **parts("dev"),
@@ -88,6 +97,7 @@ def host_environments(paths=None):
     environments["prod"] = KubernetesRollout(
         **parts("prod"),
         kubernetes=Kubernetes("--kubeconfig", str(kubeconfig), remedy="systemctl status k3s"),
+        secrets=VersionedSecrets(Kubernetes("--kubeconfig", str(paths.kubeconfig), remedy="systemctl status k3s")),
         repository=repository,
         overlay="single-node",
         kinds=HOST_KINDS,
@@ -103,6 +113,22 @@ def host_environments(paths=None):
         clean_images=clean_all_images,
     )
     return environments
+
+
+def host_settings(environment, paths):
+    """The stored Settings of an environment of this host."""
+    return FileSettings(paths.settings / f"{environment}.env")
+
+
+class ClusterSettings:
+    """The Secret that cluster-setup has created: it has no version, and deploys may not read it."""
+
+    def __init__(self, kubernetes):
+        self.kubernetes = kubernetes
+
+    def current(self):
+        """As Settings.current."""
+        return Snapshot("")
 
 
 def cluster_environments(context, repository, deployer, url=None):
@@ -125,6 +151,9 @@ def cluster_environments(context, repository, deployer, url=None):
         docker=Docker(),
         lock=LeaseLock("prod", kubernetes, deployer, lock_wait(), number_variable("DELIVERY_LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
+        settings=ClusterSettings(kubernetes),
+        host_names=NoHostNames(),
+        secrets=VersionedSecrets(kubernetes),
         repository=repository,
         overlay="cluster",
         kinds=CLUSTER_KINDS,

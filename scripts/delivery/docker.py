@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import os
 import subprocess
 from typing import NamedTuple
 
 from delivery import pages, process
 from delivery.application import NAME, PORTS
 from delivery.git import REVISION_LABEL, VERSION_LABEL
+from delivery.settings import environment_file
 
+SETTINGS_LABEL = f"{NAME}.settings"
 TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
 
 
@@ -25,12 +28,13 @@ class Image(NamedTuple):
 
 class Container(NamedTuple):
     """`image` is the reference it was started with, `restarts` how often Docker restarted it, `process` the id of its
-    main process."""
+    main process, `settings` the version of its settings, or ""."""
 
     image: str
     running: bool
     restarts: int
     process: int
+    settings: str = ""
 
 
 class Docker:
@@ -74,12 +78,13 @@ class Docker:
         if result is None:
             return None
         state = result["State"]
-        return Container(result["Config"]["Image"], state["Running"], result["RestartCount"], state["Pid"])
+        version = (result["Config"].get("Labels") or {}).get(SETTINGS_LABEL, "")
+        return Container(result["Config"]["Image"], state["Running"], result["RestartCount"], state["Pid"], version)
 
     def start(self, name, image, port, settings):
         """Starts a container of the application in the background, on 127.0.0.1:port. It starts again after a reboot.
 
-        `settings` are lines NAME=value. A pipe passes them, so that no secret is in an argument list or a file.
+        `settings` is a Snapshot. A pipe passes the values, so that no secret is in an argument list or a file.
         """
         self._docker(
             *(
@@ -89,10 +94,12 @@ class Docker:
                 name,
                 "--publish",
                 f"127.0.0.1:{port}:{PORTS['application']}",
+                "--label",
+                f"{SETTINGS_LABEL}={settings.version}",
                 *self.options,
             ),
             *("--restart", "unless-stopped", "--stop-timeout", "25", "--env-file", "/dev/stdin", image),
-            input=settings,
+            input=environment_file(settings.values),
         )
 
     def run(self, name, image, command, settings, limit, show=True):
@@ -105,6 +112,20 @@ class Docker:
         options = ("--rm", "--name", name, *self.options, "--env-file", "/dev/stdin")
         try:
             return process.run(["docker", "run", *options, image, *command], input=settings, timeout=limit, show=show)
+        except BaseException:
+            self.remove(name)
+            raise
+
+    def query(self, image, command, input, limit):
+        """Runs a command with `input` (text) on stdin, without a network, and returns its stdout.
+
+        Raises ProgramFailed if the command fails, TimedOut after `limit` seconds.
+        """
+        name = f"{NAME}-query-{os.getpid()}"
+        options = ("--rm", "--interactive", "--name", name, "--label", TEMPORARY, *self.options)
+        options += ("--network", "none")
+        try:
+            return process.run(["docker", "run", *options, image, *command], input=input, timeout=limit)
         except BaseException:
             self.remove(name)
             raise

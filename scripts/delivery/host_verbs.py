@@ -1,10 +1,12 @@
 """The host's verbs for data and for both environments."""
 
 import json
+import sys
 
 from delivery import backup as dumps
-from delivery import http_client, operations
+from delivery import http_client, operations, settings_change, settings_schema
 from delivery import restore as restoring
+from delivery import settings as stored
 from delivery.application import NAME
 from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
@@ -52,7 +54,6 @@ def restore(environment, dump):
         dump,
         docker=Docker(*HARDENED),
         postgres=Postgres(),
-        settings=paths.environment_settings(environment),
         directory=paths.backups,
         kept=kept(),
         answer_limit=number_variable("DELIVERY_ANSWER_LIMIT", 15),
@@ -62,6 +63,24 @@ def restore(environment, dump):
     )
 
 
+def settings(environment, values=None):
+    """The settings of an environment as JSON (delivery/settings_schema.py), with `values` also what is not secret."""
+    return json.dumps(settings_schema.listing(host_environments()[environment], bool(values)))
+
+
+def set_setting(environment, setting):
+    """Changes a setting of an environment to the value on stdin."""
+    stored.check_name(setting)
+    value = stored.read_value(setting, sys.stdin.buffer)
+    settings_change.change(host_environments()[environment], setting, value, actor(), f"set {setting}")
+
+
+def unset_setting(environment, setting):
+    """Removes a setting of an environment."""
+    stored.check_name(setting)
+    settings_change.change(host_environments()[environment], setting, None, actor(), f"unset {setting}")
+
+
 def clear_sessions():
     """Deletes the expired sessions of each environment that has a live image."""
     paths, docker = Paths(), Docker(*HARDENED)
@@ -69,8 +88,8 @@ def clear_sessions():
 
     def clear(name):
         if image := environments[name].live():
-            settings = paths.environment_settings(name)
-            docker.run(f"{NAME}-sessions-{name}", image, CLEAR_SESSIONS, settings, SESSIONS_LIMIT)
+            values = stored.environment_file(environments[name].settings.current().values)
+            docker.run(f"{NAME}-sessions-{name}", image, CLEAR_SESSIONS, values, SESSIONS_LIMIT)
 
     for_each(ENVIRONMENTS, clear)
 

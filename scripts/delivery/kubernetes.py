@@ -37,9 +37,10 @@ class Kubernetes:
         """The names of all objects of these kinds with these labels, as `apply` returns them."""
         return set(self.kubectl("get", ",".join(kinds), "--selector", selector, "--output=name").split())
 
-    def pods(self, selector):
-        """The pods with these labels, as dicts."""
-        return json.loads(self.kubectl("get", "pods", "--selector", selector, "--output=json"))["items"]
+    def pods(self, selector=None):
+        """The pods with these labels, or all of them, as dicts."""
+        chosen = ("--selector", selector) if selector else ()
+        return json.loads(self.kubectl("get", "pods", *chosen, "--output=json"))["items"]
 
     def build(self, directory):
         """The manifests that kustomize builds from a directory, as YAML."""
@@ -52,6 +53,14 @@ class Kubernetes:
         """
         chosen = ("--selector", selector) if selector else ()
         return set(self.kubectl("apply", "--filename=-", "--output=name", *chosen, input=manifests).split())
+
+    def create(self, manifest):
+        """Creates an object (a dict) unless one of its name exists."""
+        try:
+            self.kubectl("create", "--filename=-", input=json.dumps(manifest))
+        except process.ProgramFailed as error:
+            if "(AlreadyExists)" not in error.stderr:
+                raise
 
     def select(self, manifests, selector):
         """Those of the manifests (YAML or JSON) that have these labels, as a list of dicts. Changes nothing."""

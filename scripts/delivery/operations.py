@@ -101,10 +101,12 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         environment.state.save(token, memory)
 
     candidate = environment.prepare(image, returns=verb == "rollback")
+    if image == environment.live() == environment.state.load().current and has_other_settings(environment, candidate):
+        verb = "restart"  # it makes no other image live, so it is no deploy for rollback and undo
     version, replaced = order.describe(environment, image).version, order.replaced(environment, image)
     if environment.is_live(candidate):
         # A deploy that was killed may have stopped between its last steps.
-        last = next(reversed(environment.state.history()), {})
+        last = next(reversed(order.deploys(environment.state.history())), {})
         if (last.get("digest"), last.get("result")) != (image.partition("@")[2], "ok"):
             record("ok")
         save_state()
@@ -115,13 +117,7 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         order.check(environment, image, after)
 
     try:
-        environment.migrate(candidate)
-        token.check()  # the migration may have taken minutes
-        with reverted_on_failure(environment, token, candidate):
-            environment.start(candidate)
-            environment.prove(candidate)
-            environment.switch(candidate)
-            environment.drain(candidate)
+        make_live(environment, token, candidate)
     except LockLost:
         raise
     except CommandError as error:
@@ -139,6 +135,27 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         why = f"{error.why}. {image} is live in {environment.name} nevertheless"
         raise CommandError(error.what, why, error.remedy) from error
     log(f"{environment.name} serves {image}")
+
+
+def make_live(environment, token, candidate, save=lambda: None):
+    """Gives a candidate the traffic, then calls `save`. If a step fails, the previous image stays live.
+
+    Raises CommandError.
+    """
+    environment.migrate(candidate)
+    token.check()  # the migration may have taken minutes
+    with reverted_on_failure(environment, token, candidate):
+        environment.start(candidate)
+        environment.prove(candidate)
+        environment.switch(candidate)
+        environment.drain(candidate)
+        token.check()
+        save()
+
+
+def has_other_settings(environment, candidate):
+    """Whether the settings of a candidate differ from those of the live slot or pods."""
+    return environment.live_settings() != candidate.settings.version
 
 
 @contextlib.contextmanager
@@ -186,7 +203,7 @@ def logs(environment, lines):
 
 
 def status(environment, web=http_client):
-    """The status of an environment, as a dict: version, revision, digest, healthy, previous, current, deploying, last.
+    """The status of an environment, as a dict with the keys in the module `status`.
 
     A value that cannot be determined is None, or False for healthy.
     """
@@ -203,9 +220,18 @@ def status(environment, web=http_client):
         "healthy": web.is_ready(url),
         "previous": previous and previous.partition("@")[2],
         "current": _or_none(lambda: order.current_build(environment)),
+        "settings_pending": _or_none(lambda: settings_pending(environment)),
         "deploying": environment.lock.holder(),
         "last": history[-1] if history else None,
     }
+
+
+def settings_pending(environment):
+    """Whether the stored settings differ from those of the live image; None if there is none, or they are unknown."""
+    live, stored = environment.live_settings(), environment.settings.current().version
+    if live == stored:
+        return False
+    return True if live else None
 
 
 def _or_none(function):

@@ -85,8 +85,8 @@ def forced(environment, tag):
 
 
 def deploys(history):
-    """The deploys and rollbacks in a history."""
-    return [past for past in history if not past.get("verb", "restore").startswith("restore")]
+    """The deploys and rollbacks in a history, which also has restores, changes of settings and commands."""
+    return [past for past in history if past.get("verb") in ("deploy", "rollback")]
 
 
 def current(environment):

@@ -20,17 +20,22 @@ class Paths:
         self.state = root / "var/lib" / NAME
         self.backups = root / "var/backups" / NAME
         self.locks = root / "run/lock"
+        self.nginx = root / "etc/nginx" / NAME
+        self.kubeconfig = root / "root/.kube/config"  # of root, who may read and write Secrets
 
-    def environment_settings(self, environment):
-        """The settings of an environment as text, one NAME=value per line."""
-        return (self.settings / f"{environment}.env").read_text(encoding="utf-8")
+    def host(self):
+        """host.env as a dict: REPOSITORY, ALLOWED_HOSTS and, on AWS, more. Raises CommandError if it is missing."""
+        try:
+            lines = (self.settings / "host.env").read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise CommandError("the host is not set up", error, f"run {BOOTSTRAP} on the host") from None
+        return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def repository(self):
         """The only repository whose images this host runs. Raises CommandError if the host is not set up."""
         try:
-            lines = (self.settings / "host.env").read_text(encoding="utf-8").splitlines()
-            return dict(line.split("=", 1) for line in lines if "=" in line)["REPOSITORY"]
-        except (OSError, KeyError) as error:
+            return self.host()["REPOSITORY"]
+        except KeyError as error:
             raise CommandError("the host is not set up", error, f"run {BOOTSTRAP} on the host") from None
 
     def version(self):

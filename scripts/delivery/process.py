@@ -7,10 +7,10 @@ from delivery.cli import CommandError
 
 
 class ProgramFailed(CommandError):
-    """A program is missing or failed; `stderr` is its output there."""
+    """A program is missing or failed; `stderr` is its output there, `code` its exit status if it ended."""
 
-    def __init__(self, command, why, stderr=""):
-        self.stderr = stderr
+    def __init__(self, command, why, stderr="", code=None):
+        self.stderr, self.code = stderr, code
         super().__init__(f"{' '.join(command[:2])} failed", why, "see the message above")
 
 
@@ -42,7 +42,7 @@ def run(command, *, input=None, timeout=None, env=None, show=False, merge=False,
         raise TimedOut(command, f"it did not end within {timeout} s") from None
     if done.returncode not in passed:
         stderr = (done.stderr or "").strip()
-        raise ProgramFailed(command, stderr or f"exit status {done.returncode}", stderr)
+        raise ProgramFailed(command, stderr or f"exit status {done.returncode}", stderr, done.returncode)
     return done.stdout or ""
 
 

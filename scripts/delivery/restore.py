@@ -9,12 +9,13 @@ from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.environments.docker_slots import MIGRATE
 from delivery.postgres import database
+from delivery.settings import environment_file
 from delivery.state import entry
 
 MIGRATION_LIMIT = 300  # seconds
 
 
-def restore(environment, name, *, docker, postgres, settings, directory, kept, answer_limit, actor, web, clock):
+def restore(environment, name, *, docker, postgres, directory, kept, answer_limit, actor, web, clock):
     """Replaces an environment's data with a dump, migrated to the code of its live image.
 
     The dump is loaded into a new database, which is exchanged with the live one in one step. If the
@@ -65,9 +66,11 @@ def restore(environment, name, *, docker, postgres, settings, directory, kept, a
             postgres.create(new, live)
             postgres.load(dump, new, live)
             log("migrate")
-            overridden = re.sub(rf"(?m)^(DATABASE_URL=.*/){live}$", rf"\g<1>{new}", settings)
+            values = candidate.settings.values
+            address = re.sub(rf"/{live}(?=\?|$)", f"/{new}", values["DATABASE_URL"])
             # No code uses the new database, so it may be expanded and contracted in one run.
-            docker.run(container, image, MIGRATE, f"{overridden.rstrip()}\nDATABASE_IN_USE=0\n", MIGRATION_LIMIT)
+            overridden = environment_file(values | {"DATABASE_URL": address, "DATABASE_IN_USE": "0"})
+            docker.run(container, image, MIGRATE, overridden, MIGRATION_LIMIT)
             log("exchange the databases")
             postgres.exchange(live, new, replaced)
             if not any(is_healthy() for _ in clock.poll(answer_limit, 0.3)):

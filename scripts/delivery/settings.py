@@ -1,16 +1,22 @@
 """The settings of an environment: the environment variables of its application.
 
-The live image defines them (book_shop/environment.py); this module only stores them. Values are one line of
-UTF-8, so a file of lines NAME=value has them exactly.
+The live image defines them (book_shop/environment.py, delivery/settings_schema.py); this module only stores them.
+Values are one line of UTF-8, so a file of lines NAME=value has them exactly.
 """
 
+import dataclasses
 import hashlib
 import json
+import re
+import unicodedata
 from typing import NamedTuple, Protocol
 
 from delivery import files
+from delivery.cli import CommandError, UsageError
+from delivery.grammar import GRAMMAR
 
 LONGEST = 4096  # bytes of a value: what Parameter Store accepts in its standard tier
+LINE_BREAKS = ("Cc", "Zl", "Zp")  # categories of characters in Unicode: control characters, and breaks of lines
 
 
 class Setting(NamedTuple):
@@ -21,11 +27,22 @@ class Setting(NamedTuple):
     time: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """All values at one time, and their version. `values` is None if this user may not read them."""
+
+    version: str
+    values: dict[str, str] | None = dataclasses.field(default=None, repr=False)
+
+
 class Settings(Protocol):
     """Where the settings of one environment are stored. Every method raises CommandError if it fails."""
 
+    def current(self) -> Snapshot:
+        """Returns what a slot or a pod that starts now must have."""
+
     def load(self) -> dict[str, Setting]:
-        """Returns the settings by name."""
+        """Returns the settings by name; empty if there are none."""
 
     def save(self, settings: dict[str, Setting]) -> None:
         """Replaces them. The caller holds the environment's lock and changes one setting per call.
@@ -37,6 +54,11 @@ class Settings(Protocol):
 def values(settings):
     """{name: value} of settings."""
     return {name: setting.value for name, setting in settings.items()}
+
+
+def snapshot(values):
+    """The Snapshot of {name: value}."""
+    return Snapshot(version(values), values)
 
 
 def version(values):
@@ -53,6 +75,42 @@ def environment_file(values):
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
+def check_name(name):
+    """Raises UsageError unless the name has the form of a setting's name."""
+    if not re.fullmatch(GRAMMAR["setting"], name):
+        why = "expected capital letters, digits and _, as in ALLOWED_HOSTS"
+        raise UsageError(f"invalid setting {name[:80]!r}", why, "make settings-dev or settings-prod lists the names")
+
+
+def read_value(name, stream):
+    """The value of a setting in a binary stream, without one newline at its end. Raises UsageError, without the value.
+
+    Also refuses what one of the stores cannot have: Parameter Store has no empty values and none with {{.
+    """
+
+    def refusal(why):
+        return UsageError(f"invalid value of {name}: nothing was changed", why, f"printf %s VALUE | {_SET} {name}")
+
+    data = stream.read(LONGEST + 2)
+    data = data[:-1] if data.endswith(b"\n") else data
+    if not data:
+        raise UsageError(f"the value of {name} is empty: nothing was changed", "a setting has a value", _UNSET)
+    if len(data) > LONGEST:
+        raise refusal(f"it has more than {LONGEST} bytes")
+    try:
+        value = data.decode()
+    except UnicodeDecodeError:
+        raise refusal("it is not UTF-8") from None
+    if any(unicodedata.category(character) in LINE_BREAKS for character in value):
+        raise refusal("expected one line without control characters")
+    if "{{" in value:
+        raise refusal("it contains {{, which Parameter Store refuses")
+    return value
+
+
+_SET, _UNSET = "make set-dev or set-prod SETTING", "make unset-dev or unset-prod removes a setting"
+
+
 class FileSettings:
     """A file on the host that only root can read: lines NAME=value.
 
@@ -62,16 +120,30 @@ class FileSettings:
     def __init__(self, path):
         self.path = path
 
+    def current(self):
+        """As Settings.current."""
+        return snapshot(values(self.load()))
+
     def load(self):
-        """As Settings.load."""
+        """As Settings.load. Raises CommandError for a line that is neither a setting nor a comment."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "reason", None) or error.strerror  # without the text of the file
+            raise CommandError(f"can't read '{self.path}'", why, "correct the file") from None
         settings, changed = {}, (None, None)
-        for line in self.path.read_text(encoding="utf-8").split("\n"):
+        for number, line in enumerate(text.split("\n"), 1):
             name, is_setting, value = line.partition("=")
-            if line.startswith("# ") and len(words := line.split()) == 3:
-                changed = words[2], words[1]
-            elif is_setting and not line.startswith("#"):
+            if not line.strip() or line.startswith("#"):
+                words = line.split()
+                changed = (words[2], words[1]) if len(words) == 3 else (None, None)
+            elif is_setting and re.fullmatch(GRAMMAR["setting"], name):
                 settings[name] = Setting(value, *changed)
                 changed = (None, None)
+            else:
+                raise CommandError(f"invalid line {number} of '{self.path}'", "expected NAME=value", "correct the file")
         return settings
 
     def save(self, settings):

@@ -55,10 +55,15 @@ class State(Protocol):
         """The entries of this environment, oldest first."""
 
 
+def now():
+    """The current time in UTC, as in the history."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")
+
+
 def entry(environment, verb, actor, image, commit, result, seconds, **more):
     """An entry of the history with the current time. `more` are version, replaced and reason, unless empty."""
     past = {
-        "time": datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ"),
+        "time": now(),
         "actor": actor,
         "environment": environment,
         "verb": verb,

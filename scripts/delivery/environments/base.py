@@ -4,7 +4,9 @@ import dataclasses
 from typing import Protocol
 
 from delivery.docker import Docker
+from delivery.environments import versioned_secrets
 from delivery.lock import Lock
+from delivery.settings import Settings, Snapshot
 from delivery.state import State
 
 
@@ -14,14 +16,20 @@ class Candidate:
 
     `revision` is the commit it was built from. `manifests` are the Kubernetes manifests in the image (YAML),
     or "" for dev. `returns` is set for a rollback: the live image may be faulty. `pages` are those that must
-    work (delivery/pages.py).
+    work (delivery/pages.py). It starts with `settings`.
     """
 
     image: str
     revision: str
+    settings: Snapshot
     manifests: str = ""
     returns: bool = False
     pages: tuple = ()
+
+    def with_settings(self, settings: Snapshot) -> "Candidate":
+        """The same image with other settings."""
+        manifests = versioned_secrets.insert(self.manifests, settings.version)
+        return dataclasses.replace(self, settings=settings, manifests=manifests)
 
     @property
     def remedy(self) -> str:
@@ -37,6 +45,7 @@ class Environment(Protocol):
     docker: Docker  # the engine that pulls its images
     lock: Lock
     state: State
+    settings: Settings
 
     def url(self) -> str:
         """The address at which NGINX or the load balancer serves it; empty while there is none."""
@@ -44,11 +53,17 @@ class Environment(Protocol):
     def live(self) -> str | None:
         """The image that receives traffic, as Docker or Kubernetes reports it; None if there is none."""
 
+    def live_settings(self) -> str | None:
+        """The version of the live settings; "" if it is unknown, None if there is no live image."""
+
     def prepare(self, image: str, returns: bool = False) -> Candidate:
-        """Fetches the image and checks everything that can be checked. Changes nothing that is live."""
+        """Fetches the image and checks everything that can be checked. Changes nothing that is live.
+
+        The candidate has the stored settings.
+        """
 
     def is_live(self, candidate: Candidate) -> bool:
-        """Whether the candidate is already live on all containers or pods, and answers."""
+        """Whether the candidate is already live with its settings on all containers or pods, and answers."""
 
     def plan(self, candidate: Candidate) -> str:
         """What a deploy would change in addition to the image: migrations and manifests."""
@@ -66,16 +81,16 @@ class Environment(Protocol):
         """Gives the candidate the traffic and waits until its revision and its pages answer at the address."""
 
     def drain(self, candidate: Candidate) -> None:
-        """Waits until the previous image has finished its requests, up to a time limit."""
+        """Waits until the previous slot or pods have finished their requests, up to a time limit."""
 
     def revert(self, candidate: Candidate) -> None:
-        """Undoes start, prove and switch: makes the previous image live.
+        """Undoes start, prove and switch: makes the previous image live with its settings.
 
         Reports what it could not undo; the next deploy completes that. Raises only LockLost.
         """
 
     def clean_up(self, candidate: Candidate) -> None:
-        """Removes leftovers of killed deploys, and old images."""
+        """Makes NGINX accept the host names in the settings, removes leftovers of killed deploys, and old images."""
 
     def logs(self, lines: int) -> str:
         """The last log lines of the live image."""

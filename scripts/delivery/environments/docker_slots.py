@@ -8,6 +8,7 @@ from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
 from delivery.process import ProgramFailed, TimedOut
+from delivery.settings import environment_file
 from delivery.switch import PORTS
 
 URL = f"http://localhost:{application.PORTS['dev']}"
@@ -26,9 +27,11 @@ class DockerSlots:
     name = "dev"
 
     def __init__(
-        self, *, docker, traffic, lock, state, repository, paths, limits, clean_images, web=http_client, clock=None
+        self, *, docker, traffic, lock, state, settings, host_names, repository, paths, limits, clean_images,
+        web=http_client, clock=None,
     ):  # fmt: skip
         self.docker, self.traffic, self.lock, self.state = docker, traffic, lock, state
+        self.settings, self.host_names = settings, host_names
         self.repository, self.paths, self.limits, self.clean_images = repository, paths, limits, clean_images
         self.web, self.clock = web, clock or Clock()
 
@@ -41,28 +44,38 @@ class DockerSlots:
         live = self.docker.container(container(self.traffic.live()))
         return live.image if live and live.running else None
 
+    def live_settings(self):
+        """As Environment.live_settings."""
+        live = self.docker.container(container(self.traffic.live()))
+        return live.settings if live and live.running else None
+
     def prepare(self, image, returns=False):
         """As Environment.prepare."""
         self.live_slot = self.traffic.live()
         self.idle_slot = "b" if self.live_slot == "a" else "a"
+        settings = self.settings.current()
+        self.host_names.check(settings.values)
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
-        return Candidate(image, revision, returns=returns, pages=images.pages_of(self.docker, image))
+        return Candidate(image, revision, settings, returns=returns, pages=images.pages_of(self.docker, image))
 
     def is_live(self, candidate):
         """As Environment.is_live."""
-        return self.live() == candidate.image and self.web.answers(URL, candidate.revision)
+        live = (self.live(), self.live_settings())
+        return live == (candidate.image, candidate.settings.version) and self.web.answers(URL, candidate.revision)
 
     def plan(self, candidate):
         """As Environment.plan."""
         name = f"{application.NAME}-plan-{os.getpid()}"
         command = ("python3", "manage.py", "migrate", "--plan")
-        return self.docker.run(name, candidate.image, command, self._settings(), self.limits.migration, show=False)
+        settings = environment_file(candidate.settings.values)
+        return self.docker.run(name, candidate.image, command, settings, self.limits.migration, show=False)
 
     def migrate(self, candidate):
         """As Environment.migrate."""
         log("migrate")
         try:
-            self.docker.run(MIGRATION, candidate.image, MIGRATE, self._settings(), self.limits.migration)
+            settings = environment_file(candidate.settings.values)
+            self.docker.run(MIGRATION, candidate.image, MIGRATE, settings, self.limits.migration)
         except TimedOut as error:
             raise CommandError("the migration failed", error.why, "make logs-dev") from None
         except ProgramFailed:
@@ -78,7 +91,7 @@ class DockerSlots:
         # Containers keep running meanwhile.
         if sockets.is_listening(port):
             self.docker.restart_engine()
-        self.docker.start(name, candidate.image, port, self._settings())
+        self.docker.start(name, candidate.image, port, candidate.settings)
         self.started = self.clock.now()
 
     def prove(self, candidate):
@@ -130,6 +143,7 @@ class DockerSlots:
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""
+        self.host_names.follow(self.name, candidate.settings.values)
         self.traffic.restore()  # a deploy that was killed at the switch has not recorded it
         live = self.traffic.live()
         idle = "b" if live == "a" else "a"
@@ -141,9 +155,6 @@ class DockerSlots:
     def logs(self, lines):
         """As Environment.logs."""
         return self.docker.logs(container(self.traffic.live()), lines)
-
-    def _settings(self):
-        return self.paths.environment_settings(self.name)
 
     def _connections(self, slot):
         state = self.docker.container(container(slot))

@@ -11,6 +11,7 @@ from delivery import application_log, http_client, images, pages
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
+from delivery.environments import versioned_secrets
 from delivery.environments.base import Candidate
 from delivery.lock import LockLost
 from delivery.process import ProgramFailed
@@ -27,16 +28,18 @@ class KubernetesRollout:
 
     `overlay` is the target's kustomize overlay in the image. `kinds` are the kinds of objects that a
     release can have; objects that it does not have are deleted. `platform` returns the platform of the
-    nodes, `address` the URL at which the release must answer. `limits` are in seconds.
+    nodes, `address` the URL at which the release must answer. `limits` are in seconds. `secrets` are the
+    VersionedSecrets.
     """
 
     name = "prod"
 
     def __init__(
-        self, *, kubernetes, docker, lock, state, repository, overlay, kinds, platform, address, directory,
-        limits, clean_images, web=http_client, clock=None,
+        self, *, kubernetes, docker, lock, state, settings, host_names, secrets, repository, overlay, kinds, platform,
+        address, directory, limits, clean_images, web=http_client, clock=None,
     ):  # fmt: skip
         self.kubernetes, self.docker, self.lock, self.state = kubernetes, docker, lock, state
+        self.settings, self.host_names, self.secrets = settings, host_names, secrets
         self.repository, self.overlay, self.kinds, self.platform = repository, overlay, kinds, platform
         self.url, self.directory, self.limits, self.clean_images = address, directory, limits, clean_images
         self.web, self.clock = web, clock or Clock()
@@ -44,7 +47,12 @@ class KubernetesRollout:
     def live(self):
         """As Environment.live."""
         deployment = self.kubernetes.get("deployment", NAME)
-        return deployment and deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+        return deployment and image_of(deployment["spec"]["template"])
+
+    def live_settings(self):
+        """As Environment.live_settings."""
+        deployment = self.kubernetes.get("deployment", NAME)
+        return deployment and versioned_secrets.version_of(versioned_secrets.name_in(deployment["spec"]["template"]))
 
     def prepare(self, image, returns=False):
         """As Environment.prepare."""
@@ -53,13 +61,17 @@ class KubernetesRollout:
         except ProgramFailed as error:
             what = "Kubernetes does not answer: nothing was changed"
             raise CommandError(what, error.why, self.kubernetes.remedy) from None
+        settings = self.settings.current()
+        self.host_names.check(settings.values)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
-        return Candidate(image, revision, self._manifests(image), returns, images.pages_of(self.docker, image))
+        manifests = versioned_secrets.insert(self._manifests(image), settings.version)
+        return Candidate(image, revision, settings, manifests, returns, images.pages_of(self.docker, image))
 
     def is_live(self, candidate):
         """As Environment.is_live."""
         return (
             self.live() == candidate.image
+            and self.live_settings() == candidate.settings.version
             and self.kubernetes.is_rolled_out(NAME)
             and self.web.answers(self.url(), candidate.revision)
         )
@@ -70,6 +82,7 @@ class KubernetesRollout:
         job["metadata"]["name"] = name = f"{NAME}-plan-{secrets.token_hex(4)}"
         job["spec"]["template"]["metadata"]["labels"][COMPONENT] = "plan"
         job["spec"]["template"]["spec"]["containers"][0]["command"].append("--plan")
+        self._write_secret(candidate)
         self.kubernetes.apply(json.dumps(job))
         try:
             self._wait_for_job(name, f"{COMPONENT}=plan", candidate, "the migrations could not be planned")
@@ -83,6 +96,7 @@ class KubernetesRollout:
     def migrate(self, candidate):
         """As Environment.migrate."""
         log("migrate")
+        self._write_secret(candidate)
         self.kubernetes.delete(f"job/{MIGRATION}")
         self.kubernetes.apply(candidate.manifests, MIGRATION_PODS)
         try:
@@ -96,6 +110,7 @@ class KubernetesRollout:
     def start(self, candidate):
         """As Environment.start."""
         log("roll out")
+        self._write_secret(candidate)
         applied = self.kubernetes.apply(candidate.manifests, WEB)
         # Objects that only the live release has may cause its fault, so a rollback deletes them first. A new
         # release deletes only those that restrict traffic: the previous pods still need the rest.
@@ -104,7 +119,7 @@ class KubernetesRollout:
     def prove(self, candidate):
         """As Environment.prove."""
         if not self._rolled_out(self.limits.rollout):
-            why = application_log.failure(self._show_pods(WEB, candidate.image))
+            why = application_log.failure(self._show_pods(WEB, candidate))
             raise CommandError("the rollout failed", why or "the last lines of its pods are above", "make logs-prod")
 
     def switch(self, candidate):
@@ -114,7 +129,7 @@ class KubernetesRollout:
                 if self.web.answers(self.url(), candidate.revision):
                     break
         else:
-            self._show_pods(WEB, candidate.image)
+            self._show_pods(WEB, candidate)
             why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
             raise CommandError("the release does not answer", why, "make logs-prod")
         pages.wait(self.url(), candidate.pages, self.clock, self.limits.pages, self.web)
@@ -124,7 +139,7 @@ class KubernetesRollout:
         log("drain the previous pods")
         for _ in self.clock.poll(self.limits.drain, 0.3):
             with contextlib.suppress(ProgramFailed):  # Kubernetes may be restarting
-                if not [pod for pod in self.kubernetes.pods(WEB) if image_of(pod) != candidate.image]:
+                if all(runs(pod, candidate) for pod in self.kubernetes.pods(WEB)):
                     return
 
     def revert(self, candidate):
@@ -145,8 +160,13 @@ class KubernetesRollout:
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""
+        self.host_names.follow(self.name, candidate.settings.values)
         try:
             self._delete_all_but(self.kubernetes.names_in(candidate.manifests, WEB))
+            if candidate.settings.values is not None:  # a user who may not read Secrets can't delete them either
+                used = {versioned_secrets.name_in(pod) for pod in self.kubernetes.pods()}
+                named = versioned_secrets.names_in(candidate.manifests + self.state.load().manifests)
+                self.secrets.delete_all_but(used | named)
         except ProgramFailed as error:
             log(f"objects of other releases were not deleted; the next deploy deletes them: {error.why}")
         self.clean_images()
@@ -164,7 +184,7 @@ class KubernetesRollout:
                 raise CommandError(f"'{image}' carries no manifests", error.why, "make image push") from None
             kustomization = KUSTOMIZATION | {
                 "resources": [f"k8s/overlays/{self.overlay}"],
-                "images": [{"name": NAME, "newName": self.repository, "digest": image.partition("@")[2]}],
+                "images": [{"name": NAME, "newName": image.partition("@")[0], "digest": image.partition("@")[2]}],
             }
             Path(directory, "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
             try:
@@ -190,7 +210,7 @@ class KubernetesRollout:
                 return
             if status.get("failed"):
                 break
-        self._show_pods(selector, candidate.image)
+        self._show_pods(selector, candidate)
         raise CommandError(failure, "the last lines of its pod are above", candidate.remedy)
 
     def _rolled_out(self, limit):
@@ -211,12 +231,17 @@ class KubernetesRollout:
                 return
         raise CommandError("Kubernetes does not answer", f"waited {limit} s", self.kubernetes.remedy)
 
-    def _show_pods(self, selector, image):
-        """Prints the state and the last log lines of the pods that run an image, and returns these lines."""
+    def _write_secret(self, candidate):
+        """Creates the Secret with the candidate's settings. A user who may not read them uses the existing one."""
+        if candidate.settings.values is not None:
+            self.secrets.write(candidate.settings)
+
+    def _show_pods(self, selector, candidate):
+        """Prints the state and the last log lines of the candidate's pods, and returns these lines."""
         lines = ""
         try:
             for pod in self.kubernetes.pods(selector):
-                if image_of(pod) == image:
+                if runs(pod, candidate):
                     name, status = pod["metadata"]["name"], pod.get("status", {})
                     states = [container.get("state") for container in status.get("containerStatuses", [])]
                     log(f"{name}: {status.get('phase')} {json.dumps(states)}")
@@ -229,5 +254,11 @@ class KubernetesRollout:
 
 
 def image_of(pod):
-    """The image that a pod runs."""
+    """The image that a pod runs, or those of a Deployment, given its template."""
     return pod["spec"]["containers"][0]["image"]
+
+
+def runs(pod, candidate):
+    """Whether a pod runs the candidate's image with its settings."""
+    secret = versioned_secrets.name_of(candidate.settings.version)
+    return image_of(pod) == candidate.image and versioned_secrets.name_in(pod) == secret
