@@ -4,13 +4,14 @@ import json
 import sys
 
 from delivery import backup as dumps
-from delivery import http_client, operations, settings_change, settings_schema
+from delivery import http_client, nginx, operations, settings_change, settings_schema
+from delivery import initial_settings as initial
 from delivery import restore as restoring
 from delivery import settings as stored
 from delivery.application import NAME
 from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
-from delivery.compositions import HARDENED, actor, host_environments
+from delivery.compositions import HARDENED, actor, host_environments, host_settings
 from delivery.docker import Docker
 from delivery.paths import Paths
 from delivery.postgres import Postgres
@@ -61,6 +62,24 @@ def restore(environment, dump):
         web=http_client,
         clock=Clock(),
     )
+
+
+def initial_settings(paths):
+    """Generates the missing settings of both environments."""
+    first, differs = paths.host()["ALLOWED_HOSTS"], []
+    for name, environment in host_environments(paths).items():
+        if initial.ensure(name, environment.settings, environment.lock, first):
+            differs.append(name)
+    if differs:
+        log(
+            f"ALLOWED_HOSTS of {' and '.join(differs)} is stored and stays: that of the installation, '{first}', is only"
+            f" the first value. To change it: make {' '.join(f'set-{name}' for name in differs)} SETTING={nginx.SETTING}"
+        )
+
+
+def allowed_hosts(environment, paths):
+    """NGINX's list of the host names of an environment."""
+    return nginx.listed(stored.values(host_settings(environment, paths).load()))
 
 
 def settings(environment, values=None):

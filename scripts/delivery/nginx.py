@@ -17,11 +17,11 @@ class HostNames:
 
     def check(self, values):
         """Raises UsageError unless NGINX understands the names in the settings {name: value}."""
-        allowed_hosts.nginx_map(values.get(SETTING, ""))
+        listed(values)
 
     def follow(self, environment, values):
         """Makes NGINX accept the names in the settings. A reload closes idle connections, so it needs a new name."""
-        names = allowed_hosts.nginx_map(values.get(SETTING, "")) + "\n"
+        names = listed(values) + "\n"
         file = self.directory / f"allowed-hosts-{environment}.conf"
         previous = file.read_text(encoding="utf-8") if file.exists() else None
         if previous == names and self.loaded.exists():
@@ -36,6 +36,11 @@ class HostNames:
             error.remedy = BOOTSTRAP
             raise
         self.loaded.touch()
+
+
+def listed(values):
+    """NGINX's list of the host names in the settings {name: value}. Raises UsageError if NGINX can't have one."""
+    return allowed_hosts.nginx_map(values.get(SETTING, ""))
 
 
 class NoHostNames:
