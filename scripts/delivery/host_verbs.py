@@ -71,10 +71,9 @@ def initial_settings(paths):
         if initial.ensure(name, environment.settings, environment.lock, first):
             differs.append(name)
     if differs:
-        log(
-            f"ALLOWED_HOSTS of {' and '.join(differs)} is stored and stays: that of the installation, '{first}', is only"
-            f" the first value. To change it: make {' '.join(f'set-{name}' for name in differs)} SETTING={nginx.SETTING}"
-        )
+        changing = " and ".join(f"make set-{name} SETTING={nginx.SETTING}" for name in differs)
+        what = f"ALLOWED_HOSTS of {' and '.join(differs)} stays as it is stored"
+        log(f"{what}: that of the installation, '{first}', is only the first one. To change it: {changing}")
 
 
 def allowed_hosts(environment, paths):

@@ -3,13 +3,14 @@
 The host's verb prints {"environments": [...], ...}. Each environment has `environment`, `version`,
 `revision`, `digest` and `previous` (a digest), each null if there is none; `healthy`, whether it
 answers; `current`, the {image, version, commit} of the image that a deploy is compared with; `deploying`,
-the holder of the lock; and `last`, the last entry of the history. A host with older files has no `current`. On a
-host it also has `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
+the holder of the lock; `settings_pending`, whether the stored settings differ from the live ones; and `last`, the
+last entry of the history. A host with older files has no `current` and no `settings_pending`. On a host it
+also has `last_backup`, the name of the newest nightly dump, and `backup_overdue`.
 """
 
 import json
 
-from delivery import backups, targets
+from delivery import backups, order, targets
 from delivery.application import NAME
 from delivery.cli import CommandError
 
@@ -30,7 +31,8 @@ def show(form=None):
     answer = target.ask("status")
     entries = parse(answer)
     rows = (row(target.url(name), entry) for name, entry in entries.items())
-    print(answer.rstrip() if form == "json" else "\n".join([HEAD, *rows]), flush=True)
+    waiting = (pending(entry) for entry in entries.values() if entry.get("settings_pending"))
+    print(answer.rstrip() if form == "json" else "\n".join([HEAD, *rows, *waiting]), flush=True)
     if late := [name for name, entry in entries.items() if entry.get("backup_overdue")]:
         why = f"the newest one of {late[0]} is {backup_age(entries[late[0]])} old, but one is made each night"
         if not entries[late[0]]["last_backup"]:
@@ -66,6 +68,13 @@ def row(url, entry):
     serves = f"{version:9} {revision:13} {digest:20} {healthy:8}"
     past = f"{previous:20} {backup_age(entry):8} {last_deploy(entry)}"
     return f"{entry['environment']:5} {url:24} {serves} {past}"
+
+
+def pending(entry):
+    """The line about an environment whose stored settings are not the live ones."""
+    name = entry["environment"]
+    image = order.Build(**entry["current"]).tag(name)
+    return f"{name}: the stored settings are not the live ones. To apply them: make deploy-{name} IMAGE={image}"
 
 
 def backup_age(entry):

@@ -52,7 +52,7 @@ def verbs() -> dict:
 
 def report_continues(verb: str, *arguments: str, more: str = "") -> None:
     """Reports after an interrupt that a verb that changes something continues on the host, and how to follow it."""
-    if verb in ("deploy", "rollback", "undo", "restore"):
+    if verb in ("deploy", "rollback", "undo", "restore", "set", "unset", "rotate"):
         follow = f"make status history-{arguments[0]}"
     elif verb == "backup":
         follow = "make backups"
