@@ -7,7 +7,6 @@ import hashlib
 import secrets
 
 from delivery import state
-from delivery.cli import log
 from delivery.settings import Setting
 
 ACTOR = "bootstrap"
@@ -22,7 +21,6 @@ def ensure(environment, store, lock, allowed_hosts):
         with lock.acquire(f"bootstrap {environment}"):
             settings = store.load()
             for name, value in missing(environment, settings, allowed_hosts).items():
-                log(f"store {name} of {environment}")
                 settings[name] = Setting(value, ACTOR, state.now())
                 store.save(settings)
     return store.load()["ALLOWED_HOSTS"].value != allowed_hosts

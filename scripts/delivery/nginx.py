@@ -1,7 +1,7 @@
 """The host names that NGINX accepts: those in the setting ALLOWED_HOSTS of each environment."""
 
 from delivery import allowed_hosts, files, process
-from delivery.cli import log
+from delivery.cli import UsageError, log
 from delivery.paths import BOOTSTRAP
 from delivery.process import ProgramFailed
 
@@ -40,7 +40,11 @@ class HostNames:
 
 def listed(values):
     """NGINX's list of the host names in the settings {name: value}. Raises UsageError if NGINX can't have one."""
-    return allowed_hosts.nginx_map(values.get(SETTING, ""))
+    try:
+        return allowed_hosts.nginx_map(values.get(SETTING, ""))
+    except UsageError as error:  # without the value
+        remedy = f"make set-dev SETTING={SETTING}"
+        raise UsageError(f"invalid {SETTING}: nothing was changed", error.why, remedy) from None
 
 
 class NoHostNames:

@@ -16,6 +16,7 @@ from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 
 LONGEST = 4096  # bytes of a value: what Parameter Store accepts in its standard tier
+CHANGE = r"# (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\S+)"  # the comment about the next line of a file
 LINE_BREAKS = ("Cc", "Zl", "Zp")  # categories of characters in Unicode: control characters, and breaks of lines
 
 
@@ -79,7 +80,7 @@ def check_name(name):
     """Raises UsageError unless the name has the form of a setting's name."""
     if not re.fullmatch(GRAMMAR["setting"], name):
         why = "expected capital letters, digits and _, as in ALLOWED_HOSTS"
-        raise UsageError(f"invalid setting {name[:80]!r}", why, "make settings-dev or settings-prod lists the names")
+        raise UsageError(f"invalid setting {name[:80]!r}", why, "make settings-dev settings-prod lists the names")
 
 
 def read_value(name, stream):
@@ -89,12 +90,13 @@ def read_value(name, stream):
     """
 
     def refusal(why):
-        return UsageError(f"invalid value of {name}: nothing was changed", why, f"printf %s VALUE | {_SET} {name}")
+        return UsageError(f"invalid value of {name}: nothing was changed", why, f"make set-dev SETTING={name}")
 
     data = stream.read(LONGEST + 2)
     data = data[:-1] if data.endswith(b"\n") else data
     if not data:
-        raise UsageError(f"the value of {name} is empty: nothing was changed", "a setting has a value", _UNSET)
+        why = "only a setting that is removed has no value"
+        raise UsageError(f"the value of {name} is empty: nothing was changed", why, f"make unset-dev SETTING={name}")
     if len(data) > LONGEST:
         raise refusal(f"it has more than {LONGEST} bytes")
     try:
@@ -106,9 +108,6 @@ def read_value(name, stream):
     if "{{" in value:
         raise refusal("it contains {{, which Parameter Store refuses")
     return value
-
-
-_SET, _UNSET = "make set-dev or set-prod SETTING", "make unset-dev or unset-prod removes a setting"
 
 
 class FileSettings:
@@ -137,8 +136,8 @@ class FileSettings:
         for number, line in enumerate(text.split("\n"), 1):
             name, is_setting, value = line.partition("=")
             if not line.strip() or line.startswith("#"):
-                words = line.split()
-                changed = (words[2], words[1]) if len(words) == 3 else (None, None)
+                change = re.fullmatch(CHANGE, line)
+                changed = (change[2], change[1]) if change else (None, None)
             elif is_setting and re.fullmatch(GRAMMAR["setting"], name):
                 settings[name] = Setting(value, *changed)
                 changed = (None, None)

@@ -39,6 +39,7 @@ def change_locked(environment, token, name, value, actor, label):
         changed[name] = stored[name] if is_same else settings.Setting(value, actor, time_of_change)
     new = settings.snapshot(settings.values(changed))
     settings_schema.check(environment.docker, defining, new.values)
+    environment.host_names.check(new.values)
 
     def save():
         if changed != stored:
@@ -97,10 +98,10 @@ def check_change(definitions, name, value):
     if value is None:
         if definition and definition["required"] and definition["default"] is None:
             why = "the application requires it, and it has no default"
-            raise UsageError(f"{name} can't be removed", why, f"make set-dev or set-prod SETTING={name} changes it")
+            raise UsageError(f"{name} can't be removed", why, f"make set-dev SETTING={name} changes it")
     elif definition is None or name == FOR_DEVELOPERS:
         why = "it is for developers" if definition else "the application has no setting of this name"
-        raise UsageError(f"invalid setting '{name}'", why, "make settings-dev or settings-prod lists the names")
+        raise UsageError(f"invalid setting '{name}'", why, "make settings-dev settings-prod lists the names")
 
 
 def record(environment, token, label, actor, image, revision, result, seconds):

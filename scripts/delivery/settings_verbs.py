@@ -13,7 +13,7 @@ def show(environment, values):
     """The settings of an environment as a table; with `values` also those that are not secret."""
     answer = targets.for_environment(environment).ask("settings", environment, *["values"] if values else [])
     entries = json.loads(answer)
-    head = ("NAME", "STATE", "CHANGED", "BY", *["VALUE"] if values else [], "HELP")
+    head = ("NAME", "STATE", "CHANGED", "BY", *["VALUE"] * values, "HELP")
     rows = [head, *(row(entry, values) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (" ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in rows)

@@ -11,7 +11,7 @@ import types
 from pathlib import Path
 
 import pytest
-from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, sockets, state, switch
+from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, nginx, sockets, state, switch
 from delivery.clock import Clock
 from delivery.paths import Paths
 from delivery.state import FileState
@@ -20,12 +20,16 @@ from laptop import hub, local_host, shop, template  # noqa: F401 fixtures
 from verb import run, run_script
 
 VERBS = Path(__file__).parents[2] / "scripts/host/bin"
-SETTINGS = "SECRET_KEY=the-key\nDATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}\n"
+SETTINGS = """SECRET_KEY=the-key
+DATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}
+ALLOWED_HOSTS=localhost
+"""
+NGINX = "127.0.0.1 1;\ndefault 0;\nlocalhost 1;\n"
 
 
-def run_verb(name, *arguments):
+def run_verb(name, *arguments, stdin=""):
     """Runs a verb of the host."""
-    return run_script(VERBS / name, *arguments)
+    return run_script(VERBS / name, *arguments, stdin=stdin)
 
 
 @pytest.fixture
@@ -35,6 +39,7 @@ def world(monkeypatch):
     for module in (compositions, host_verbs):
         monkeypatch.setattr(module, "Docker", lambda *options: made.docker)
     monkeypatch.setattr(host_verbs, "Postgres", lambda: made.postgres)
+    monkeypatch.setattr(nginx, "process", types.SimpleNamespace(run=made.run_program))
     monkeypatch.setattr(compositions, "Kubernetes", lambda *options, remedy="": made.kubernetes)
     monkeypatch.setattr(compositions, "Containerd", lambda: made.containerd)
     for module in (compositions, switch):
@@ -121,14 +126,16 @@ class Place:
 
     def parts(self):
         """The containers, the slot, the objects of the release and the state: what a failed deploy leaves."""
-        containers = {name: (found.image, found.running) for name, found in self.world.docker.containers.items()}
+        containers = {
+            name: (found.image, found.running, found.settings) for name, found in self.world.docker.containers.items()
+        }
         objects = self.world.kubernetes.objects.items()
-        release = {key: found["spec"] for key, found in objects if not key.startswith(("lease", "job"))}
+        release = {key: found["spec"] for key, found in objects if not key.startswith(("lease", "job", "secret"))}
         return containers, self.world.switch.slot, release, self.environment.state.load()
 
     def objects(self):
-        """The keys of the objects in Kubernetes, except those of the lock and the state."""
-        return {key for key in self.world.kubernetes.objects if not key.startswith(("lease", "configmap"))}
+        """The keys of the objects in Kubernetes, except those of the lock, the state and the settings."""
+        return {key for key in self.world.kubernetes.objects if not key.startswith(("lease", "configmap", "secret"))}
 
     @contextlib.contextmanager
     def unchanged(self):
@@ -153,8 +160,8 @@ class HostPlace(Place):
     def environment(self):
         return compositions.host_environments()[self.name]
 
-    def run(self, verb, *arguments):
-        return run_verb(verb, self.name, *arguments)
+    def run(self, verb, *arguments, stdin=""):
+        return run_verb(verb, self.name, *arguments, stdin=stdin)
 
     @contextlib.contextmanager
     def locked(self, holder):
@@ -206,12 +213,14 @@ class Host:
 
     def __init__(self, world, root):
         self.world, self.paths = world, Paths(root)
-        for directory in (self.paths.settings, self.paths.locks, self.paths.files):
+        for directory in (self.paths.settings, self.paths.locks, self.paths.files, self.paths.nginx):
             directory.mkdir(parents=True)
         for name in ("dev", "prod"):
             (self.paths.state / name).mkdir(parents=True)
             (self.paths.backups / name).mkdir(parents=True)
             (self.paths.settings / f"{name}.env").write_text(SETTINGS.format(name))
+            (self.paths.nginx / f"allowed-hosts-{name}.conf").write_text(NGINX)
+        (self.paths.state / "nginx-loaded").touch()
         (self.paths.settings / "host.env").write_text(f"REPOSITORY={REPOSITORY}\nALLOWED_HOSTS=localhost\n")
         (self.paths.files / "version").write_text("0123456789ab\n")
         world.kubernetes.allowed = {"Deployment", "Service", "Job"}  # scripts/host/k8s/namespace.yaml

@@ -10,8 +10,12 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     wrong-revision, broken-page  it answers with another revision; a page has status 500
     old, bad-pages               it has no list of pages; it has an invalid one
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
+    no-settings                  it is older than its settings
+
+It has the settings SCHEMA. It refuses the value `refused` of any, and is never ready with the value `unready`.
 """
 
+import base64
 import contextlib
 import copy
 import dataclasses
@@ -24,8 +28,21 @@ from typing import NamedTuple
 from delivery.clock import Clock
 from delivery.docker import Container, Image
 from delivery.process import ProgramFailed, TimedOut
+from delivery.settings import Snapshot
 
 REPOSITORY = "localhost:5000/book-shop"
+SCHEMA = [
+    {"name": name, "type": "str", "required": required, "secret": secret, "default": default, "help": f"the {name}"}
+    for name, required, secret, default in (
+        ("SECRET_KEY", True, True, None),
+        ("ALLOWED_HOSTS", True, False, None),
+        ("DATABASE_URL", True, True, None),
+        ("COOKIE_SUFFIX", True, False, "shop"),
+        ("EMAIL_HOST", False, False, None),
+        ("EMAIL_PORT", False, False, 25),
+        ("DEBUG", False, False, False),
+    )
+]
 PAGES = '[{"path": "/", "status": 200, "marker": "books"}]'
 NOT_READY = '{"message": "Not ready: the smoke test failed: /: ValueError: no such.css"}\n'
 START = 1795576500  # 2026-11-25T03:15:00Z
@@ -33,7 +50,7 @@ API = {  # how kubectl prints a kind
     "ConfigMap": "configmap", "Deployment": "deployment.apps", "HorizontalPodAutoscaler":
     "horizontalpodautoscaler.autoscaling", "Ingress": "ingress.networking.k8s.io", "Job": "job.batch",
     "Lease": "lease.coordination.k8s.io", "NetworkPolicy": "networkpolicy.networking.k8s.io",
-    "PodDisruptionBudget": "poddisruptionbudget.policy", "Service": "service",
+    "PodDisruptionBudget": "poddisruptionbudget.policy", "Secret": "secret", "Service": "service",
 }  # fmt: skip
 NAMES = {plural: name for kind, name in API.items() for plural in (kind.lower(), kind.lower() + "s")}
 NAMES |= {"ingresses": API["Ingress"], "networkpolicies": API["NetworkPolicy"]}
@@ -136,6 +153,10 @@ class World:
         if message:
             raise failure(name, message)
 
+    def run_program(self, command):
+        """nginx and systemctl."""
+        self.call(" ".join(command[:2]), changes=True)
+
     def save(self):
         """The state of all parts, for `restore`."""
         parts = (self.docker, self.kubernetes, self.switch, self.postgres, self.containerd)
@@ -195,6 +216,7 @@ class FakeContainer:
     process: int
     port: int | None = None
     running: bool = True
+    settings: Snapshot = dataclasses.field(default_factory=lambda: Snapshot("", {}))
 
 
 class FakeDocker(Fake):
@@ -238,13 +260,16 @@ class FakeDocker(Fake):
     def container(self, name):
         self.world.call("docker.container")
         found = self.containers.get(name)
-        return found and Container(found.image, found.running, self._restarts(found), found.process)
+        return found and Container(
+            found.image, found.running, self._restarts(found), found.process, found.settings.version
+        )
 
     def start(self, name, image, port, settings):
         self.world.call("docker.start", changes=True)
         if name in self.containers:
             raise failure("docker run", f"the name {name} is in use")
-        found = self.containers[name] = FakeContainer(image, self.world.now, next(self._processes), port)
+        found = FakeContainer(image, self.world.now, next(self._processes), port, settings=settings)
+        self.containers[name] = found
         if port in self.held_ports or self.world.has_fault(image, "start"):
             found.running = False
             raise failure("docker run", "cannot start the container")
@@ -260,6 +285,19 @@ class FakeDocker(Fake):
             return self._run(image, command, settings, limit)
         finally:
             del self.containers[name]
+
+    def query(self, image, command, input, limit):
+        self.world.call("docker.query")
+        assert image in self.pulled
+        if self.world.has_fault(image, "no-settings"):
+            return ""
+        if command[-1] == "schema":
+            return json.dumps(SCHEMA)
+        refused = [name for name, value in json.loads(input).items() if value == "refused"]
+        if refused:
+            message = "\n".join(f"{name}: it is not what the application expects" for name in refused)
+            raise ProgramFailed(["docker", "run"], message, message, 1)
+        return ""
 
     def stop(self, name):
         self.world.call("docker.stop", changes=True)
@@ -367,6 +405,8 @@ class FakeWeb(Fake):
                 ready_after = {"slow": 1, "late": 20} | dict.fromkeys(("never-ready", "fails-smoke", "crash"), math.inf)
                 faults = self.world.registry[found.image].faults
                 age = self.world.now - found.started
+                if "unready" in found.settings.values.values():
+                    return None
                 return found.image if all(age >= ready_after.get(fault, 0) for fault in faults) else None
         return None
 
@@ -397,6 +437,7 @@ class FakeKubernetes(Fake):
         super().__init__(world)
         self.options, self.remedy = (), "systemctl status k3s"
         self.objects, self.rolled_out, self.outage = {}, None, 0
+        self.rolled_out_secret = None
         self.allowed = set(API)
         self._pods, self._versions, self._names = [], itertools.count(1), itertools.count(1)
 
@@ -421,10 +462,15 @@ class FakeKubernetes(Fake):
         wanted = {NAMES[kind] for kind in kinds}
         return {key for key, found in self.objects.items() if key.split("/")[0] in wanted and matches(found, selector)}
 
-    def pods(self, selector):
+    def pods(self, selector=None):
         self._call("pods")
         self._pods = [pod for pod in self._pods if pod["end"] is None or pod["end"] > self.world.now]
-        return [pod for pod in self._pods if matches(pod, selector)]
+        return [pod for pod in self._pods if selector is None or matches(pod, selector)]
+
+    def create(self, manifest):
+        self._call("create", changes=key_of(manifest) not in self.objects)
+        if key_of(manifest) not in self.objects:
+            self._store(manifest)
 
     def build(self, directory):
         self.world.call("kubernetes.build")
@@ -480,10 +526,10 @@ class FakeKubernetes(Fake):
         with contextlib.suppress(ProgramFailed):
             self._call("wait_for_rollout")
             found = self.objects.get(f"deployment.apps/{deployment}")
-            if found and not self._is_unready(image_in(found)):
+            if found and not self._is_unready(found):
                 self.world.pass_time(10)
-                self.rolled_out = image_in(found)
-                self._end_web_pods(self.world.now + 6, {self.rolled_out})
+                self.rolled_out, self.rolled_out_secret = what_runs(found)
+                self._end_web_pods(self.world.now + 6, {what_runs(found)})
                 return True
             self.world.pass_time(limit)
         return False
@@ -492,7 +538,7 @@ class FakeKubernetes(Fake):
         with contextlib.suppress(ProgramFailed):
             self._call("is_rolled_out")
             found = self.objects.get(f"deployment.apps/{deployment}")
-            return bool(found) and image_in(found) == self.rolled_out
+            return bool(found) and what_runs(found) == (self.rolled_out, self.rolled_out_secret)
         return False
 
     def logs(self, pod, lines):
@@ -513,15 +559,17 @@ class FakeKubernetes(Fake):
         return copy.deepcopy(self.objects[key_of(manifest)])
 
     def kubectl(self, *arguments, input=None, passed=(0,)):
-        """Prints the logs of the live release."""
+        """Prints the logs of the live release, or the names of the Secrets."""
         self._call("kubectl")
+        if arguments == ("get", "secrets", "--output=name"):
+            return "\n".join(key for key in self.objects if key.startswith("secret/"))
         command, _, selector, tail = arguments
         assert (command, selector) == ("logs", WEB)
         return f"the last {tail.partition('=')[2]} lines of {number_of(self.rolled_out)}\n"
 
     def _serving(self):
         """The image that answers at the address."""
-        denied = any(found["spec"].get("denies") for found in self.objects.values())
+        denied = any(found.get("spec", {}).get("denies") for found in self.objects.values())
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
 
     def _call(self, name, changes=False):
@@ -548,23 +596,30 @@ class FakeKubernetes(Fake):
         image = image_in(deployment)
         digest = image.partition("@")[2]
         self.world.containerd.store |= dict.fromkeys((image, digest, f"sha256:id-of-{digest[7:]}"), digest)
-        if not [pod for pod in self._pods if matches(pod, WEB) and image_in(pod) == image and pod["end"] is None]:
+        new = what_runs(deployment)
+        if not [pod for pod in self._pods if matches(pod, WEB) and what_runs(pod) == new and pod["end"] is None]:
             self._pods += [self._pod(deployment["spec"]["template"]) for _ in range(2)]
-        self._end_web_pods(self.world.now, {image, self.rolled_out})  # those of a rollout that was reverted
+        # Those of a rollout that was reverted.
+        self._end_web_pods(self.world.now, {new, (self.rolled_out, self.rolled_out_secret)})
 
     def _end_web_pods(self, when, kept):
-        """Ends those that run other images than these."""
+        """Ends those that run other images or have other settings than these."""
         for pod in self._pods:
-            if matches(pod, WEB) and image_in(pod) not in kept:
+            if matches(pod, WEB) and what_runs(pod) not in kept:
                 pod["end"] = min(pod["end"] or when, when)
 
-    def _is_unready(self, image):
+    def _is_unready(self, found):
+        """Whether the pods of a Deployment, or a pod, do not become ready."""
+        image, name = what_runs(found)
+        secret = self.objects.get(f"secret/{name}", {"data": {}} if name == "book-shop-env" else None)
+        if secret is None or base64.b64encode(b"unready").decode() in secret["data"].values():
+            return True
         return bool({"never-ready", "fails-smoke", "crash"} & set(self.world.registry[image].faults))
 
     def _pod(self, template, **labels):
         labels |= template["metadata"]["labels"]
         image = template["spec"]["containers"][0]["image"]
-        is_waiting = self._is_unready(image) or self.world.has_fault(image, "migration")
+        is_waiting = self._is_unready(template) or self.world.has_fault(image, "migration")
         state = {"waiting": {"reason": "CrashLoopBackOff"}} if is_waiting else {}
         return {
             "metadata": {"name": f"{labels[COMPONENT]}-{next(self._names)}", "labels": labels},
@@ -602,6 +657,12 @@ def image_in(found):
     return found["spec"].get("template", found)["spec"]["containers"][0]["image"]
 
 
+def what_runs(found):
+    """The image and the name of the Secret of a Deployment, a Job or a pod."""
+    (container,) = found["spec"].get("template", found)["spec"]["containers"]
+    return container["image"], container["envFrom"][0]["secretRef"]["name"]
+
+
 def labelled(kind, name, component="web", **spec):
     """An object of a release."""
     return {"kind": kind, "metadata": {"name": name, "labels": {COMPONENT: component}}, "spec": spec}
@@ -612,7 +673,8 @@ def release(reference, overlay):
 
     def pod(component, **more):
         labels = {COMPONENT: component}
-        return {"metadata": {"labels": labels}, "spec": {"containers": [{"image": reference} | more]}}
+        settings = {"envFrom": [{"secretRef": {"name": "book-shop-env"}}]}
+        return {"metadata": {"labels": labels}, "spec": {"containers": [{"image": reference} | settings | more]}}
 
     command = ["python3", "manage.py", "migrate", "--noinput"]
     items = [

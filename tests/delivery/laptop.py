@@ -122,7 +122,8 @@ class FakeHost:
     """A Target in memory: what one verb changes there, the next one reports.
 
     `entries` are those of its status, `deploys` those of its history, `dumps` the lines of its backups, and
-    `restored` the last one by environment, `sent` the (after, reason) of each deploy and plan.
+    `restored` the last one by environment, `sent` the (after, reason) of each deploy and plan, `stored` the bytes of
+    its settings.
     A verb in `failures`, {verb: (status, message, stdout)}, fails so.
     """
 
@@ -135,12 +136,14 @@ class FakeHost:
             "healthy",
             "previous",
             "current",
+            "settings_pending",
             "deploying",
             "last",
             "last_backup",
         )
         self.entries = {name: {"environment": name} | dict.fromkeys(nothing) for name in ENVIRONMENTS}
         self.deploys, self.dumps, self.restored = [], [], {}
+        self.stored = {name: {} for name in ENVIRONMENTS}
 
     def check(self):
         if self.is_stopped:
@@ -157,6 +160,29 @@ class FakeHost:
             print(message, file=sys.stderr)
             raise AlreadyReported(status, *output)
         return getattr(self, verb)(*arguments)
+
+    def attach(self, verb, *arguments, terminal=False):
+        self.ask(verb, *arguments)
+
+    def set(self, environment, setting):
+        self.stored[environment][setting] = sys.stdin.buffer.read()
+
+    def unset(self, environment, setting):
+        return f"the answer of unset {setting} {self.stored[environment].pop(setting)}"
+
+    def settings(self, environment, values=None):
+        settings = [
+            ("EMAIL_HOST", True, None, False, "mail.example"),
+            ("EMAIL_PORT", False, 25, False, None),
+            ("EMAIL_USER", False, None, False, None),
+            ("SECRET_KEY", True, None, True, None),
+        ]
+        entries = []
+        for name, is_set, default, is_secret, value in settings:
+            entry = {"name": name, "default": default, "is_set": is_set, "secret": is_secret, "help": f"the {name}"}
+            entry |= {"time": "2026-01-02T03:04:05Z", "actor": "ann"} if value else {"time": None, "actor": None}
+            entries.append(entry | ({"value": value} if value and values else {}))
+        return json.dumps(entries)
 
     def url(self, environment):
         return "http://localhost:8080" if environment == "dev" else "http://localhost:80"

@@ -9,6 +9,7 @@ from delivery.containerd import Containerd
 from delivery.docker import Container, Docker, Image
 from delivery.kubernetes import Kubernetes
 from delivery.process import ProgramFailed, TimedOut
+from delivery.settings import snapshot
 
 REFERENCE = f"localhost:5000/book-shop@sha256:{1:064x}"
 
@@ -101,14 +102,35 @@ def test_a_system_that_does_not_answer_is_an_error_with_its_remedy(stub, call, r
 # How the programs are called.
 
 
+def test_a_query_reaches_the_command_in_a_container_without_a_network_by_a_pipe(stub, tmp_path):
+    stub("docker", 'echo "$*" >arguments; cat')
+    assert Docker("--read-only").query(REFERENCE, ("check", "it"), '{"SECRET_KEY": "the-key"}', 10) == (
+        '{"SECRET_KEY": "the-key"}'
+    )
+    arguments = (tmp_path / "arguments").read_text()
+    assert "the-key" not in arguments
+    assert "--rm --interactive" in arguments
+    assert f"--read-only --network none {REFERENCE} check it\n" in arguments
+
+
+def test_an_object_that_exists_is_not_created_again(stub, tmp_path):
+    stub("kubectl", "cat >input; echo 'Error from server (AlreadyExists): it exists' >&2; exit 1")
+    Kubernetes().create({"kind": "Secret"})
+    assert (tmp_path / "input").read_text() == '{"kind": "Secret"}'
+    stub("kubectl", "echo 'Error from server (Forbidden): no' >&2; exit 1")
+    with pytest.raises(ProgramFailed, match="Forbidden"):
+        Kubernetes().create({"kind": "Secret"})
+
+
 def test_settings_reach_a_container_by_a_pipe_and_not_by_its_arguments(stub, tmp_path):
     stub("docker", 'echo "$*" >arguments; cat /dev/stdin >settings')
-    Docker("--read-only").start("book-shop-a", REFERENCE, 4001, "SECRET_KEY=the-key\n")
+    Docker("--read-only").start("book-shop-a", REFERENCE, 4001, snapshot({"SECRET_KEY": "the-key"}))
     assert (tmp_path / "settings").read_text() == "SECRET_KEY=the-key\n"
     arguments = (tmp_path / "arguments").read_text()
     assert "the-key" not in arguments
     assert "--publish 127.0.0.1:4001:8000" in arguments
     assert "--read-only" in arguments
+    assert f"--label book-shop.settings={snapshot({'SECRET_KEY': 'the-key'}).version}" in arguments
     assert arguments.endswith(f"{REFERENCE}\n")
 
 

@@ -129,6 +129,7 @@ def status(host):
 
 
 NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "current", "deploying", "last", "last_backup"))
+NOTHING |= {"settings_pending": None}
 NOTHING |= {"healthy": False, "backup_overdue": False}
 
 
@@ -151,6 +152,7 @@ def test_the_status_of_a_host(host):
         last = found[name]["last"]
         assert (last["verb"], number_of(last["digest"]), last["result"]) == ("deploy", number, "ok")
         live = {"version": "1.0.0", "healthy": True, "revision": revision(number), "digest": digest(number)}
+        live |= {"settings_pending": False}
         current = {"image": image(number), "version": "", "commit": revision(number)}
         assert found[name] == NOTHING | live | {"last": last, "current": current} | more
 

@@ -9,7 +9,13 @@ from conftest import VERBS
 from fakes import REPOSITORY, image
 
 PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
-INTERNAL = {"allowed-hosts", "docker-settings", "install", "outdated-checkout"}  # those of the installation
+INTERNAL = {
+    "allowed-hosts",
+    "docker-settings",
+    "initial-settings",
+    "install",
+    "outdated-checkout",
+}  # those of the installation
 GOOD = image(1)
 
 # Typed by hand, or passed on by a program that builds a command from untrusted input.
@@ -44,10 +50,13 @@ PREFIXES = {
     **dict.fromkeys(("backups", "clear-sessions", "status"), ((),)),
     "backup": ((), ("dev",)),
     "restore": ((), ("dev",), ("prod",), ("dev", "latest")),
+    "settings": ((), ("dev",), ("dev", "values")),
+    **dict.fromkeys(("set", "unset"), ((), ("dev",), ("prod",), ("dev", "EMAIL_HOST"))),
     "switch": ((), ("a",), ("restore",)),
 }
 # Which of them are right there.
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
+ACCEPTED |= {("unset", name, setting) for name in ("dev", "prod") for setting in ("DEV", "LATEST")}
 ACCEPTED |= {("status", "--json")}  # an older checkout sends it
 ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
 SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-namespace", "bootstrap-nginx", "bootstrap-postgresql"]
@@ -84,7 +93,8 @@ def test_hostile_arguments_are_refused(host, verb):
     ("verb", "arguments"),
     [
         *((verb, ()) for verb in ("deploy", "rollback", "undo", "plan", "history", "logs", "restore")),
-        *((verb, ("dev",)) for verb in ("deploy", "undo", "plan", "restore")),
+        *((verb, ()) for verb in ("settings", "set", "unset")),
+        *((verb, ("dev",)) for verb in ("deploy", "undo", "plan", "restore", "set", "unset")),
         *((verb, ("dev", GOOD, GOOD)) for verb in ("deploy", "rollback", "undo", "plan")),
         ("backup", ("dev", "prod")),
         ("restore", ("dev", "latest", "x")),

@@ -11,17 +11,21 @@ from laptop import SCRIPTS
 from verb import run_script
 
 VERBS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30])
-OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "smoke")
+OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "set", "settings", "smoke", "unset")
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
     "cluster-data": "dump",
+    **dict.fromkeys(("set", "unset"), "dev EMAIL_HOST"),
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ *",
 }
+OTHERS = dict.fromkeys(("set", "unset"), "EMAIL_HOST")  # the arguments after the environment
 SURPLUS = {
     "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
     "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "host-archive": "one",
     "logs": "dev 1 2", "promote": "HEAD HEAD",
     "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
-    "review": "now", "rollback": "dev 1.0.0 2.0.0", "smoke": "dev prod", "status": "json json", "summary": "dev",
+    "review": "now", "rollback": "dev 1.0.0 2.0.0",
+    "set": "dev EMAIL_HOST value", "settings": "dev EMAIL_HOST", "smoke": "dev prod", "status": "json json",
+    "summary": "dev", "unset": "dev EMAIL_HOST EMAIL_PORT",
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ * more", "verify-aws": "list list",
     "version": "source HEAD HEAD",
 }  # fmt: skip
@@ -42,7 +46,11 @@ WRONG = [
     *((verb, "", "the following arguments are required") for verb in REQUIRED),
     *((verb, shlex.quote(word), f"invalid choice: '{word}'") for verb, words in CHOICES.items() for word in words),
     *(
-        (verb, shlex.quote(name), f"invalid environment {name!r}\n  why: expected dev or prod")
+        (
+            verb,
+            f"{shlex.quote(name)} {OTHERS.get(verb, '')}",
+            f"invalid environment {name!r}\n  why: expected dev or prod",
+        )
         for verb in ("backup", *OF_AN_ENVIRONMENT)
         for name in ("stage", "", "dev;id", "DEV", "dev\n")
     ),
@@ -52,6 +60,11 @@ WRONG = [
         for lines in ("", "0", "100000", "1;id")
     ),
     *(("prune", number, "invalid number of snapshots") for number in ("0", "-1", "1.5", "all", "10000", "-y 0")),
+    *(
+        (verb, f"prod {shlex.quote(name)}", f"invalid setting {name!r}")
+        for verb in ("set", "unset")
+        for name in ("", "email_host", "A=B", "A\n", "$(id)", "A" * 65)
+    ),
     *(("restore", f"prod {shlex.quote(name)}", "invalid backup name") for name in NOT_BACKUPS),
 ]
 
@@ -84,6 +97,7 @@ def test_wrong_arguments_are_refused(local_host, monkeypatch, verb, arguments, m
 # The verbs that reach the host, and the verb of the host that does the work.
 ON_THE_HOST = {
     "backup": "backup", "backups": "backups", "deploy dev": "deploy", "history prod": "history", "logs prod": "logs",
+    "settings dev": "settings", "unset prod EMAIL_HOST": "unset",
     "restore -y dev": "restore", "restore -y prod": "backups", "rollback prod": "rollback", "status": "status",
     "status json": "status",
 }  # fmt: skip

@@ -65,6 +65,21 @@ def test_status_is_a_table(shop, host):
     assert result.err == "==> the host's status\n"
 
 
+def test_status_names_the_command_that_applies_newer_settings(shop, host):
+    image = f"localhost:5000/book-shop@{DIGEST}"
+    for name, version in (("dev", "1.1.0"), ("prod", "")):
+        current = {"image": image, "version": version, "commit": REVISION}
+        host.entries[name] |= {"settings_pending": True, "current": current}
+    lines = shop.verb("status").out.splitlines()[-2:]
+    changed = "the stored settings are not the live ones. To apply them:"
+    assert lines == [
+        f"dev: {changed} make deploy-dev IMAGE=1.1.0-SNAPSHOT-{REVISION}",
+        f"prod: {changed} make deploy-prod IMAGE={image}",
+    ]
+    for host.entries["dev"]["settings_pending"] in (False, None):
+        assert f"dev: {changed}" not in shop.verb("status").out
+
+
 def test_status_json_is_the_answer_of_the_host(shop, host):
     shop.verb("status", "json").must_print(host.status().rstrip())
 

@@ -50,7 +50,9 @@ def run(operation, *arguments, stdin=""):
     with (
         mock.patch.dict(os.environ),
         mock.patch.object(sys, "argv", [str(argument) for argument in arguments]),
-        mock.patch.object(sys, "stdin", io.StringIO(stdin)),
+        mock.patch.object(
+            sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin))
+        ),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

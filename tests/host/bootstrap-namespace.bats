@@ -3,21 +3,19 @@ load ../lib/host.bash
 setup() {
   start_host
   install_files
-  echo SECRET_KEY=the-secret-key >"$CONF/prod.env"
   : >"$WORLD/cluster"
 }
 
 # calls: prints the calls of kubectl and the pauses in short, for example "apply,create".
 calls() {
-  sed -nE 's/^kubectl as root: (--namespace book-shop )?//; s/^(get|create|config|sleep).*/\1/p; s/^apply.*(-|account.yaml)$/apply/p
+  sed -nE 's/^kubectl as root: (--namespace book-shop )?//; s/^(get|config|sleep).*/\1/p; s/^apply.*account.yaml$/apply/p
 s/^wait .*(token).*/wait \1/p' "$LOG" | paste -sd,
 }
 
-@test "bootstrap-namespace: creates the namespace and its Secret, and waits for the token of deploys" {
+@test "bootstrap-namespace: creates the namespace, and waits for the token of deploys" {
   verb bootstrap-namespace
   assert_answer ""
-  assert_equal "$(calls)" "apply,create,apply,wait token,sleep,wait token,get,config,config"
-  assert_equal "$(cat "$WORLD/secret")" "SECRET_KEY=the-secret-key"
+  assert_equal "$(calls)" "apply,wait token,sleep,wait token,get,config,config"
   run cat "$CONF/deployer.kubeconfig"
   assert_output 'apiVersion: v1
 kind: Config

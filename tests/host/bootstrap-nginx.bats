@@ -6,17 +6,19 @@ setup() {
   install_files
   mkdir -p "$STATE" "$HOST_ROOT/etc/nginx/sites-enabled"
   touch "$HOST_ROOT/etc/nginx/sites-enabled/default"
+  for environment in dev prod; do allow "$environment" localhost; done
 }
 
-allow() { printf 'REPOSITORY=%s\nALLOWED_HOSTS=%s\n' "$DELIVERY_REPOSITORY" "$1" >"$CONF/host.env"; }
-known() { grep -v '^#' "$HOST_ROOT/etc/nginx/book-shop/allowed-hosts.conf" | xargs; }
+# allow ENVIRONMENT NAMES; known ENVIRONMENT: prints NGINX's list
+allow() { echo "ALLOWED_HOSTS=$2" >"$CONF/$1.env"; }
+known() { xargs <"$HOST_ROOT/etc/nginx/book-shop/allowed-hosts-$1.conf"; }
 reloads() { grep -c '^systemctl reload-or-restart nginx$' "$LOG"; }
 
 @test "bootstrap-nginx: installs the files of the repository, checks them, and loads them once" {
   verb bootstrap-nginx
   assert_answer "" "==> nginx"
   for part in book-shop conf.d; do
-    diff -r --exclude allowed-hosts.conf "$ROOT/nginx/$part" "$HOST_ROOT/etc/nginx/$part"
+    diff -r --exclude 'allowed-hosts-*.conf' "$ROOT/nginx/$part" "$HOST_ROOT/etc/nginx/$part"
   done
   refute [ -e "$HOST_ROOT/etc/nginx/sites-enabled/default" ]
   # The table of the switch comes before the files that depend on it.
@@ -32,7 +34,7 @@ systemctl reload-or-restart nginx"
   succeeds bootstrap-nginx
   assert_equal "$(reloads)" 1
   assert_equal "$(tail -n 1 "$HOST_ROOT/etc/nginx/book-shop/proxy.conf")" "# changed"
-  allow shop.example.org
+  allow prod shop.example.org
   for _ in first second; do verb bootstrap-nginx; done
   assert_success
   assert_equal "$(reloads)" 2
@@ -41,9 +43,10 @@ systemctl reload-or-restart nginx"
 
 @test "bootstrap-nginx: converts ALLOWED_HOSTS to a list without duplicates, and always allows localhost" {
   while IFS='|' read -r hosts names; do
-    allow "$hosts"
+    allow dev "$hosts"
     succeeds bootstrap-nginx
-    assert_equal "$(known)" "$names"
+    assert_equal "$(known dev)" "$names"
+    assert_equal "$(known prod)" "127.0.0.1 1; default 0; localhost 1;"
   done <<'TABLE'
 localhost|127.0.0.1 1; default 0; localhost 1;
 shop.example.org|127.0.0.1 1; default 0; localhost 1; shop.example.org 1;
@@ -53,18 +56,26 @@ example.org,.Example.org|.example.org 1; 127.0.0.1 1; default 0; localhost 1;
 .example.org,example.org|.example.org 1; 127.0.0.1 1; default 0; localhost 1;
 *|default 1;
 shop.example.org,*|default 1;
+ a.example , b.example,,|127.0.0.1 1; a.example 1; b.example 1; default 0; localhost 1;
 TABLE
 }
 
 @test "bootstrap-nginx: refuses a list that NGINX or Django would misread, before any change" {
   verb bootstrap-nginx
   before=$(tree "$HOST_ROOT/etc/nginx")
-  for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a,' ',a' 'a,,b' 'a.' '' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b' 'a.-b'; do
-    allow "'$wrong'"
+  for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a.' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b' 'a.-b'; do
+    allow prod "$wrong"
     next_verb bootstrap-nginx
-    assert_refused 2 "allowed-hosts: invalid host names '$wrong'" "expected names separated by commas"
+    assert_refused 2 "allowed-hosts: invalid ALLOWED_HOSTS: nothing was changed" "expected names separated by commas"
   done
   assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
+}
+
+@test "bootstrap-nginx: deletes the list of an earlier release, which both environments shared" {
+  verb bootstrap-nginx
+  touch "$HOST_ROOT/etc/nginx/book-shop/allowed-hosts.conf"
+  succeeds bootstrap-nginx
+  refute [ -e "$HOST_ROOT/etc/nginx/book-shop/allowed-hosts.conf" ]
 }
 
 @test "bootstrap-nginx: a later run loads files that NGINX refused before" {
@@ -84,7 +95,7 @@ TABLE
   export DELIVERY_LOCK_WAIT=0
   verb bootstrap-nginx
   assert_success
-  allow shop.example.org
+  allow dev shop.example.org
   verb bootstrap-nginx
   assert_failed 1 "dev is locked by a deploy. After it has ended, run: "
   assert_errors "==> dev is locked by: deploy by ann. Waiting up to 0 s"

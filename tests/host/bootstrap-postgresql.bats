@@ -6,6 +6,7 @@ setup() {
   install_files
   etc=$HOST_ROOT/etc/postgresql/15/main
   mkdir -p "$etc/conf.d"
+  for environment in dev prod; do echo SECRET_KEY=the-key >"$CONF/$environment.env"; done
   echo 'local all postgres peer' >"$etc/pg_hba.conf"
 }
 
@@ -17,10 +18,9 @@ password_of() { sed -n 's,^DATABASE_URL=postgresql://[^:]*:\([^@]*\)@.*,\1,p' "$
   assert_equal "$(stat -c %a "$BACKUPS" "$BACKUPS/dev" "$BACKUPS/prod" | xargs)" "700 700 700"
   for environment in dev prod; do
     name=book_shop_$environment
-    run sed -E 's/=[0-9a-f]{64}$/=SECRET/; s/:[0-9a-f]{48}@/:PASSWORD@/' "$CONF/$environment.env"
-    assert_output "SECRET_KEY=SECRET
-DATABASE_URL=postgresql://$name:PASSWORD@db.internal:5432/$name
-ALLOWED_HOSTS=localhost"
+    run sed -E 's/:[0-9a-f]{48}@/:PASSWORD@/' "$CONF/$environment.env"
+    assert_output "SECRET_KEY=the-key
+DATABASE_URL=postgresql://$name:PASSWORD@db.internal:5432/$name"
     assert_equal "$(cat "$WORLD/passwords/$name")" "alter role $name password '$(password_of "$environment")';"
     run grep "$name" "$WORLD/sql"
     assert_output "select 'create role $name login'
@@ -77,14 +77,11 @@ BASH
   refute grep -E 'pg_createcluster|systemctl start' "$LOG"
 }
 
-@test "bootstrap-postgresql: applies new allowed hosts, restores a role's password and keeps the secrets" {
+@test "bootstrap-postgresql: restores a role's password and keeps the settings" {
   verb bootstrap-postgresql
-  before=$(grep -v ALLOWED_HOSTS "$CONF/dev.env")
-  sed -i 's/^ALLOWED_HOSTS=.*/ALLOWED_HOSTS=shop.example,*/' "$CONF/host.env"
+  before=$(cat "$CONF/dev.env")
   echo "alter role book_shop_dev password 'other';" >"$WORLD/passwords/book_shop_dev"
   succeeds bootstrap-postgresql
-  for environment in dev prod; do assert_equal "$(grep ALLOWED_HOSTS "$CONF/$environment.env")" "ALLOWED_HOSTS=shop.example,*"; done
-  assert_equal "$(grep -v ALLOWED_HOSTS "$CONF/dev.env")" "$before"
-  assert_equal "$(stat -c %a "$CONF/dev.env")" 600
+  assert_equal "$(cat "$CONF/dev.env")" "$before"
   assert_equal "$(cat "$WORLD/passwords/book_shop_dev")" "alter role book_shop_dev password '$(password_of dev)';"
 }

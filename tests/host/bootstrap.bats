@@ -14,6 +14,7 @@ calls() { grep -c "^$1$" "$LOG"; } # COMMAND: how often it was called
   assert_answer "" "==> packages
 ==> firewall, updates, logs, docker
 ==> address of db.internal
+==> settings
 ==> postgresql
 ==> kubernetes
 ==> nginx

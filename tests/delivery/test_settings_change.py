@@ -1,0 +1,430 @@
+"""The host's verbs set, unset and settings, and deploys of the live image with newer settings."""
+
+import base64
+import json
+
+import pytest
+from conftest import NGINX, SETTINGS
+from delivery import settings
+from fakes import SCHEMA, image
+from test_killed import kills
+
+SECRET = "s3cret-value"
+
+
+def set_(place, name, value):
+    return place.run("set", name, stdin=value)
+
+
+def stored(place):
+    return settings.values(place.environment.settings.load())
+
+
+def live(place):
+    """The settings that the live slot or pods have."""
+    if place.name == "dev":
+        slot = place.world.docker.containers[f"book-shop-{place.world.switch.slot}"]
+        return slot.settings.values
+    secret = place.world.kubernetes.objects[f"secret/{place.world.kubernetes.rolled_out_secret}"]
+    return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+
+def events(place):
+    return [(past["actor"], past["verb"], past["result"]) for past in place.environment.state.history()]
+
+
+@pytest.fixture(params=["dev", "prod"])
+def place(request, host):
+    """Each environment of a host, with image 1."""
+    made = getattr(host, request.param)
+    made.deployed(1)
+    return made
+
+
+def edit(place, name, value):
+    """The owner edits the file."""
+    path = place.paths.settings / f"{place.name}.env"
+    path.write_text(f"{path.read_text()}{name}={value}\n")
+
+
+def test_a_new_value_is_live_and_stored_with_its_user(place, act_as):
+    act_as("ann")
+    result = set_(place, "EMAIL_HOST", f"{SECRET}\n")
+    result.must_print("", f"==> {place.name} has the new settings")
+    assert stored(place)["EMAIL_HOST"] == live(place)["EMAIL_HOST"] == SECRET
+    setting = place.environment.settings.load()["EMAIL_HOST"]
+    assert (setting.actor, setting.time[:10]) == ("ann", "2026-11-25")
+    assert events(place)[-1] == ("ann", "set EMAIL_HOST", "ok")
+    assert (place.serves(), place.remembered()) == (1, (1, None))
+    assert SECRET not in result.err + json.dumps(place.environment.state.history())
+    assert place.holder() is None
+
+
+def test_other_settings_stay_as_they_are(place):
+    before = stored(place)
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    assert stored(place) == before | {"EMAIL_HOST": "mail.example"}
+    place.run("unset", "EMAIL_HOST").must_succeed()
+    assert stored(place) == live(place) == before
+    assert events(place)[-1] == ("unknown", "unset EMAIL_HOST", "ok")
+
+
+def test_a_value_that_the_application_refuses_is_refused_before_any_change(place):
+    with place.unchanged():
+        set_(place, "EMAIL_HOST", "refused").must_fail(
+            "the application refuses the settings: nothing was changed",
+            "EMAIL_HOST: it is not what the application expects",
+            status=2,
+        )
+    assert "EMAIL_HOST" not in stored(place)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "EMAIL_HOST"])
+def test_the_old_value_stays_when_the_application_does_not_become_ready(place, name):
+    before = stored(place)
+    what = "was not ready within 45 s" if place.name == "dev" else "the rollout failed"
+    set_(place, name, "unready").must_fail(what, f"{place.name} keeps its previous settings")
+    assert stored(place) == live(place) == before
+    assert place.serves() == 1
+    assert events(place)[-1] == ("unknown", f"set {name}", "failed")
+    set_(place, name, "another").must_succeed()
+    assert stored(place) == live(place) == before | {name: "another"}
+
+
+def test_the_old_value_stays_when_the_new_one_cannot_be_stored(place, monkeypatch):
+    before = stored(place)
+
+    def fail(*arguments, **options):
+        raise settings.CommandError("the disk is full", "no space", "df")
+
+    monkeypatch.setattr(settings.FileSettings, "save", fail)
+    set_(place, "EMAIL_HOST", "mail.example").must_fail("the disk is full", "keeps its previous settings")
+    assert stored(place) == live(place) == before
+    assert place.serves() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("UNKNOWN", "x", "the application has no setting of this name"),
+        ("DATABASE_IN_USE", "0", "the application has no setting of this name"),
+        ("DEBUG", "1", "it is for developers"),
+        ("lower", "x", "expected capital letters"),
+        ("EMAIL_HOST", "a\nb", "expected one line"),
+        ("EMAIL_HOST", b"\xff", "it is not UTF-8"),
+        ("EMAIL_HOST", "x" * 70000, "it has more than 4096 bytes"),
+        ("EMAIL_HOST", "", "only a setting that is removed has no value"),
+        ("ALLOWED_HOSTS", "shop.*", "expected names separated by commas"),
+    ],
+)
+def test_a_wrong_setting_or_value_is_refused_before_any_change(place, name, value, why):
+    before = stored(place)
+    with place.unchanged():
+        set_(place, name, value).must_fail(why, status=2)
+    assert stored(place) == before
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL"])
+def test_a_required_setting_cannot_be_removed(place, name):
+    with place.unchanged():
+        place.run("unset", name).must_fail("the application requires it, and it has no default", status=2)
+
+
+@pytest.mark.parametrize("name", ["COOKIE_SUFFIX", "EMAIL_HOST", "LONG_GONE"])
+def test_a_setting_with_a_default_or_that_the_image_does_not_know_can_be_removed(place, name):
+    edit(place, name, "x")
+    place.run("unset", name).must_succeed()
+    assert name not in stored(place)
+
+
+def test_the_same_value_again_changes_nothing(place):
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    with place.unchanged():
+        set_(place, "EMAIL_HOST", "mail.example").must_print("", "has this value of EMAIL_HOST already")
+        place.run("unset", "EMAIL_PORT").must_print("", "has no EMAIL_PORT")
+
+
+def test_the_same_value_again_is_applied_if_it_is_not_live(place):
+    edit(place, "EMAIL_HOST", "mail.example")
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    assert live(place)["EMAIL_HOST"] == "mail.example"
+
+
+def test_a_broken_value_in_the_file_can_be_replaced(place):
+    edit(place, "EMAIL_HOST", "unready")
+    place.deploy(1).must_fail("Still live: " + image(1))
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    assert stored(place)["EMAIL_HOST"] == live(place)["EMAIL_HOST"] == "mail.example"
+
+
+def test_before_the_first_deploy_nothing_can_be_set(host):
+    for place in (host.dev, host.prod):
+        set_(place, "EMAIL_HOST", "x").must_fail("there are no settings yet", f"make deploy-{place.name}")
+        assert stored(place).keys() == {"SECRET_KEY", "DATABASE_URL", "ALLOWED_HOSTS"}
+
+
+def test_without_a_live_image_a_value_is_checked_and_stored_for_the_next_deploy(host):
+    for place in (host.dev, host.prod):
+        place.deploy(1, "migration").must_fail()
+        set_(place, "EMAIL_HOST", "refused").must_fail("the application refuses", status=2)
+        set_(place, "EMAIL_HOST", "mail.example").must_print("", f"make deploy-{place.name} applies it")
+        assert events(place)[-1] == ("unknown", "set EMAIL_HOST", "ok")
+        place.deploy(2).must_succeed()
+        assert live(place)["EMAIL_HOST"] == "mail.example"
+
+
+def test_an_image_that_is_older_than_its_settings_is_reported(host):
+    for place in (host.dev, host.prod):
+        place.deploy(1, "no-settings").must_succeed()
+        with place.unchanged():
+            for result in (set_(place, "EMAIL_HOST", "x"), place.run("settings"), place.run("unset", "EMAIL_HOST")):
+                result.must_fail("does not define its settings", f"deploy a newer one: make deploy-{place.name}")
+
+
+def test_a_deploy_that_was_killed_is_to_be_completed_first(place):
+    place.world.push(2)
+    between = 0
+    for _ in kills(place, lambda: place.run("deploy", image(2))):
+        result = set_(place, "EMAIL_HOST", "mail.example")
+        between += result.status
+        if place.environment.live() != place.environment.state.load().current:
+            result.must_fail("is between two images: nothing was changed", f"make deploy-{place.name}")
+        else:
+            result.must_succeed()
+        place.run("deploy", image(2)).must_succeed()
+        assert (place.serves(), place.remembered()) == (2, (2, 1))
+    assert between >= 2
+
+
+@pytest.mark.parametrize("heal", ["deploy", "set"])
+def test_a_change_that_was_killed_leaves_the_old_value_or_the_new_one(place, heal):
+    before, number = stored(place), 0
+    for _ in kills(place, lambda: set_(place, "EMAIL_HOST", "mail.example")):
+        number += 1
+        assert place.serves() == 1
+        assert stored(place) in (before, before | {"EMAIL_HOST": "mail.example"})
+        if heal == "deploy":
+            place.deploy(1).must_succeed()
+        else:
+            set_(place, "EMAIL_PORT", "2525").must_succeed()
+        assert live(place) == stored(place)
+        assert (place.serves(), place.remembered()) == (1, (1, None))
+        set_(place, "EMAIL_HOST", "unready").must_fail("keeps its previous settings")
+        assert live(place) == stored(place)
+    assert number >= 8
+
+
+def test_a_change_that_fails_and_is_killed_leaves_the_old_value(place):
+    before = stored(place)
+    for _ in kills(place, lambda: set_(place, "EMAIL_HOST", "unready")):
+        assert place.serves() == 1
+        assert stored(place) == before
+        place.deploy(1).must_succeed()
+        assert live(place) == before
+
+
+def test_a_deploy_of_the_live_image_applies_newer_settings(place, act_as):
+    edit(place, "EMAIL_HOST", "mail.example")
+    act_as("ann")
+    place.deploy(1).must_print("", f"==> {place.name} serves {image(1)}")
+    assert live(place)["EMAIL_HOST"] == "mail.example"
+    assert events(place)[-1] == ("ann", "restart", "ok")
+    with place.unchanged():
+        place.deploy(1).must_print("", "serves localhost:5000/book-shop@sha256:", "already")
+
+
+def test_a_deploy_of_another_image_and_a_rollback_apply_the_stored_settings(place):
+    place.deployed(2)
+    edit(place, "EMAIL_HOST", "one")
+    place.deployed(3)
+    assert live(place)["EMAIL_HOST"] == "one"
+    set_(place, "EMAIL_HOST", "two").must_succeed()
+    place.rollback().must_succeed()
+    assert (place.serves(), live(place)["EMAIL_HOST"]) == (2, "two")
+
+
+def test_neither_a_change_nor_a_restart_is_a_deploy(place):
+    """A second rollback in a row is refused, undo finds the deploy, and an image stays one that was served."""
+    place.deployed(2)
+    place.rollback().must_succeed()
+    set_(place, "EMAIL_HOST", "one").must_succeed()
+    set_(place, "EMAIL_HOST", "unready").must_fail()
+    edit(place, "EMAIL_PORT", "2525")
+    place.deploy(1).must_succeed()
+    assert events(place)[-1][1:] == ("restart", "ok")
+    place.rollback().must_fail("was a rollback: nothing was changed")
+    place.deploy(2).must_fail("was rolled back")
+    place.deployed(3)
+    set_(place, "EMAIL_HOST", "two").must_succeed()
+    place.undo(3).must_succeed()
+    assert (place.serves(), live(place)["EMAIL_HOST"]) == (1, "two")
+    with place.unchanged():
+        place.deploy(1).must_print("", "already")
+
+
+def test_a_failed_change_does_not_count_as_a_failed_deploy(place):
+    set_(place, "EMAIL_HOST", "unready").must_fail()
+    with place.unchanged():
+        place.deploy(1).must_print("", "already")
+    place.deployed(2)
+    place.rollback(1).must_succeed()
+
+
+def test_status_shows_whether_newer_settings_are_stored(host, place):
+    def pending():
+        (entry,) = (e for e in json.loads(host.run("status").out)["environments"] if e["environment"] == place.name)
+        return entry["settings_pending"]
+
+    assert pending() is False
+    edit(place, "EMAIL_HOST", "mail.example")
+    assert pending() is True
+    place.deploy(1).must_succeed()
+    assert pending() is False
+    edit(place, "not a setting", "")
+    assert pending() is None
+
+
+def test_status_of_an_environment_without_an_image_has_no_pending_settings(host):
+    assert {e["settings_pending"] for e in json.loads(host.run("status").out)["environments"]} == {None}
+
+
+def test_nginx_has_the_names_of_the_environment_after_a_change(host, place):
+    other = host.prod if place.name == "dev" else host.dev
+    set_(place, "ALLOWED_HOSTS", "shop.example, .example.org,").must_succeed()
+    lists = {p.name: (p.paths.nginx / f"allowed-hosts-{p.name}.conf").read_text() for p in (place, other)}
+    names = ".example.org 1;\n127.0.0.1 1;\ndefault 0;\nlocalhost 1;\nshop.example 1;\n"
+    assert lists == {place.name: names, other.name: NGINX}
+    assert [call for call in place.world.calls if call in ("nginx -t", "systemctl reload")] == [
+        "nginx -t",
+        "systemctl reload",
+    ]
+
+
+def test_nginx_is_reloaded_only_when_the_names_have_changed(place):
+    def reloads():
+        return place.world.calls.count("systemctl reload")
+
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    place.deployed(2)
+    assert reloads() == 0
+    set_(place, "ALLOWED_HOSTS", "shop.example").must_succeed()
+    assert reloads() == 1
+    edit(place, "ALLOWED_HOSTS", "other.example")
+    place.deploy(2).must_succeed()
+    assert reloads() == 2
+    assert "other.example 1;" in (place.paths.nginx / f"allowed-hosts-{place.name}.conf").read_text()
+
+
+def test_a_change_of_the_names_that_was_killed_before_nginx_loaded_them_is_completed(place):
+    file, written = place.paths.nginx / f"allowed-hosts-{place.name}.conf", 0
+    for change in kills(place, lambda: set_(place, "ALLOWED_HOSTS", "shop.example")):
+        reloaded = "systemctl reload" in place.world.calls and change != "systemctl reload"
+        written += file.read_text() != NGINX
+        place.world.calls.clear()
+        place.deploy(1).must_succeed()
+        is_new = stored(place)["ALLOWED_HOSTS"] == "shop.example"
+        assert ("shop.example" in file.read_text()) == is_new
+        assert (place.paths.state / "nginx-loaded").exists()
+        assert ("systemctl reload" in place.world.calls) == (is_new and not reloaded)
+    assert written >= 2
+
+
+def test_a_name_that_nginx_cannot_have_stops_a_deploy_before_any_change(place):
+    edit(place, "ALLOWED_HOSTS", "shop.*")
+    with place.unchanged():
+        place.deploy(2).must_fail("invalid ALLOWED_HOSTS: nothing was changed", status=2)
+
+
+def test_settings_lists_what_the_image_defines(place, act_as):
+    act_as("ann")
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    edit(place, "LONG_GONE", SECRET)
+    entries = {entry["name"]: entry for entry in json.loads(place.run("settings").out)}
+    assert list(entries) == [definition["name"] for definition in SCHEMA] + ["LONG_GONE"]
+    assert entries["EMAIL_HOST"]["is_set"] is True
+    assert entries["EMAIL_HOST"]["actor"] == "ann"
+    assert entries["EMAIL_PORT"]["is_set"] is False
+    assert entries["SECRET_KEY"]["actor"] is None
+    assert [name for name, entry in entries.items() if "value" in entry] == []
+
+
+def test_settings_has_values_on_request_except_those_of_secrets(place):
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    edit(place, "LONG_GONE", SECRET)
+    result = place.run("settings", "values")
+    found = {entry["name"]: entry["value"] for entry in json.loads(result.out) if "value" in entry}
+    assert found == {"ALLOWED_HOSTS": "localhost", "EMAIL_HOST": "mail.example"}
+    for secret in ("the-key", "the-password", SECRET):
+        assert secret not in result.out + result.err
+
+
+def secrets(place):
+    return {key.partition("/")[2] for key in place.world.kubernetes.objects if key.startswith("secret/")}
+
+
+def test_prod_keeps_the_secrets_that_are_used_and_deletes_the_others(host):
+    place = host.prod
+    place.deployed(1)
+    first = secrets(place)
+    set_(place, "EMAIL_HOST", "one").must_succeed()
+    second = secrets(place)
+    assert len(first) == 1
+    place.world.pass_time(60)  # the old pods end
+    set_(place, "EMAIL_HOST", "two").must_succeed()
+    place.world.pass_time(60)
+    place.deployed(2)
+    assert secrets(place) == {f"book-shop-env-{settings.version(stored(place))}"}
+    assert not secrets(place) & (first | second)
+
+
+def test_pods_that_crash_start_again_with_the_settings_that_they_had(host):
+    """The Secret of the live pods is immutable, and stays whatever happens to another one."""
+    place = host.prod
+    place.deployed(1)
+    (name,) = secrets(place)
+    before = place.world.kubernetes.objects[f"secret/{name}"]
+    assert before["immutable"] is True
+    set_(place, "EMAIL_HOST", "unready").must_fail()
+    place.deploy(2, "never-ready").must_fail()
+    assert place.world.kubernetes.objects[f"secret/{name}"] == before
+    assert place.world.kubernetes.rolled_out_secret == name
+    assert f'"{name}"' in place.environment.state.load().manifests
+
+
+def test_the_pods_of_a_host_that_was_upgraded_keep_their_secret_until_a_deploy(host, monkeypatch):
+    place, world = host.prod, host.world
+    plain = {"kind": "Secret", "metadata": {"name": "book-shop-env"}, "data": {}}
+    with monkeypatch.context() as old:
+        old.setattr("delivery.settings.version", lambda values: "")
+        place.deployed(1)
+    assert secrets(place) == {"book-shop-env"}
+    world.kubernetes.objects["secret/book-shop-env"] |= plain
+    entries = json.loads(host.run("status").out)["environments"]
+    assert entries[1]["settings_pending"] is None
+    place.deploy(2, "never-ready").must_fail()
+    assert (place.serves(), world.kubernetes.rolled_out_secret) == (1, "book-shop-env")
+    assert "book-shop-env" in secrets(place)
+    place.deploy(1).must_succeed()
+    assert live(place) == stored(place)
+    world.pass_time(60)
+    place.deployed(3)
+    assert "book-shop-env" not in secrets(place)
+
+
+def test_migrations_restores_and_cleared_sessions_use_the_stored_settings(host):
+    """The fake of PostgreSQL has the database of this name only."""
+    for place in (host.dev, host.prod):
+        place.deployed(1)
+        databases = place.world.postgres.databases
+        databases["another"] = databases.pop(f"book_shop_{place.name}")
+        text = SETTINGS.format(place.name).replace(f"/book_shop_{place.name}", "/another")
+        (place.paths.settings / f"{place.name}.env").write_text(text)
+    host.run("clear-sessions").must_succeed()
+    assert host.world.postgres.databases["another"]["sessions"] == 0
+
+
+def test_a_second_change_waits_for_the_first(place, monkeypatch):
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "1")
+    with place.locked("set A in dev, by ann"):
+        set_(place, "EMAIL_HOST", "x").must_fail("is locked", "set A in dev, by ann")
+    assert "EMAIL_HOST" not in stored(place)
