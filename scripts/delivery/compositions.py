@@ -7,6 +7,7 @@ from delivery import image_cleanup
 from delivery.application import MEMORY, NAME, PORTS
 from delivery.cli import number_variable
 from delivery.containerd import Containerd
+from delivery.database_setup import HostRoles, NoRoles
 from delivery.docker import Docker
 from delivery.environments.docker_slots import DockerSlots
 from delivery.environments.kubernetes_rollout import KubernetesRollout
@@ -15,6 +16,7 @@ from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
 from delivery.nginx import HostNames, NoHostNames
 from delivery.paths import Paths
+from delivery.postgres import Postgres
 from delivery.settings import FileSettings, Snapshot
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
@@ -77,6 +79,7 @@ def host_environments(paths=None):
             "docker": docker,
             "settings": host_settings(name, paths),
             "host_names": HostNames(paths),
+            "roles": HostRoles(name, Postgres()),
         }
 
     environments["dev"] = DockerSlots(
@@ -153,6 +156,7 @@ def cluster_environments(context, repository, deployer, url=None):
         state=ConfigMapState("prod", kubernetes),
         settings=ClusterSettings(kubernetes),
         host_names=NoHostNames(),
+        roles=NoRoles(),
         secrets=VersionedSecrets(kubernetes),
         repository=repository,
         overlay="cluster",

@@ -5,8 +5,10 @@ and a user's settings can name another Docker engine or cluster.
 """
 
 import os
+import sys
 
 from delivery import cli
+from delivery.paths import BIN
 
 ENVIRONMENT = {
     "HOME": "/root",
@@ -21,6 +23,8 @@ def run(operation, parser=None):
     kept = {name: value for name, value in os.environ.items() if is_kept(name)}
     os.environ.clear()
     os.environ.update(kept | ENVIRONMENT)
+    root = os.path.abspath(sys.argv[0]).rpartition(f"{BIN}/")[0]  # empty on a host; tests set another root
+    os.environ["PATH"] = ":".join(f"{root}{directory}" for directory in ENVIRONMENT["PATH"].split(":"))
     os.umask(0o022)
     cli.run(operation, parser)
 

@@ -4,7 +4,7 @@ import json
 import sys
 
 from delivery import backup as dumps
-from delivery import http_client, nginx, operations, settings_change, settings_schema
+from delivery import database_setup, http_client, nginx, operations, settings_change, settings_schema
 from delivery import initial_settings as initial
 from delivery import restore as restoring
 from delivery import settings as stored
@@ -74,6 +74,12 @@ def initial_settings(paths):
         changing = " and ".join(f"make set-{name} SETTING={nginx.SETTING}" for name in differs)
         what = f"ALLOWED_HOSTS of {' and '.join(differs)} stays as it is stored"
         log(f"{what}: that of the installation, '{first}', is only the first one. To change it: {changing}")
+
+
+def database_roles(paths):
+    """Creates the databases and roles of both environments, and makes their stored DATABASE_URLs work."""
+    for name, environment in host_environments(paths).items():
+        database_setup.ensure(name, environment.settings, Postgres(), environment.lock)
 
 
 def allowed_hosts(environment, paths):

@@ -2,7 +2,7 @@
 
 import os
 
-from delivery import process
+from delivery import database_roles, process
 from delivery.application import DATABASE
 from delivery.paths import BOOTSTRAP
 
@@ -11,12 +11,14 @@ QUIET = {"PGOPTIONS": "-c client_min_messages=warning"}
 
 
 def database(environment):
-    """The name of an environment's database and of its owner's role."""
+    """The name of an environment's database and of its owner role."""
     return f"{DATABASE}_{environment}"
 
 
 class Postgres:
     """The server of this host. Every method raises ProgramFailed with PostgreSQL's message."""
+
+    place = database_roles.HOST, database_roles.PORT
 
     def _sql(self, statements):
         """The output of SQL statements, unaligned. Several statements run in one transaction."""
@@ -42,6 +44,31 @@ class Postgres:
     def drop(self, name):
         """Drops a database if it exists."""
         self._sql(f"drop database if exists {name} with (force)")
+
+    def create_roles(self, owner):
+        """As Roles.create_roles."""
+        self._change(database_roles.CREATE.format(owner=owner))
+
+    def roles(self, owner):
+        """As Roles.roles."""
+        names = "', '".join((owner, *database_roles.logins(owner)))
+        rows = self._sql(
+            "select rolname, rolcanlogin, coalesce(rolpassword, ''), "  # noqa: S608
+            "exists(select from pg_stat_activity where usesysid = pg_authid.oid) "
+            f"from pg_authid where rolname in ('{names}')"
+        )
+        roles = {}
+        for name, can_login, verifier, in_use in (row.split("|") for row in rows.splitlines()):
+            roles[name] = database_roles.Role(can_login == "t", verifier, in_use == "t")
+        return roles
+
+    def let_in(self, role, verifier):
+        """As Roles.let_in."""
+        self._change(database_roles.let_in(role, verifier))
+
+    def lock_out(self, *roles):
+        """As Roles.lock_out."""
+        self._change(database_roles.lock_out(*roles))
 
     def dump(self, name, path):
         """Dumps a database in pg_dump's custom format to a file that only root can read."""
@@ -77,6 +104,10 @@ class Postgres:
             except process.ProgramFailed:  # a client was just connecting
                 if last:
                     raise
+
+    def _change(self, statements):
+        """Runs SQL from stdin, because all users of the host can read argument lists."""
+        self._run("psql", "-Xqv", "ON_ERROR_STOP=1", input=statements)
 
     def _run(self, *command, **options):
         return process.run(["runuser", "-u", "postgres", "--", *command], env=os.environ | QUIET, **options)

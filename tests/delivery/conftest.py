@@ -38,7 +38,7 @@ def world(monkeypatch):
     made = World()
     for module in (compositions, host_verbs):
         monkeypatch.setattr(module, "Docker", lambda *options: made.docker)
-    monkeypatch.setattr(host_verbs, "Postgres", lambda: made.postgres)
+        monkeypatch.setattr(module, "Postgres", lambda: made.postgres)
     monkeypatch.setattr(nginx, "process", types.SimpleNamespace(run=made.run_program))
     monkeypatch.setattr(compositions, "Kubernetes", lambda *options, remedy="": made.kubernetes)
     monkeypatch.setattr(compositions, "Containerd", lambda: made.containerd)

@@ -19,13 +19,17 @@ import base64
 import contextlib
 import copy
 import dataclasses
+import functools
 import itertools
 import json
 import math
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
+from delivery import database_roles, scram
 from delivery.clock import Clock
+from delivery.database_roles import Role
 from delivery.docker import Container, Image
 from delivery.process import ProgramFailed, TimedOut
 from delivery.settings import Snapshot
@@ -44,6 +48,7 @@ SCHEMA = [
     )
 ]
 PAGES = '[{"path": "/", "status": 200, "marker": "books"}]'
+MATCHES = functools.cache(scram.matches)  # it is slow
 NOT_READY = '{"message": "Not ready: the smoke test failed: /: ValueError: no such.css"}\n'
 START = 1795576500  # 2026-11-25T03:15:00Z
 API = {  # how kubectl prints a kind
@@ -689,13 +694,44 @@ def release(reference, overlay):
 
 
 class FakePostgres(Fake):
-    """`databases` by name: dicts with data (text), schema (the number of the image that migrated it), sessions."""
+    """`databases` by name: dicts with data (text), schema (the number of the image that migrated it), sessions.
+
+    `known` are the roles by name. At first only the owner roles exist and can log in, as on an older host.
+    """
+
+    place = "db.internal", 5432
 
     def __init__(self, world):
         super().__init__(world)
-        self.databases = {}
+        self.databases, self.known = {}, {}
         for environment in ("dev", "prod"):
             self.databases[f"book_shop_{environment}"] = {"data": "", "schema": None, "sessions": 3}
+            self.known[f"book_shop_{environment}"] = Role(True, scram.verifier("the-password"))
+
+    def _accepts(self, url):
+        """Whether a client can log in with a DATABASE_URL."""
+        parts = urlsplit(url)
+        role = self.known.get(parts.username, Role(False))
+        return role.can_login and MATCHES(unquote(parts.password), role.verifier)
+
+    def create_roles(self, owner):
+        names = {owner, *database_roles.logins(owner)}
+        self.world.call("postgres.create_roles", changes=not self.known.keys() >= names)
+        self.known = dict.fromkeys(names, Role(False)) | self.known
+        self.databases.setdefault(owner, {"data": "", "schema": None, "sessions": 0})
+
+    def roles(self, owner):
+        self.world.call("postgres.roles")
+        return {name: self.known[name] for name in (owner, *database_roles.logins(owner)) if name in self.known}
+
+    def let_in(self, role, verifier):
+        self.world.call("postgres.let_in", changes=True)
+        self.known[role] = self.known[role]._replace(can_login=True, verifier=verifier)
+
+    def lock_out(self, *roles):
+        self.world.call("postgres.lock_out", changes=True)
+        for role in roles:
+            self.known[role] = self.known[role]._replace(can_login=False, verifier="")
 
     def size(self, name):
         self.world.call("postgres.size")

@@ -9,13 +9,9 @@ from conftest import VERBS
 from fakes import REPOSITORY, image
 
 PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
-INTERNAL = {
-    "allowed-hosts",
-    "docker-settings",
-    "initial-settings",
-    "install",
-    "outdated-checkout",
-}  # those of the installation
+INTERNAL = {  # programs of the installation
+    "allowed-hosts", "database-roles", "docker-settings", "initial-settings", "install", "outdated-checkout",
+}  # fmt: skip
 GOOD = image(1)
 
 # Typed by hand, or passed on by a program that builds a command from untrusted input.

@@ -12,21 +12,18 @@ setup() {
 
 password_of() { sed -n 's,^DATABASE_URL=postgresql://[^:]*:\([^@]*\)@.*,\1,p' "$CONF/$1.env"; }
 
-@test "bootstrap-postgresql: creates a database, a role and secrets for each environment" {
+@test "bootstrap-postgresql: creates a database, its roles and secrets for each environment" {
   verb bootstrap-postgresql
   assert_answer "" "==> postgresql"
   assert_equal "$(stat -c %a "$BACKUPS" "$BACKUPS/dev" "$BACKUPS/prod" | xargs)" "700 700 700"
   for environment in dev prod; do
     name=book_shop_$environment
-    run sed -E 's/:[0-9a-f]{48}@/:PASSWORD@/' "$CONF/$environment.env"
-    assert_output "SECRET_KEY=the-key
-DATABASE_URL=postgresql://$name:PASSWORD@db.internal:5432/$name"
-    assert_equal "$(cat "$WORLD/passwords/$name")" "alter role $name password '$(password_of "$environment")';"
-    run grep "$name" "$WORLD/sql"
-    assert_output "select 'create role $name login'
-where not exists (select from pg_roles where rolname = '$name') \\gexec
-select 'create database $name owner $name'
-where not exists (select from pg_database where datname = '$name') \\gexec"
+    run sed -E 's/:[0-9a-f]{48}@/:PASSWORD@/; s/^# .*Z /# TIME /' "$CONF/$environment.env"
+    assert_output "# TIME bootstrap
+DATABASE_URL=postgresql://${name}_a:PASSWORD@db.internal:5432/$name"
+    assert_equal "$(cut -d '|' -f 1,2 "$WORLD/roles/$name"* | xargs)" "$name|f ${name}_a|t ${name}_b|f"
+    assert grep -F "create database $name owner $name" "$WORLD/sql"
+    refute grep -rF "$(password_of "$environment")" "$WORLD" "$LOG"
   done
   refute [ "$(password_of dev)" = "$(password_of prod)" ]
 }
@@ -41,10 +38,10 @@ where not exists (select from pg_database where datname = '$name') \\gexec"
 password_encryption = 'scram-sha-256'
 local all postgres peer
 # by the administrator
-host book_shop_dev,book_shop_dev_restored book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop
-host book_shop_dev,book_shop_dev_restored book_shop_dev 10.42.0.0/16 scram-sha-256 # book-shop
-host book_shop_prod,book_shop_prod_restored book_shop_prod 172.17.0.0/16 scram-sha-256 # book-shop
-host book_shop_prod,book_shop_prod_restored book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
+host book_shop_dev,book_shop_dev_restored +book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop
+host book_shop_dev,book_shop_dev_restored +book_shop_dev 10.42.0.0/16 scram-sha-256 # book-shop
+host book_shop_prod,book_shop_prod_restored +book_shop_prod 172.17.0.0/16 scram-sha-256 # book-shop
+host book_shop_prod,book_shop_prod_restored +book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
 }
 
 @test "bootstrap-postgresql: creates a cluster for data without a configuration, also after an interruption" {
@@ -77,11 +74,24 @@ BASH
   refute grep -E 'pg_createcluster|systemctl start' "$LOG"
 }
 
-@test "bootstrap-postgresql: restores a role's password and keeps the settings" {
+@test "bootstrap-postgresql: keeps the secrets and the roles" {
   verb bootstrap-postgresql
-  before=$(cat "$CONF/dev.env")
-  echo "alter role book_shop_dev password 'other';" >"$WORLD/passwords/book_shop_dev"
+  before=$(cat "$CONF"/*.env "$WORLD"/roles/*)
   succeeds bootstrap-postgresql
-  assert_equal "$(cat "$CONF/dev.env")" "$before"
-  assert_equal "$(cat "$WORLD/passwords/book_shop_dev")" "alter role book_shop_dev password '$(password_of dev)';"
+  assert_errors_whole "==> postgresql"
+  assert_equal "$(cat "$CONF"/*.env "$WORLD"/roles/*)" "$before"
+  assert_equal "$(stat -c %a "$CONF/dev.env")" 600
+}
+
+@test "bootstrap-postgresql: a password changed by hand goes to a role that is not in use" {
+  verb bootstrap-postgresql
+  before=$(cat "$WORLD/roles/book_shop_prod_a")
+  sed -i 's,^DATABASE_URL=.*,DATABASE_URL=postgresql://book_shop_prod_a:by%20hand@db.internal:5432/book_shop_prod,' "$CONF/prod.env"
+  succeeds bootstrap-postgresql
+  assert_errors_whole "==> postgresql
+==> prod has a new database password, for the role book_shop_prod_b: make deploy-prod applies it"
+  assert_equal "$(cat "$WORLD/roles/book_shop_prod_a")" "$before"
+  assert_equal "$(cut -d '|' -f 1,2 "$WORLD/roles/book_shop_prod_b")" "book_shop_prod_b|t"
+  assert_equal "$(grep DATABASE_URL "$CONF/prod.env")" "DATABASE_URL=postgresql://book_shop_prod_b:by%20hand@db.internal:5432/book_shop_prod"
+  refute grep -rE 'by.{1,3}hand' "$WORLD" "$LOG"
 }

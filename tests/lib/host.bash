@@ -16,7 +16,7 @@ start_host() {
   copy_of host
 }
 make_host() {
-  mkdir -p "$TEST_DIR/bin" "$TEST_DIR/world/"{passwords,installed}
+  mkdir -p "$TEST_DIR/bin" "$TEST_DIR/world/"{roles,installed}
   mkdir -p "$TEST_DIR/root/"{tmp,run/lock,root,etc/systemd/system,usr/local/bin}
   ln -s ../../bin "$TEST_DIR/root/usr/bin" # a host's programs use no other PATH
   touch "$TEST_DIR/log"

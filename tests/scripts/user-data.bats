@@ -64,10 +64,10 @@ ALLOWED_HOSTS = \"localhost,127.0.0.1\""
   assert_equal "$(cat "$CONF/host.env")" "REPOSITORY=$DELIVERY_REPOSITORY
 ALLOWED_HOSTS=localhost,127.0.0.1"
 
-  before=$(tree "$HOST_ROOT" "$WORLD/passwords")
+  before=$(tree "$HOST_ROOT" "$WORLD/roles" "$WORLD/secret")
   install_host
   assert_success
-  assert_equal "$(tree "$HOST_ROOT" "$WORLD/passwords")" "$before"
+  assert_equal "$(tree "$HOST_ROOT" "$WORLD/roles" "$WORLD/secret")" "$before"
   refute grep -E '^apt-get|reload-or-restart|restart (docker|postgresql|systemd-journald)' "$LOG"
 
   # The verbs find their package there.

@@ -90,7 +90,8 @@ class Environment(Protocol):
         """
 
     def clean_up(self, candidate: Candidate) -> None:
-        """Makes NGINX accept the host names in the settings, removes leftovers of killed deploys, and old images."""
+        """Makes NGINX accept the host names in the settings, and the database the password in them only. Removes
+        leftovers of killed deploys, and old images."""
 
     def logs(self, lines: int) -> str:
         """The last log lines of the live image."""

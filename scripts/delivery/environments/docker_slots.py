@@ -27,11 +27,11 @@ class DockerSlots:
     name = "dev"
 
     def __init__(
-        self, *, docker, traffic, lock, state, settings, host_names, repository, paths, limits, clean_images,
+        self, *, docker, traffic, lock, state, settings, host_names, roles, repository, paths, limits, clean_images,
         web=http_client, clock=None,
     ):  # fmt: skip
         self.docker, self.traffic, self.lock, self.state = docker, traffic, lock, state
-        self.settings, self.host_names = settings, host_names
+        self.settings, self.host_names, self.roles = settings, host_names, roles
         self.repository, self.paths, self.limits, self.clean_images = repository, paths, limits, clean_images
         self.web, self.clock = web, clock or Clock()
 
@@ -150,6 +150,7 @@ class DockerSlots:
         if self.docker.container(container(idle)):
             self.docker.stop(container(idle))  # gunicorn finishes its requests
             self.docker.remove(container(idle))
+        self.roles.settle(candidate.settings)
         self.clean_images()
 
     def logs(self, lines):

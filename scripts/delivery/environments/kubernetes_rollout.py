@@ -35,11 +35,11 @@ class KubernetesRollout:
     name = "prod"
 
     def __init__(
-        self, *, kubernetes, docker, lock, state, settings, host_names, secrets, repository, overlay, kinds, platform,
-        address, directory, limits, clean_images, web=http_client, clock=None,
+        self, *, kubernetes, docker, lock, state, settings, host_names, roles, secrets, repository, overlay, kinds,
+        platform, address, directory, limits, clean_images, web=http_client, clock=None,
     ):  # fmt: skip
         self.kubernetes, self.docker, self.lock, self.state = kubernetes, docker, lock, state
-        self.settings, self.host_names, self.secrets = settings, host_names, secrets
+        self.settings, self.host_names, self.roles, self.secrets = settings, host_names, roles, secrets
         self.repository, self.overlay, self.kinds, self.platform = repository, overlay, kinds, platform
         self.url, self.directory, self.limits, self.clean_images = address, directory, limits, clean_images
         self.web, self.clock = web, clock or Clock()
@@ -169,6 +169,7 @@ class KubernetesRollout:
                 self.secrets.delete_all_but(used | named)
         except ProgramFailed as error:
             log(f"objects of other releases were not deleted; the next deploy deletes them: {error.why}")
+        self.roles.settle(candidate.settings)
         self.clean_images()
 
     def logs(self, lines):
