@@ -4,7 +4,7 @@ import json
 import sys
 
 from delivery import backup as dumps
-from delivery import database_setup, http_client, nginx, operations, settings_change, settings_schema
+from delivery import database_setup, http_client, nginx, operations, rotation, settings_change, settings_schema
 from delivery import initial_settings as initial
 from delivery import restore as restoring
 from delivery import settings as stored
@@ -103,6 +103,11 @@ def unset_setting(environment, setting):
     """Removes a setting of an environment."""
     stored.check_name(setting)
     settings_change.change(host_environments()[environment], setting, None, actor(), f"unset {setting}")
+
+
+def rotate(environment, secret):
+    """Generates another database password or another key of an environment."""
+    rotation.rotate(host_environments()[environment], secret, Postgres(), actor())
 
 
 def clear_sessions():

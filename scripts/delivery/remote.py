@@ -148,6 +148,11 @@ def logs(environment, lines):
     return targets.for_environment(environment).ask("logs", environment, lines).rstrip()
 
 
+def rotate(environment, what):
+    """Replaces a secret of an environment, `what` of delivery/rotation.py, without a lost request."""
+    targets.for_environment(environment).run("rotate", environment, what)
+
+
 def backup(environment):
     """Backs up the data of one environment, or of both (None); returns the paths on the host, one per line."""
     names = [environment] if environment else []

@@ -225,6 +225,7 @@ class Host:
         (self.paths.files / "version").write_text("0123456789ab\n")
         world.kubernetes.allowed = {"Deployment", "Service", "Job"}  # scripts/host/k8s/namespace.yaml
         self.dev, self.prod = HostPlace(world, "dev", self.paths), HostPlace(world, "prod", self.paths)
+        self.dev.host = self.prod.host = self
 
     run = staticmethod(run_verb)
 

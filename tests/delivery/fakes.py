@@ -42,6 +42,7 @@ SCHEMA = [
         ("ALLOWED_HOSTS", True, False, None),
         ("DATABASE_URL", True, True, None),
         ("COOKIE_SUFFIX", True, False, "shop"),
+        ("SECRET_KEY_FALLBACKS", False, True, None),
         ("EMAIL_HOST", False, False, None),
         ("EMAIL_PORT", False, False, 25),
         ("DEBUG", False, False, False),

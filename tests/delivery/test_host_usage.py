@@ -48,6 +48,7 @@ PREFIXES = {
     "restore": ((), ("dev",), ("prod",), ("dev", "latest")),
     "settings": ((), ("dev",), ("dev", "values")),
     **dict.fromkeys(("set", "unset"), ((), ("dev",), ("prod",), ("dev", "EMAIL_HOST"))),
+    "rotate": ((), ("dev",), ("prod",), ("dev", "database"), ("prod", "secret-key")),
     "switch": ((), ("a",), ("restore",)),
 }
 # Which of them are right there.

@@ -3,10 +3,12 @@
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import runbook
 
+ROOT = Path(__file__).parents[2]
 OLD, NEW = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 IMAGE = "public.ecr.aws/docker/library/python:3.13-slim-trixie"
 # As buildx prints it.
@@ -57,6 +59,28 @@ def test_a_release_is_prepared_on_a_patched_base_image(tmp_path, monkeypatch, do
         "book-shop/pyproject.toml",
     ]
     assert git("branch", "--show-current") == "patch-1.2.1\n"
+
+
+@pytest.mark.parametrize(
+    ("heading", "verbs"),
+    [
+        ("Database password", ["rotate prod database", "status", "history prod"]),
+        ("A database of your own", ["set prod DATABASE_URL"]),
+        ("`SECRET_KEY`", ["rotate prod secret-key"] * 2 + ["unset prod SECRET_KEY_FALLBACKS"]),
+    ],
+)
+def test_secrets_are_rotated_with_these_verbs(tmp_path, heading, verbs):
+    """In a copy of the Makefile whose scripts print how they are called."""
+    lines = runbook.commands("rotate-secrets.md", heading).splitlines()
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    for name in ("setup", *{verb.split()[0] for verb in verbs}):
+        path = tmp_path / "scripts" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("" if name == "setup" else '#!/bin/sh\necho "${0##*/} $*" | sed "s/ $//"\n')
+        path.chmod(0o755)
+    script = "\n".join(line for line in lines if line.startswith("make "))
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()) == (0, verbs), done.stderr
 
 
 def test_an_unknown_heading_is_an_error():

@@ -19,7 +19,8 @@ password_of() { sed -n 's,^DATABASE_URL=postgresql://[^:]*:\([^@]*\)@.*,\1,p' "$
   for environment in dev prod; do
     name=book_shop_$environment
     run sed -E 's/:[0-9a-f]{48}@/:PASSWORD@/; s/^# .*Z /# TIME /' "$CONF/$environment.env"
-    assert_output "# TIME bootstrap
+    assert_output "SECRET_KEY=the-key
+# TIME bootstrap
 DATABASE_URL=postgresql://${name}_a:PASSWORD@db.internal:5432/$name"
     assert_equal "$(cut -d '|' -f 1,2 "$WORLD/roles/$name"* | xargs)" "$name|f ${name}_a|t ${name}_b|f"
     assert grep -F "create database $name owner $name" "$WORLD/sql"
