@@ -32,12 +32,14 @@ export DELIVERY_REPOSITORY ?= $(if $(filter local,$(DELIVERY_HOST)),$(local_repo
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # Arguments. They are read from the command line only, as in `make deploy-prod IMAGE=1.2.0`, because
-# in the environment the names may belong to another program. A recipe quotes each as one word.
+# in the environment the names may belong to another program. A recipe quotes each as one word. A
+# recipe has one line, so the shell inserts line breaks from the environment.
 define newline
 
 
 endef
-quoted = $(if $1,'$(subst $(newline), ,$(subst ','\'',$1))')
+export newline
+quoted = $(if $1,'$(subst $(newline),'"$$newline"',$(subst ','\'',$1))')
 arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM SETTING VALUES WHAT COMMAND EMAIL \
   FOLLOW SINCE GREP PREVIOUS ANONYMOUS
 # A script would read an argument with a leading dash as its option, such as -h or -y.

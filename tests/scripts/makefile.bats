@@ -102,8 +102,10 @@ TABLE
     make_it --silent rollback-dev TO="$hostile"
     assert_output --partial $'dev\n'"$hostile"
   done
-  make_it --silent rollback-dev TO=$'a\ntouch owned #'
-  assert_output --partial "a touch owned #"
+  for hostile in $'a\ntouch owned #' $'\n' $'a\n\n\'b\'\n'; do
+    make_it --silent rollback-dev TO="$hostile"
+    assert_output --partial "$(printf 'dev\n%s' "$hostile")"
+  done
   refute [ -e owned ]
 }
 
