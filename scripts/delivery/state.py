@@ -1,7 +1,8 @@
 """The state of an environment: its live and its previous image, the live manifests, and the history.
 
 Docker and Kubernetes determine what is live; the state only records it. An entry of the history is a
-dict with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds.
+dict with the keys time (UTC), actor, environment, verb, commit, digest, result (ok or failed), seconds. The verb is
+deploy or rollback, or it begins with another verb, such as "restore 20261125T031500Z" or "manage check".
 It may have version, replaced (the digest that was live before) and reason (of a deploy with FORCE);
 entries of older hosts have none of them.
 """
@@ -10,6 +11,7 @@ import dataclasses
 import datetime
 import json
 import os
+import secrets
 from typing import Protocol
 
 from delivery import files, process
@@ -19,6 +21,7 @@ from delivery.lock import LockLost
 
 CONFIG_MAP = f"{NAME}-deploys"
 KEPT_ENTRIES = 500  # in the ConfigMap, whose size is limited to 1 MiB
+TRIES = 20  # of a write to the ConfigMap while other processes write to it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,9 @@ class State(Protocol):
 
     def add(self, token, entry: dict) -> None:
         """Appends an entry to the history. Raises LockLost if the token is stale."""
+
+    def note(self, entry: dict) -> None:
+        """Appends an entry of a command, which holds no lock. A deploy that is running continues."""
 
     def history(self) -> list[dict]:
         """The entries of this environment, oldest first."""
@@ -115,6 +121,10 @@ class FileState:
     def add(self, token, entry):
         """As State.add."""
         token.check()
+        self.note(entry)
+
+    def note(self, entry):
+        """As State.note. The line is one write in append mode, so lines of other processes stay whole."""
         with open(self.log, "ab+") as file:
             line = json.dumps(entry, separators=(",", ":")) + "\n"
             file.write(("" if ends_with_newline(file) else "\n").encode() + line.encode())
@@ -146,8 +156,8 @@ def ends_with_newline(file):
 class ConfigMapState:
     """A ConfigMap in the cluster: a key for each of current, previous, manifests.yaml and deploys.jsonl.
 
-    Its resourceVersion is the fencing token: claim() changes it, and Kubernetes refuses a write with an
-    older one.
+    Its annotation `claimed` is the fencing token: claim() replaces it, and a deploy whose claim was replaced writes
+    nothing more. Kubernetes accepts only one change of each resourceVersion, so no write is lost.
     """
 
     def __init__(self, environment, kubernetes):
@@ -156,10 +166,14 @@ class ConfigMapState:
 
     def claim(self, token):
         """As State.claim."""
-        token.check()
-        claimed = self._get()
-        claimed["metadata"].setdefault("annotations", {})["claimed"] = datetime.datetime.now().isoformat()
-        self._claimed = self._replace(claimed)
+        claim = f"{datetime.datetime.now().isoformat()} {secrets.token_hex(4)}"
+
+        def claimed(config_map):
+            token.check()
+            config_map["metadata"].setdefault("annotations", {})["claimed"] = claim
+            return config_map
+
+        self._claimed = self._update(claimed)
 
     def load(self):
         """As State.load."""
@@ -169,23 +183,43 @@ class ConfigMapState:
     def save(self, token, memory):
         """As State.save."""
         values = {"current": memory.current, "previous": memory.previous, "manifests.yaml": memory.manifests}
-        self._change(token, {key: value for key, value in values.items() if value})
+        self._change(token, lambda data: {key: value for key, value in values.items() if value})
 
     def add(self, token, entry):
         """As State.add."""
-        lines = self._claimed.get("data", {}).get("deploys.jsonl", "").splitlines()
-        lines.append(json.dumps(entry, separators=(",", ":")))
-        self._change(token, {"deploys.jsonl": "\n".join(lines[-KEPT_ENTRIES:]) + "\n"})
+        self._change(token, lambda data: with_entry(data, entry))
+
+    def note(self, entry):
+        """As State.note."""
+        self._update(lambda config_map: with_data(config_map, with_entry(config_map.get("data") or {}, entry)))
 
     def history(self):
         """As State.history."""
         data = (self._claimed or self._get()).get("data") or {}
         return parse_history(data.get("deploys.jsonl", ""), self.environment)
 
-    def _change(self, token, data):
-        token.check()
-        changed = self._claimed | {"data": (self._claimed.get("data") or {}) | data}
-        self._claimed = self._replace(changed)
+    def _change(self, token, changes):
+        """Changes keys of the data: `changes` returns them for the current data. Raises LockLost."""
+        claim = claim_of(self._claimed)
+
+        def changed(config_map):
+            if claim_of(config_map) != claim:
+                raise LockLost("another deploy, which has written the state")
+            token.check()
+            return with_data(config_map, changes(config_map.get("data") or {}))
+
+        self._claimed = self._update(changed, self._claimed)
+
+    def _update(self, change, known=None):
+        """Replaces the ConfigMap by what `change` makes of it, and returns it; `known` may be out of date."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self.kubernetes.replace(change(known or self._get()))
+            except process.ProgramFailed as error:
+                conflict = "conflict" in error.stderr.lower() or "has been modified" in error.stderr
+                if not (conflict and left):
+                    raise
+            known = None  # another process has written meanwhile
 
     def _get(self):
         config_map = self.kubernetes.get("configmap", CONFIG_MAP)
@@ -193,10 +227,19 @@ class ConfigMapState:
             raise CommandError("the cluster has no state of deploys", "it was not set up", "make cluster-setup")
         return config_map
 
-    def _replace(self, config_map):
-        try:
-            return self.kubernetes.replace(config_map)
-        except process.ProgramFailed as error:
-            if "conflict" in error.stderr.lower() or "has been modified" in error.stderr:
-                raise LockLost("another deploy, which has written the state") from None
-            raise
+
+def claim_of(config_map):
+    """The fencing token in a ConfigMap; None if no deploy has claimed it."""
+    return config_map["metadata"].get("annotations", {}).get("claimed")
+
+
+def with_data(config_map, data):
+    """A ConfigMap with these keys of its data replaced."""
+    return config_map | {"data": (config_map.get("data") or {}) | data}
+
+
+def with_entry(data, entry):
+    """The changed key of a ConfigMap's data when an entry is appended to the history."""
+    lines = data.get("deploys.jsonl", "").splitlines()
+    lines.append(json.dumps(entry, separators=(",", ":")))
+    return {"deploys.jsonl": "\n".join(lines[-KEPT_ENTRIES:]) + "\n"}

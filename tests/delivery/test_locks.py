@@ -11,8 +11,8 @@ from unittest import mock
 import pytest
 from delivery import cli, lock
 from delivery.lock import FileLock, LeaseLock, LockLost
-from delivery.state import ConfigMapState, Memory
-from fakes import FakeClock, failure, image
+from delivery.state import ConfigMapState, Memory, entry
+from fakes import FakeClock, failure, image, revision
 
 SCRIPTS = Path(cli.__file__).parents[1]
 
@@ -239,6 +239,40 @@ def test_the_state_refuses_the_writes_of_a_deploy_that_does_not_know_of_its_loss
     winner.add(unaware, {"environment": "prod", "verb": "deploy"})
     assert cluster.remembered() == (2, 1)
     assert len(cluster.environment.state.history()) == 2
+
+
+def note(place, command):
+    """A command ends, in another process."""
+    place.environment.state.note(entry(place.name, f"manage {command}", "bob", image(1), revision(1), "ok", 1))
+
+
+CALLS = {"dev": ("docker.pull", "docker.run", "switch.to"), "prod": ("docker.pull", "kubernetes.apply")}
+CALLS["cluster"] = (*CALLS["prod"], "kubernetes.replace", "kubernetes.wait_for_rollout")
+
+
+def test_a_command_that_ends_during_a_deploy_is_recorded_and_disturbs_nothing(place):
+    place.deployed(1)
+    for count, call in enumerate(CALLS[place.kind], 1):
+        place.world.push(count + 1)
+        place.world.before(call, lambda call=call: note(place, call))
+        place.deployed(count + 1)
+        assert place.remembered() == (count + 1, count)
+    verbs = [verb for _, verb, _, _ in place.history()]
+    assert sorted(verbs) == ["deploy"] * (count + 1) + sorted(f"manage {call}" for call in CALLS[place.kind])
+    place.rollback().must_succeed()  # a command counts as no deploy
+    assert place.remembered()[0] == count
+
+
+def test_commands_that_end_at_the_same_time_are_all_recorded(cluster):
+    left = iter("abc")
+
+    def end():
+        if command := next(left, None):
+            cluster.world.before("kubernetes.replace", end)
+            note(cluster, command)
+
+    end()
+    assert [verb for _, verb, _, _ in cluster.history()] == ["manage c", "manage b", "manage a"]
 
 
 AWAY = [(call, faults) for call in ("wait_for_rollout", "apply", "pods") for faults in ([], ["never-ready"])]
