@@ -4,6 +4,7 @@ The time is in UTC, for example 20261125T031500Z. The suffix -replaced marks dat
 """
 
 import calendar
+import contextlib
 import os
 import shutil
 import time
@@ -45,6 +46,25 @@ def dump(environment, name, postgres, directory, kept, suffix=""):
     for old in dumps(directory, environment, suffix)[kept:]:
         old.unlink()
     return path
+
+
+def print_dump(environment, postgres, directory, lock, stream):
+    """Writes a dump of an environment's live database to a binary stream, after it was read as a whole.
+
+    A slow reader of the stream keeps no deploy waiting, because the lock is held only for the dump.
+    """
+    path = directory / environment / "new"
+    with contextlib.ExitStack() as files:
+        with lock.acquire(f"dump {environment}"):
+            check_space(directory, postgres.size(database(environment)))
+            try:
+                postgres.dump(database(environment), path)
+                postgres.check_dump(path)
+                file = files.enter_context(open(path, "rb"))
+            finally:
+                path.unlink(missing_ok=True)
+        shutil.copyfileobj(file, stream)
+    stream.flush()
 
 
 def dumps(directory, environment, suffix=""):

@@ -79,6 +79,9 @@ def run(operation, parser=None):
     The operation runs in the parent of the script's directory, whatever the current directory is.
     Ends the process. A CommandError is printed on stderr and determines the exit status.
     """
+    if sys.stdin is None:  # it was closed: the next file that is opened would be the input of a program
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 until the end of the process
     with reported():
         arguments = vars((parser or Parser()).parse_intermixed_args())
         os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(sys.argv[0]))))
@@ -157,7 +160,13 @@ def confirm(question, expected, terminal=False):
     stdin.
     """
     print(f"{question} Type {expected} to continue: ", end="", file=sys.stderr, flush=True)
-    with open("/dev/tty", encoding="utf-8") if terminal else contextlib.nullcontext(sys.stdin) as source:
-        answer = source.readline().strip()
+    try:
+        with open("/dev/tty", encoding="utf-8") if terminal else contextlib.nullcontext(sys.stdin) as source:
+            answer = source.readline().strip()
+    except OSError as error:
+        why = f"stdin has the data, and there is no terminal: {error.strerror}"
+        raise CommandError(
+            "not confirmed: nothing was changed", why, f"scripts/{verb()} -y skips the question"
+        ) from None
     if answer != expected:
         raise CommandError("not confirmed: nothing was changed", f"expected '{expected}'", "run the command again")

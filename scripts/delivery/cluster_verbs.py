@@ -2,8 +2,9 @@
 
 import json
 import os
+import time
 
-from delivery import actor, operations
+from delivery import actor, logs, operations
 from delivery.compositions import cluster_environments
 
 
@@ -21,9 +22,15 @@ def call(verb, *arguments, context, repository=""):
         "undo": lambda image: operations.undo(prod, image, actor.name()),
         "plan": lambda image, *after: operations.plan(prod, image, *after),
         "history": lambda lines: operations.history(prod, int(lines)),
-        "logs": lambda lines: operations.logs(prod, int(lines)),
+        "logs": lambda lines, *options: logs.show(prod, *logs.parse(lines, options)),
     }[verb](*arguments[1:])  # the first argument is the environment
     return f"{answer}\n" if answer else ""
+
+
+def follow(name, lines, *options, context):
+    """Prints the log of the pods and what they log from now on, until an interrupt. Raises CommandError."""
+    selection, _ = logs.parse(lines, options)
+    logs.follow(environment(context), selection, lambda: time.sleep(1))
 
 
 def url(context):

@@ -16,15 +16,14 @@ from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
 from delivery.nginx import HostNames, NoHostNames
 from delivery.paths import Paths
-from delivery.postgres import Postgres
+from delivery.postgres import DATABASE_ADDRESS, Postgres
 from delivery.settings import FileSettings, Snapshot
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
 
-DATABASE_ADDRESS = "169.254.77.1"  # db.internal; systemd/*-db-address.service
 HARDENED = (
     *("--read-only", "--tmpfs", "/tmp:size=64m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),  # noqa: S108
-    *("--memory", f"{MEMORY}m", "--pids-limit", "200", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"),
+    *("--memory", f"{MEMORY}m", "--pids-limit", "200"),
     *("--add-host", f"db.internal:{DATABASE_ADDRESS}"),
 )
 HOST_KINDS = ("deployments", "services")

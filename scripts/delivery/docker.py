@@ -6,13 +6,19 @@ import os
 import subprocess
 from typing import NamedTuple
 
-from delivery import pages, process
+from delivery import pages, process, runs
 from delivery.application import NAME, PORTS
+from delivery.cli import CommandError, log
+from delivery.files import in_memory
 from delivery.git import REVISION_LABEL, VERSION_LABEL
 from delivery.settings import environment_file
 
 SETTINGS_LABEL = f"{NAME}.settings"
 TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
+OWNER = f"{NAME}.owner"  # the label of containers of commands: the process that removes them
+LOGS = ("--log-opt", "max-size=10m", "--log-opt", "max-file=3")
+GRACE = 10  # seconds that a command has to end after an interrupt
+NOT_STARTED = "0001-01-01T00:00:00Z"
 
 
 class Image(NamedTuple):
@@ -28,13 +34,15 @@ class Image(NamedTuple):
 
 class Container(NamedTuple):
     """`image` is the reference it was started with, `restarts` how often Docker restarted it, `process` the id of its
-    main process, `settings` the version of its settings, or ""."""
+    main process, `settings` the version of its settings, or "", `started` the time of its last start (RFC 3339)."""
 
     image: str
     running: bool
     restarts: int
     process: int
     settings: str = ""
+    id: str = ""
+    started: str = ""
 
 
 class Docker:
@@ -79,7 +87,8 @@ class Docker:
             return None
         state = result["State"]
         version = (result["Config"].get("Labels") or {}).get(SETTINGS_LABEL, "")
-        return Container(result["Config"]["Image"], state["Running"], result["RestartCount"], state["Pid"], version)
+        life = (state["Running"], result["RestartCount"], state["Pid"])
+        return Container(result["Config"]["Image"], *life, version, result["Id"], state["StartedAt"])
 
     def start(self, name, image, port, settings):
         """Starts a container of the application in the background, on 127.0.0.1:port. It starts again after a reboot.
@@ -97,6 +106,7 @@ class Docker:
                 "--label",
                 f"{SETTINGS_LABEL}={settings.version}",
                 *self.options,
+                *LOGS,
             ),
             *("--restart", "unless-stopped", "--stop-timeout", "25", "--env-file", "/dev/stdin", image),
             input=environment_file(settings.values),
@@ -109,12 +119,53 @@ class Docker:
         `limit` seconds. The container is always removed.
         """
         self.remove(name)
-        options = ("--rm", "--name", name, *self.options, "--env-file", "/dev/stdin")
+        options = ("--rm", "--name", name, *self.options, *LOGS, "--env-file", "/dev/stdin")
         try:
             return process.run(["docker", "run", *options, image, *command], input=settings, timeout=limit, show=show)
         except BaseException:
             self.remove(name)
             raise
+
+    def attach(self, name, image, command, values, terminal):
+        """Runs a command in a new container with this process's stdin, stdout and stderr; returns its exit status.
+
+        `values` are the settings. With `terminal`, the command has the caller's terminal. After an interrupt the
+        command may end by itself. The container is always removed. Raises CommandError if it could not be started.
+        """
+        self.remove_leftovers()
+        options = ("--name", name, "--label", f"{OWNER}={runs.identity(os.getpid())}", "--no-healthcheck")
+        options += ("--interactive", *(["--tty"] if terminal else []), *self.options, "--log-driver", "none")
+        with in_memory(environment_file(values)) as settings:
+            run = ["docker", "run", *options, "--env-file", settings, image, *command]
+            with subprocess.Popen(run, close_fds=False) as client:
+                try:
+                    wait_after_interrupt(client)
+                    return self._ended(name, client.returncode)
+                finally:
+                    self.remove(name)
+
+    def _ended(self, name, status):
+        """The exit status of a command. Raises CommandError if its container could not be created or started."""
+        found = self._inspect("container", name)
+        if found is None:  # it could not be created, or another process has removed it
+            if status != 125:
+                return status
+            raise CommandError(
+                "the command could not be started", "Docker's message is above", "systemctl status docker"
+            )
+        state = found["State"]
+        if state["StartedAt"] == NOT_STARTED:
+            why = state["Error"] or "Docker's message is above"
+            raise CommandError(
+                "the command could not be started", why, "deploy an image that has python3 and manage.py"
+            )
+        if state["OOMKilled"]:
+            log(f"the command was killed: it needed more memory than {self._memory()}")
+        return state["ExitCode"]
+
+    def _memory(self):
+        """The limit of a container's memory, as in the options."""
+        return self.options[self.options.index("--memory") + 1]
 
     def query(self, image, command, input, limit):
         """Runs a command with `input` (text) on stdin, without a network, and returns its stdout.
@@ -139,9 +190,14 @@ class Docker:
         if self.container(name):
             self._docker("rm", "--force", name)
 
-    def logs(self, name, lines):
-        """The last lines of a container's stdout and stderr."""
-        return process.run(["docker", "logs", "--tail", str(lines), name], merge=True)
+    def logs(self, name, lines, since=None, until=None):
+        """The last lines, or "all", of a container's stdout and stderr; `since` and `until` as in `docker logs`."""
+        return process.run(self.log_command(name, lines, since, until), merge=True)
+
+    def log_command(self, name, lines, since=None, until=None, follow=False):
+        """The command that prints them."""
+        options = [*(["--since", since] if since else []), *(["--until", until] if until else [])]
+        return ["docker", "logs", "--tail", str(lines), *options, *(["--follow"] if follow else []), name]
 
     def copy_from_image(self, image, path, destination):
         """Copies a directory out of an image without running it. Raises CommandError if the image lacks it."""
@@ -169,8 +225,14 @@ class Docker:
             self._docker("rm", container)
 
     def remove_leftovers(self):
-        """Removes containers that a killed verb left behind more than an hour ago."""
+        """Removes the containers of commands whose verb was killed, and copies of images after an hour."""
         self._docker("container", "prune", "--force", "--filter", f"label={TEMPORARY}", "--filter", "until=1h")
+        form = f'{{{{.Names}}}} {{{{.Label "{OWNER}"}}}}'
+        for line in self._docker("ps", "--all", "--filter", f"label={OWNER}", "--format", form).splitlines():
+            name, owner = line.split()
+            if not runs.is_running(owner):
+                with contextlib.suppress(process.ProgramFailed):  # another verb has just removed it
+                    self.remove(name)
 
     def restart_engine(self):
         """Restarts the engine. Containers keep running (live-restore)."""
@@ -191,3 +253,13 @@ class Docker:
         except process.ProgramFailed as error:
             error.remedy = "systemctl status docker"
             raise
+
+
+def wait_after_interrupt(client):
+    """Waits for a program. An interrupt reaches it as well; it may then end by itself within GRACE seconds."""
+    try:
+        client.wait()
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.wait(GRACE)
+        raise

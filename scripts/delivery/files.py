@@ -1,5 +1,6 @@
-"""Writes files atomically: a reader finds the old text or the new one."""
+"""Writes files: atomically, so that a reader finds the old text or the new one, or in memory only."""
 
+import contextlib
 import os
 
 
@@ -13,3 +14,15 @@ def replace(path, text, mode=0o644):
         os.fsync(file.fileno())
     new.chmod(mode)
     new.replace(path)
+
+
+@contextlib.contextmanager
+def in_memory(text):
+    """The path of a file in memory with a text, for this process and its children. It never is on a disk."""
+    descriptor = os.memfd_create("text", 0)
+    try:
+        os.set_inheritable(descriptor, True)
+        os.write(descriptor, text.encode())
+        yield f"/dev/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

@@ -48,20 +48,22 @@ def backups():
 
 
 def restore(environment, dump):
-    """Replaces the data of an environment with a dump."""
-    paths = Paths()
-    restoring.restore(
-        host_environments(paths)[environment],
-        dump,
-        docker=Docker(*HARDENED),
-        postgres=Postgres(),
-        directory=paths.backups,
-        kept=kept(),
-        answer_limit=number_variable("DELIVERY_ANSWER_LIMIT", 15),
-        actor=actor(),
-        web=http_client,
-        clock=Clock(),
-    )
+    """Replaces the data of an environment with a dump on the host."""
+    restoring.restore(host_environments()[environment], dump, **parts_of_restore())
+
+
+def parts_of_restore():
+    """What replaces the data of an environment."""
+    return {
+        "docker": Docker(*HARDENED),
+        "postgres": Postgres(),
+        "directory": Paths().backups,
+        "kept": kept(),
+        "answer_limit": number_variable("DELIVERY_ANSWER_LIMIT", 15),
+        "actor": actor(),
+        "web": http_client,
+        "clock": Clock(),
+    }
 
 
 def initial_settings(paths):

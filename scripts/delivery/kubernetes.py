@@ -90,12 +90,19 @@ class Kubernetes:
         """Whether the rollout of a deployment is complete."""
         return process.succeeds(self._command("rollout", "status", f"deployment/{deployment}", "--timeout=1s"))
 
-    def logs(self, pod, lines):
-        """The last log lines of a pod; empty if it never started."""
+    def logs(self, pod, lines, since=None, previous=False):
+        """The last log lines of a pod, or "all"; empty if it never started.
+
+        `since` is as in logs.Selection. With `previous`, those of its container before the last restart.
+        """
         try:
-            return self.kubectl("logs", pod, f"--tail={lines}")
+            return self.kubectl(*log_options(pod, lines, since), *(["--previous"] if previous else []))
         except process.ProgramFailed:
             return ""
+
+    def log_command(self, pod, lines, since):
+        """The command that prints them, and then what the pod logs from now on."""
+        return self._command(*log_options(pod, lines, since), "--follow")
 
     def replace(self, manifest):
         """Replaces an object unless it has changed since it was read, and returns the new object.
@@ -115,3 +122,9 @@ class Kubernetes:
 
     def _command(self, *arguments):
         return ["kubectl", *self.options, "--namespace", NAME, *arguments]
+
+
+def log_options(pod, lines, since):
+    """The arguments of kubectl that select log lines."""
+    kind = "since-time" if since and "T" in since else "since"
+    return ["logs", pod, f"--tail={-1 if lines == 'all' else lines}", *([f"--{kind}={since}"] if since else [])]

@@ -194,14 +194,6 @@ def history(environment, lines):
     return "\n".join(json.dumps(past, separators=(",", ":")) for past in environment.state.history()[-lines:])
 
 
-def logs(environment, lines):
-    """The last log lines of the live image. Raises CommandError if there is none."""
-    if not environment.live():
-        why = f"{environment.name} has no live image"
-        raise CommandError("there are no logs", why, f"make deploy-{environment.name}")
-    return environment.logs(lines).rstrip("\n")
-
-
 def status(environment, web=http_client):
     """The status of an environment, as a dict with the keys in the module `status`.
 
@@ -222,7 +214,7 @@ def status(environment, web=http_client):
         "current": _or_none(lambda: order.current_build(environment)),
         "settings_pending": _or_none(lambda: settings_pending(environment)),
         "deploying": environment.lock.holder(),
-        "last": history[-1] if history else None,
+        "last": next((past for past in reversed(history) if not past.get("verb", "").startswith("manage ")), None),
     }
 
 

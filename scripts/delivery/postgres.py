@@ -2,10 +2,11 @@
 
 import os
 
-from delivery import database_roles, process
+from delivery import database_roles, postgres_client, process
 from delivery.application import DATABASE
 from delivery.paths import BOOTSTRAP
 
+DATABASE_ADDRESS = "169.254.77.1"  # db.internal; systemd/*-db-address.service
 BUSY = 5  # tries of an exchange, which a connecting client can block
 QUIET = {"PGOPTIONS": "-c client_min_messages=warning"}
 
@@ -81,11 +82,18 @@ class Postgres:
         with open(path, "rb") as file, open(os.devnull, "wb") as nothing:
             self._run("pg_restore", "--file=-", stdin=file, stdout=nothing)
 
-    def load(self, path, name, role):
-        """Loads a dump into an empty database. The role owns the objects."""
-        with open(path, "rb") as file:
-            options = ("--exit-on-error", "--no-owner", f"--role={role}", f"--dbname={name}")
-            self._run("pg_restore", *options, stdin=file)
+    def load(self, path, name, role, url):
+        """Loads a dump into an empty database, with the rights in a DATABASE_URL: a dump can contain any statement.
+
+        `role` owns the objects.
+        """
+        with postgres_client.connection(url, DATABASE_ADDRESS, name) as variables:
+            postgres_client.load(path, role, variables)
+
+    def psql(self, url, terminal):
+        """Runs psql with the rights in a DATABASE_URL, as postgres_client.psql."""
+        with postgres_client.connection(url, DATABASE_ADDRESS) as variables:
+            return postgres_client.psql(variables, terminal)
 
     def exchange(self, live, new, old):
         """Renames two databases in one transaction: `live` becomes `old`, and `new` becomes `live`.

@@ -1,14 +1,20 @@
 """The verbs that the laptop and CI run on a target."""
 
 import os
+import re
 import sys
 
-from delivery import ancestry, backups, force, git, handover, order, registry, status, targets, undo
+from delivery import ancestry, backups, commands, force, git, handover, order, registry, status, streams, targets, undo
+from delivery import logs as log_lines
 from delivery.application import NAME
 from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, flag, log
 from delivery.references import ENVIRONMENTS, VERSION
 
-HISTORY = f"{'TIME':20} {'ACTOR':16} {'VERB':9} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} {'SECONDS':7} REASON"
+VERB_WIDTH, LONGEST_VERB = 9, 40  # characters
+HISTORY = (
+    f"{'TIME':20} {'ACTOR':16} {'VERB':{VERB_WIDTH}} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} {'SECONDS':7} REASON"
+)
+EMAIL = re.compile(r"[^@\s-][^@\s]*@[^@\s]+")  # the application checks the rest
 TRIES = 5  # how often a deploy is compared with an image that has become live meanwhile
 
 
@@ -133,19 +139,81 @@ def previous(target, environment):
 def history(environment, lines):
     """The last deploys of an environment as a table, oldest first."""
     past = status.history(targets.for_environment(environment), environment, lines)
-    return "\n".join([HISTORY, *map(history_row, past)])
+    width = max([VERB_WIDTH, *(len(verb_of(entry)) for entry in past)])
+    head = HISTORY.replace(f"{'VERB':{VERB_WIDTH}}", f"{'VERB':{width}}")
+    return "\n".join([head, *(history_row(entry, width) for entry in past)])
 
 
-def history_row(entry):
+def history_row(entry, width=VERB_WIDTH):
     """One entry of the history as a line of the table."""
-    cells = (f"{entry['time']:20}", f"{entry['actor']:16}", f"{entry['verb']:9}", f"{entry['commit'][:12]:13}")
+    cells = (f"{entry['time']:20}", f"{entry['actor']:16}", f"{verb_of(entry):{width}}", f"{entry['commit'][:12]:13}")
     cells += (f"{entry['digest'][:19]:20}", f"{entry['result']:7}", f"{entry['seconds']:<7}", entry.get("reason", ""))
     return " ".join(cells).rstrip()
 
 
-def logs(environment, lines):
-    """The last lines of the application's log, one JSON object a line."""
-    return targets.for_environment(environment).ask("logs", environment, lines).rstrip()
+def verb_of(entry):
+    """The verb of an entry for the table: printable, and a long command is cut."""
+    text = "".join(character if character.isprintable() else " " for character in entry["verb"])
+    return text if len(text) <= LONGEST_VERB else text[: LONGEST_VERB - 1] + "…"
+
+
+def manage(environment, command):
+    """Runs manage.py on the live image with this process's streams. Raises AlreadyReported with its exit status."""
+    argument = commands.encode(commands.split(command))
+    targets.for_environment(environment).attach("manage", environment, argument, terminal=streams.are_terminal())
+
+
+def invite(environment, email):
+    """Creates an administrator and returns the link with which to set the password. Raises AlreadyReported."""
+    if not EMAIL.fullmatch(email):
+        raise UsageError(f"invalid EMAIL {email[:80]!r}", "expected name@domain", f"make invite-{environment} EMAIL=…")
+    target, argument = targets.for_environment(environment), commands.encode(["invite", email])
+    streams.close_input()
+    path = streams.output_of(lambda: target.attach("manage", environment, argument)).strip()
+    address = target.url(environment)
+    if not address:
+        log(f"{environment} has no address yet: put it before this path")
+    return f"{address}{path}"
+
+
+def logs(environment, lines, since, grep, previous, follow):
+    """The selected lines of the application's log, one JSON object a line; with `follow`, prints them without end."""
+    log_lines.check_exclusive(previous, follow)
+    lines = lines or str(log_lines.MOST if since else 100)
+    options = [*([f"--since={since}"] if since else []), *([f"--grep={grep}"] if grep else [])]
+    target = targets.for_environment(environment)
+    if follow:
+        return target.follow("logs", environment, lines, *options, "--follow")
+    return target.ask("logs", environment, lines, *options, *(["--previous"] if previous else [])).rstrip()
+
+
+def dump(environment):
+    """Prints a dump of the live database. Raises UsageError if stdout is a terminal."""
+    if sys.stdout.isatty():
+        why = "a dump is binary data"
+        raise UsageError("stdout is a terminal", why, f"make dump-{environment} >{environment}.dump")
+    target = targets.for_environment(environment)
+    streams.close_input()
+    target.attach("dump", environment)
+
+
+def load(environment, anonymous, yes):
+    """Replaces the data of an environment with a dump from stdin; asks on the terminal first unless `yes`."""
+    if sys.stdin.isatty():
+        why = "stdin is a terminal; a dump is binary data"
+        raise UsageError("no dump was given", why, f"make load-{environment} <{environment}.dump")
+    target = targets.for_environment(environment)
+    personal = ", without personal data" if anonymous else ""
+    log(f"{environment} ({target.url(environment)}) gets the data of the dump on stdin{personal}")
+    print("Its present data is kept as a backup.", file=sys.stderr)
+    if not yes:
+        confirm("The data is replaced.", environment, terminal=True)
+    target.attach("load", environment, *(["anonymous"] if anonymous else []))
+
+
+def psql(environment):
+    """Opens psql on the live database, or runs the SQL on stdin. Raises AlreadyReported with its exit status."""
+    targets.for_environment(environment).attach("psql", environment, terminal=streams.are_terminal())
 
 
 def rotate(environment, what):

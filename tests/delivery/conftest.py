@@ -11,7 +11,19 @@ import types
 from pathlib import Path
 
 import pytest
-from delivery import backup, cli, cluster_verbs, compositions, host_verbs, http_client, nginx, sockets, state, switch
+from delivery import (
+    backup,
+    cli,
+    cluster_verbs,
+    compositions,
+    host_commands,
+    host_verbs,
+    http_client,
+    nginx,
+    sockets,
+    state,
+    switch,
+)
 from delivery.clock import Clock
 from delivery.paths import Paths
 from delivery.state import FileState
@@ -36,7 +48,7 @@ def run_verb(name, *arguments, stdin=""):
 def world(monkeypatch):
     """A World whose fakes the package uses instead of the real systems; time passes as its clock says."""
     made = World()
-    for module in (compositions, host_verbs):
+    for module in (compositions, host_commands, host_verbs):
         monkeypatch.setattr(module, "Docker", lambda *options: made.docker)
         monkeypatch.setattr(module, "Postgres", lambda: made.postgres)
     monkeypatch.setattr(nginx, "process", types.SimpleNamespace(run=made.run_program))
@@ -240,7 +252,7 @@ def host(world, tmp_path, monkeypatch):
     """A Host below a directory of the test."""
     root = tmp_path / "root"
     made = Host(world, root)
-    for module in (compositions, host_verbs):
+    for module in (compositions, host_commands, host_verbs):
         monkeypatch.setattr(module, "Paths", lambda: Paths(root))
     # Files are changed step by step as well: a test may kill between any two.
     for function in ("rename", "replace", "unlink"):

@@ -222,6 +222,7 @@ class FakeContainer:
     process: int
     port: int | None = None
     running: bool = True
+    restarted: str = ""
     settings: Snapshot = dataclasses.field(default_factory=lambda: Snapshot("", {}))
 
 
@@ -231,6 +232,7 @@ class FakeDocker(Fake):
     def __init__(self, world):
         super().__init__(world)
         self.pulled, self.containers, self.held_ports = [], {}, set()
+        self.attached, self.statuses = [], {}  # commands that were run, and their exit statuses by name
         self._processes = itertools.count(1000)
 
     def platform(self):
@@ -267,8 +269,9 @@ class FakeDocker(Fake):
         self.world.call("docker.container")
         found = self.containers.get(name)
         return found and Container(
-            found.image, found.running, self._restarts(found), found.process, found.settings.version
-        )
+            found.image, found.running, self._restarts(found), found.process, found.settings.version,
+            name, found.restarted or str(found.started),
+        )  # fmt: skip
 
     def start(self, name, image, port, settings):
         self.world.call("docker.start", changes=True)
@@ -314,12 +317,26 @@ class FakeDocker(Fake):
             self.world.call("docker.remove", changes=True)
             del self.containers[name]
 
-    def logs(self, name, lines):
+    def logs(self, name, lines, since=None, until=None):
         self.world.call("docker.logs")
         if name not in self.containers:
             raise failure("docker logs", f"No such container: {name}")
-        image = self.containers[name].image
-        return f"the last {lines} lines of {number_of(image)}\n" + self.world.reason(image)
+        found = self.containers[name]
+        if until and not found.restarted:
+            return ""
+        which = "the crashed one" if until else number_of(found.image)
+        return f"the last {lines} lines{f' since {since}' if since else ''} of {which}\n" + self.world.reason(
+            found.image
+        )
+
+    def attach(self, name, image, command, values, terminal):
+        self.world.call("docker.attach", changes=True)
+        assert image in self.pulled
+        self.containers[name] = FakeContainer(image, self.world.now, next(self._processes))
+        self.world.call("docker.attach: meanwhile")
+        del self.containers[name]
+        self.attached.append((image, tuple(command), values, terminal))
+        return self.statuses.get(command[2], 0)
 
     def copy_from_image(self, image, path, destination):
         self.world.call("docker.copy_from_image")
@@ -342,6 +359,12 @@ class FakeDocker(Fake):
         database = self.world.postgres.databases.get(values["DATABASE_URL"].rpartition("/")[2])
         if database is None or "migration" in faults:
             raise failure("docker run", "exit status 1")
+        if command[2] == "anonymize":
+            assert values["DATABASE_IN_USE"] == "0"
+            if "no-anonymize" in faults:
+                raise failure("docker run", "exit status 1")
+            database["data"] = "no names"
+            return ""
         if command[2] == "clearsessions":
             database["sessions"] = 0
             return ""
@@ -443,7 +466,7 @@ class FakeKubernetes(Fake):
         super().__init__(world)
         self.options, self.remedy = (), "systemctl status k3s"
         self.objects, self.rolled_out, self.outage = {}, None, 0
-        self.rolled_out_secret = None
+        self.rolled_out_secret, self.crashed = None, []
         self.allowed = set(API)
         self._pods, self._versions, self._names = [], itertools.count(1), itertools.count(1)
 
@@ -547,13 +570,17 @@ class FakeKubernetes(Fake):
             return bool(found) and what_runs(found) == (self.rolled_out, self.rolled_out_secret)
         return False
 
-    def logs(self, pod, lines):
+    def logs(self, pod, lines, since=None, previous=False):
         self._call("logs")
         for found in self._pods:
             if found["metadata"]["name"] == pod:
                 is_plan = "--plan" in found["spec"]["containers"][0].get("command", ())
-                what = "Planned operations" if is_plan else f"the last {lines} lines"
-                return f"{what} of {number_of(image_in(found))}\n" + self.world.reason(image_in(found))
+                if previous and pod not in self.crashed:
+                    return ""
+                which = "the crashed one" if previous else number_of(image_in(found))
+                times = f" since {since}" if since else ""
+                what = "Planned operations" if is_plan else f"the last {lines} lines{times}"
+                return f"{what} of {which}\n" + self.world.reason(image_in(found))
         return ""
 
     def replace(self, manifest):
@@ -565,13 +592,11 @@ class FakeKubernetes(Fake):
         return copy.deepcopy(self.objects[key_of(manifest)])
 
     def kubectl(self, *arguments, input=None, passed=(0,)):
-        """Prints the logs of the live release, or the names of the Secrets."""
+        """Prints the names of the Secrets."""
         self._call("kubectl")
         if arguments == ("get", "secrets", "--output=name"):
             return "\n".join(key for key in self.objects if key.startswith("secret/"))
-        command, _, selector, tail = arguments
-        assert (command, selector) == ("logs", WEB)
-        return f"the last {tail.partition('=')[2]} lines of {number_of(self.rolled_out)}\n"
+        raise AssertionError(arguments)
 
     def _serving(self):
         """The image that answers at the address."""
@@ -756,7 +781,7 @@ class FakePostgres(Fake):
     def dump(self, name, path):
         self.world.call("postgres.dump: begin", changes=True)
         with open(path, "w") as file:
-            file.write(json.dumps(self.databases[name]) + "\n")
+            file.write(f"PGDMP{json.dumps(self.databases[name])}\n")
             file.flush()
             self.world.call("postgres.dump", changes=True)
             file.write("end\n")
@@ -766,10 +791,10 @@ class FakePostgres(Fake):
         if not Path(path).read_text().endswith("\nend\n"):
             raise failure("pg_restore", "could not read from input file: end of file")
 
-    def load(self, path, name, role):
+    def load(self, path, name, role, url):
         self.world.call("postgres.load", changes=True)
         assert self.databases[name]["data"] is None
-        self.databases[name] = json.loads(Path(path).read_text().splitlines()[0])
+        self.databases[name] = json.loads(Path(path).read_text().splitlines()[0].removeprefix("PGDMP"))
 
     def exchange(self, live, new, old):
         self.world.call("postgres.exchange", changes=True)

@@ -32,6 +32,9 @@ def verbs(monkeypatch):
     answers = {"deploy": None, "rollback": None, "plan": "a plan", "history": "a line", "logs": "", "status": {}}
     operations = Mock(**{f"{name}.return_value": answer for name, answer in answers.items()})
     monkeypatch.setattr(cluster_verbs, "operations", operations)
+    monkeypatch.setattr(
+        cluster_verbs.logs, "show", lambda prod, selection, previous: operations.logs(prod, selection.lines)
+    )
     monkeypatch.setattr(cluster_verbs, "cluster_environments", lambda *parts: {"prod": parts})
     return operations
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fakes import image, number_of, revision
+from fakes import WEB, image, number_of, revision
 
 
 @pytest.mark.parametrize(("live", "shown"), [((), "none"), ((1,), image(1))])
@@ -114,10 +114,38 @@ def test_the_logs_are_those_of_the_live_image(place):
     assert result.status == 1
     assert f"{place.name} has no live image\n  remedy: make deploy-{place.name}" in result.err
     place.deployed(1)
-    assert place.run("logs").out == "the last 100 lines of 1\n"
+    sources = 1 if place.name == "dev" else 2  # a slot, or pods
+    assert place.run("logs").out == "the last 100 lines of 1\n" * sources
     place.deployed(2)
+    place.world.pass_time(60)
     for lines in ("5", "99999"):
-        assert place.run("logs", lines).out == f"the last {lines} lines of 2\n"
+        assert place.run("logs", lines).out == f"the last {lines} lines of 2\n" * sources
+    assert place.run("logs", "5", "--since=1h").out == "the last 5 lines since 1h of 2\n" * sources
+
+
+def test_logs_with_a_text_are_the_last_lines_that_contain_it(host, monkeypatch):
+    host.dev.deployed(1)
+    text = "".join(f"{number} {word}\n" for number in range(5) for word in ("a.c", "abc"))
+    monkeypatch.setattr(host.world.docker, "logs", lambda name, lines, *_: text if lines == "all" else "")
+    host.run("logs", "dev", "2", "--grep=a.c").must_print("3 a.c\n4 a.c")
+    host.run("logs", "dev", "--grep=A.C").must_print("")
+
+
+def test_the_previous_logs_are_those_of_before_a_crash(place):
+    place.deployed(1)
+    place.run("logs", "100", "--previous").must_fail(f"{place.name} has no logs of before a crash")
+    if place.name == "dev":
+        place.world.docker.containers["book-shop-b"].restarted = "2026-11-25T03:15:00Z"
+    else:
+        place.world.kubernetes.crashed = [place.world.kubernetes.pods(WEB)[0]["metadata"]["name"]]
+    assert place.run("logs", "100", "--previous").out == "the last 100 lines of the crashed one\n"
+
+
+def test_the_logs_of_a_slot_that_crashes_are_those_of_its_last_run(host):
+    host.dev.deployed(1)
+    host.world.docker.containers["book-shop-b"].running = False
+    for options in ((), ("--previous",)):
+        host.run("logs", "dev", *options).must_print("the last 100 lines of 1")
 
 
 def status(host):

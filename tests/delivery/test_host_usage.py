@@ -45,6 +45,10 @@ PREFIXES = {
     **dict.fromkeys(("history", "logs"), ((), ("dev",), ("prod",), ("dev", "5"))),
     **dict.fromkeys(("backups", "clear-sessions", "status"), ((),)),
     "backup": ((), ("dev",)),
+    **dict.fromkeys(("dump", "psql"), ((), ("dev",))),
+    "interrupt": ((), ("0123456789abcdef",)),
+    "load": ((), ("dev",), ("prod",)),
+    "manage": ((), ("dev",), ("prod",), ("dev", '["check"]')),
     "restore": ((), ("dev",), ("prod",), ("dev", "latest")),
     "settings": ((), ("dev",), ("dev", "values")),
     **dict.fromkeys(("set", "unset"), ((), ("dev",), ("prod",), ("dev", "EMAIL_HOST"))),
@@ -54,6 +58,8 @@ PREFIXES = {
 # Which of them are right there.
 ACCEPTED = {("rollback", "dev", ""), ("rollback", "prod", "")}  # Systems Manager sends "no image" as an empty argument
 ACCEPTED |= {("unset", name, setting) for name in ("dev", "prod") for setting in ("DEV", "LATEST")}
+ACCEPTED |= {("load", "dev", ""), ("load", "prod", "")}
+ACCEPTED |= {("logs", *prefix, "--follow") for prefix in (("dev",), ("prod",), ("dev", "5"))}
 ACCEPTED |= {("status", "--json")}  # an older checkout sends it
 ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
 SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-namespace", "bootstrap-nginx", "bootstrap-postgresql"]

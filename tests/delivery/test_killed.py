@@ -127,7 +127,7 @@ def test_a_killed_restore_loses_nothing_and_the_next_run_completes_it(host, name
 
     def replaced():
         dumps = (host.paths.backups / name).glob("*-replaced.dump")
-        return [json.loads(path.read_text().splitlines()[0])["data"] for path in dumps]
+        return [json.loads(path.read_text().splitlines()[0].removeprefix("PGDMP"))["data"] for path in dumps]
 
     changes = []
     for change in kills(host, lambda: host.run("restore", name, "latest")):

@@ -11,23 +11,27 @@ from laptop import SCRIPTS
 from verb import run_script
 
 VERBS = sorted(path.name for path in SCRIPTS.iterdir() if path.is_file() and "env python3" in path.read_text()[:30])
-OF_AN_ENVIRONMENT = ("deploy", "history", "logs", "restore", "rollback", "set", "settings", "smoke", "unset")
+OF_AN_ENVIRONMENT = (
+    "deploy", "dump", "history", "load", "logs", "psql", "restore", "rollback", "rotate", "set", "settings", "smoke",
+    "unset",
+)  # fmt: skip
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
     "cluster-data": "dump",
+    "invite": "dev ann@example.org",
+    "manage": "dev check",
+    "rotate": "dev database",
     **dict.fromkeys(("set", "unset"), "dev EMAIL_HOST"),
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ *",
 }
-OTHERS = dict.fromkeys(("set", "unset"), "EMAIL_HOST")  # the arguments after the environment
 SURPLUS = {
     "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
-    "deploy": "dev 1.0.0 more", "github-setup": "now", "history": "dev 1 2", "host-archive": "one",
-    "logs": "dev 1 2", "promote": "HEAD HEAD",
-    "prune": "-y 1 2", "push": "HEAD HEAD", "release": "check check", "restore": "prod latest x",
-    "review": "now", "rollback": "dev 1.0.0 2.0.0",
-    "set": "dev EMAIL_HOST value", "settings": "dev EMAIL_HOST", "smoke": "dev prod", "status": "json json",
-    "summary": "dev", "unset": "dev EMAIL_HOST EMAIL_PORT",
-    "user-data": "@URL@ @SHA256@ @REPOSITORY@ * more", "verify-aws": "list list",
-    "version": "source HEAD HEAD",
+    "deploy": "dev 1.0.0 more", "dump": "dev prod", "github-setup": "now", "history": "dev 1 2",
+    "host-archive": "one", "invite": "dev a@example.org b@example.org", "load": "dev dump", "logs": "dev 1 2",
+    "manage": "dev check all", "promote": "HEAD HEAD", "prune": "-y 1 2", "psql": "dev select", "push": "HEAD HEAD",
+    "release": "check check", "restore": "prod latest x", "review": "now", "rollback": "dev 1.0.0 2.0.0",
+    "rotate": "dev database secret-key", "set": "dev EMAIL_HOST value", "settings": "dev EMAIL_HOST",
+    "smoke": "dev prod", "status": "json json", "summary": "dev", "unset": "dev EMAIL_HOST EMAIL_PORT",
+    "user-data": "@URL@ @SHA256@ @REPOSITORY@ * more", "verify-aws": "list list", "version": "source HEAD HEAD",
 }  # fmt: skip
 CHOICES = {
     "cluster-data": ("drop",),
@@ -39,6 +43,9 @@ CHOICES = {
 BACKUP = "20261125T031500Z"
 NOT_BACKUPS = ("", "x", f"../{BACKUP}", f"{BACKUP}.dump", BACKUP.lower(), "latest\n", f"{BACKUP};id")
 NOT_BACKUPS += ("٢٠٢٦١١٢٥T٠٣١٥٠٠Z",)  # noqa: RUF001
+BAD_OPTIONS = ("--since=1d", "--since=h", "--since=-1h", "--since=2026-11-25", "--since=2026-13-25T03:15:00Z")
+BAD_OPTIONS += ("--since=2026-11-25T03:15:00", "--since=1h\n", "--since=1.5h", "--since=1h 2m", "--since=2m1h")
+BAD_OPTIONS += ("--grep=a\nb", "--grep={{x}}", f"--grep={'a' * 201}")
 # (verb, its arguments, what is reported)
 WRONG = [
     *((verb, f"{REQUIRED.get(verb, '')} {word}", "unrecognized arguments") for verb in VERBS for word in ("-x", "--")),
@@ -48,10 +55,10 @@ WRONG = [
     *(
         (
             verb,
-            f"{shlex.quote(name)} {OTHERS.get(verb, '')}",
+            f"{shlex.quote(name)} {REQUIRED.get(verb, '').partition(' ')[2]}",
             f"invalid environment {name!r}\n  why: expected dev or prod",
         )
-        for verb in ("backup", *OF_AN_ENVIRONMENT)
+        for verb in ("backup", "invite", "manage", *OF_AN_ENVIRONMENT)
         for name in ("stage", "", "dev;id", "DEV", "dev\n")
     ),
     *(
@@ -59,6 +66,16 @@ WRONG = [
         for verb in ("history", "logs")
         for lines in ("", "0", "100000", "1;id")
     ),
+    *(
+        ("logs", f"dev {shlex.quote(option)}", "invalid " + option[2:7].upper().partition("=")[0])
+        for option in BAD_OPTIONS
+    ),
+    ("logs", "dev --previous --follow", "PREVIOUS and FOLLOW exclude each other"),
+    *(
+        ("invite", f"dev {shlex.quote(address)}", "invalid EMAIL")
+        for address in ("", "ann", "@b", "a@", "a b@c", "a@b\n")
+    ),
+    *(("manage", f"dev {shlex.quote(command)}", "invalid") for command in ("", " ", "a 'b", 'a "', "a\\")),
     *(("prune", number, "invalid number of snapshots") for number in ("0", "-1", "1.5", "all", "10000", "-y 0")),
     *(
         (verb, f"prod {shlex.quote(name)}", f"invalid setting {name!r}")

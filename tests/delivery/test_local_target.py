@@ -1,6 +1,7 @@
 """DELIVERY_HOST=local: its container, its verbs by `docker exec`, and their actor."""
 
 import os
+import subprocess
 
 import pytest
 from delivery import actor, targets
@@ -126,3 +127,52 @@ def test_the_actor_is_the_user_or_unknown_if_the_user_has_no_name(monkeypatch):
     monkeypatch.delenv("LOGNAME")
     monkeypatch.setattr(os, "getuid", lambda: 4294967000)  # a container that runs as any number
     assert actor.name() == "unknown"
+
+
+def test_an_attached_verb_has_the_streams_of_the_caller_and_its_status_is_passed_on(docker, capfd):
+    docker.answers("exec", "the data\n", "a message\n", 77)
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().attach("manage", "dev", '["check"]')
+    assert raised.value.status == 77
+    assert capfd.readouterr() == ("the data\n", "a message\n")
+    ((*options, container, verb, environment, argument),) = docker.calls()
+    assert (container, verb, environment, argument) == ("test-host", "/opt/book-shop/bin/manage", "dev", '["check"]')
+    assert "--interactive" in options
+    assert "--tty" not in options
+
+
+@pytest.mark.parametrize(
+    ("verb", "terminal", "ends"),
+    [("manage", False, ["interrupt"]), ("manage", True, ["interrupt", "hangup"]), ("load", False, None)],
+)
+def test_an_interrupt_ends_a_command_on_the_host_and_lets_a_load_continue(
+    docker, monkeypatch, capsys, verb, terminal, ends
+):
+    wait = subprocess.Popen.wait
+    waits = iter([KeyboardInterrupt])
+
+    def interrupted(process, timeout=None):
+        for raised in waits:
+            raise raised
+        return wait(process, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LocalHost().attach(verb, "dev", terminal=terminal)
+    calls = {call[call.index("test-host") + 1].rpartition("/")[2]: call for call in docker.calls()}
+    if ends is None:
+        assert "interrupt" not in calls
+        assert "load dev continues on the host" in capsys.readouterr().err
+        return
+    (run,) = [word.partition("=")[2] for word in calls[verb] if word.startswith("DELIVERY_RUN=")]
+    call = calls["interrupt"]
+    assert call[call.index("test-host") + 1 :] == [f"/opt/book-shop/bin/{ends[0]}", run, *ends[1:]]
+
+
+def test_a_verb_that_follows_has_an_open_input_of_its_own(docker, capfd):
+    docker.answers("exec", "a line\n")
+    LocalHost().follow("logs", "dev", "100", "--follow")
+    assert capfd.readouterr().out == "a line\n"
+    (call,) = docker.calls()
+    assert call[:2] == ["exec", "--interactive"]
+    assert call[-4:] == ["/opt/book-shop/bin/logs", "dev", "100", "--follow"]

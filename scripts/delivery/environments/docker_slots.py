@@ -7,6 +7,7 @@ from delivery import application, application_log, http_client, images, pages, s
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
 from delivery.environments.base import Candidate
+from delivery.logs import Source
 from delivery.process import ProgramFailed, TimedOut
 from delivery.settings import environment_file
 from delivery.switch import PORTS
@@ -153,9 +154,23 @@ class DockerSlots:
         self.roles.settle(candidate.settings)
         self.clean_images()
 
-    def logs(self, lines):
+    def logs(self, lines, since=None, previous=False):
         """As Environment.logs."""
-        return self.docker.logs(container(self.traffic.live()), lines)
+        live = self.docker.container(container(self.traffic.live()))
+        if not live:
+            return []
+        # A slot that waits for its next start has ended after its last start.
+        until = live.started if previous and live.running else None
+        return [self.docker.logs(live.id, lines, since, until)]
+
+    def log_sources(self):
+        """As Environment.log_sources."""
+        live = self.docker.container(container(self.traffic.live()))
+        return [Source(live.id, live.started)] if live and live.running else []
+
+    def log_command(self, name, lines, since):
+        """As Environment.log_command."""
+        return self.docker.log_command(name, lines, since, follow=True)
 
     def _connections(self, slot):
         state = self.docker.container(container(slot))

@@ -14,6 +14,7 @@ from delivery.clock import Clock
 from delivery.environments import versioned_secrets
 from delivery.environments.base import Candidate
 from delivery.lock import LockLost
+from delivery.logs import Source
 from delivery.process import ProgramFailed
 
 MIGRATION = f"{NAME}-migration"
@@ -172,9 +173,24 @@ class KubernetesRollout:
         self.roles.settle(candidate.settings)
         self.clean_images()
 
-    def logs(self, lines):
+    def logs(self, lines, since=None, previous=False):
         """As Environment.logs."""
-        return self.kubernetes.kubectl("logs", "--selector", WEB, f"--tail={lines}")
+        return [
+            self.kubernetes.logs(pod["metadata"]["name"], lines, since, previous) for pod in self.kubernetes.pods(WEB)
+        ]
+
+    def log_sources(self):
+        """As Environment.log_sources."""
+        found = []
+        for pod in self.kubernetes.pods(WEB):
+            for container in pod.get("status", {}).get("containerStatuses", []):
+                if started := container.get("state", {}).get("running", {}).get("startedAt"):
+                    found.append(Source(pod["metadata"]["name"], started))
+        return found
+
+    def log_command(self, name, lines, since):
+        """As Environment.log_command."""
+        return self.kubernetes.log_command(name, lines, since)
 
     def _manifests(self, image):
         """The manifests in the image for this target, with the image's digest inserted."""

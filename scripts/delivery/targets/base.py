@@ -30,12 +30,22 @@ class Target(Protocol):
     def attach(self, verb: str, *arguments: str, terminal: bool = False) -> None:
         """Runs a verb that is `attached` in verbs.json with this process's stdin, stdout and stderr.
 
-        With `terminal`, the verb has the caller's terminal. Raises AlreadyReported with the verb's exit status if it
-        failed, and what `run` raises.
+        With `terminal`, the verb has the caller's terminal; without it, a terminal is not read. An interrupt ends a
+        verb in INTERRUPTED. Raises AlreadyReported with the verb's exit status if it failed, and what `run` raises.
+        """
+
+    def follow(self, verb: str, *arguments: str) -> None:
+        """Runs a verb that prints without end, with this process's stdout, until this process ends.
+
+        Raises what `attach` raises, and UsageError if the target has no way to do it.
         """
 
     def url(self, environment: str) -> str:
         """The address of an environment as seen from this machine; empty while there is none."""
+
+
+# Attached verbs that an interrupt (Ctrl-C) ends, because nothing depends on their end. The others continue.
+INTERRUPTED = ("manage", "psql", "dump")
 
 
 def verbs() -> dict:
@@ -45,14 +55,15 @@ def verbs() -> dict:
     others; ? marks an optional one. For Systems Manager, `document` is
     the kind of document that runs the verb (environment: the roles of that environment may send it;
     another name: no role may; null: the verb is not available there), and `merge_output` merges progress and
-    answer into one stream. A verb that is `attached` reads stdin or writes data to stdout.
+    answer into one stream. A verb that is `attached` reads stdin or writes data to stdout. `options` are passed
+    after the arguments, as --name or --name=value.
     """
     return json.loads((Path(__file__).parents[1] / "verbs.json").read_text(encoding="utf-8"))
 
 
 def report_continues(verb: str, *arguments: str, more: str = "") -> None:
     """Reports after an interrupt that a verb that changes something continues on the host, and how to follow it."""
-    if verb in ("deploy", "rollback", "undo", "restore", "set", "unset", "rotate"):
+    if verb in ("deploy", "rollback", "undo", "restore", "load", "set", "unset", "rotate"):
         follow = f"make status history-{arguments[0]}"
     elif verb == "backup":
         follow = "make backups"

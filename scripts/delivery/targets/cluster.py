@@ -37,6 +37,10 @@ class Cluster:
         """The output of kubectl in the shop's namespace. Raises CommandError with kubectl's message."""
         return kubectl("--context", self.context, "--namespace", NAME, *arguments, **options)
 
+    def follow(self, verb, *arguments):
+        """As Target.follow: the log of the pods is read by kubectl on this machine."""
+        cluster_verbs.follow(*arguments, context=self.context)
+
     def run(self, verb, *arguments):
         """As Target.run."""
         print(self.ask(verb, *arguments), end="", file=sys.stderr, flush=True)

@@ -1,0 +1,86 @@
+"""dump and load on a host; what they share with restore is tested in test_host_restore.py."""
+
+import pytest
+from conftest import VERBS
+from verb import run_script
+
+DUMP = b'PGDMP{"data": "their books", "schema": null, "sessions": 0}\nend\n'
+
+
+@pytest.fixture(params=["dev", "prod"])
+def place(request, host):
+    """An environment with "new books"; image 1 is live."""
+    found = getattr(host, request.param)
+    found.deployed(1)
+    found.host, found.databases = host, host.world.postgres.databases
+    found.databases[f"book_shop_{found.name}"]["data"] = "new books"
+    return found
+
+
+def load(place, *arguments, stdin=DUMP):
+    return run_script(VERBS / "load", place.name, *arguments, stdin=stdin)
+
+
+def live(place):
+    return place.databases[f"book_shop_{place.name}"]["data"]
+
+
+def replaced(place):
+    paths = (place.paths.backups / place.name).glob("*-replaced.dump")
+    return [path.read_text().split('"')[3] for path in paths]
+
+
+def test_replaces_the_live_data_and_keeps_it_as_a_backup(place, act_as):
+    act_as("ann")
+    load(place).must_succeed()
+    assert (live(place), replaced(place)) == ("their books", ["new books"])
+    assert place.history()[-1] == ("ann", "load", 1, "ok")
+    assert [path.name for path in place.paths.backups.iterdir() if path.is_file()] == []
+
+
+def test_personal_data_is_replaced_before_the_data_becomes_live(place):
+    seen = []
+    place.world.before("postgres.exchange", lambda: seen.append(place.databases[f"book_shop_{place.name}_restored"]))
+    load(place, "anonymous").must_succeed()
+    assert [database["data"] for database in seen] == ["no names"]
+    assert place.history()[-1][1] == "load anonymous"
+
+
+def test_without_the_command_that_replaces_personal_data_nothing_becomes_live(place):
+    place.world.push(1, "no-anonymize")
+    load(place, "anonymous").must_fail("personal data was not replaced", f"{place.name} has its previous data")
+    assert (live(place), sorted(place.databases)) == ("new books", ["book_shop_dev", "book_shop_prod"])
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        (b"", "it is empty"),
+        (b"SELECT 1;", "not in the format of pg_dump -Fc"),
+        (b"PGDM", "not in the format of pg_dump -Fc"),
+        (DUMP.removesuffix(b"end\n"), "could not read from input file"),
+    ],
+)
+def test_what_is_not_a_whole_dump_changes_nothing(place, stdin, message):
+    before = place.snapshot()
+    load(place, stdin=stdin).must_fail("nothing was changed", message)
+    assert place.snapshot() == before
+
+
+def test_a_dump_of_a_newer_server_is_refused_with_a_remedy(place):
+    place.world.failures["postgres.check_dump"] = ["unsupported version (1.99) in file header"]
+    load(place).must_fail("nothing was changed", "remedy: make the dump with pg_dump of the host's version")
+
+
+def test_a_dump_for_which_there_is_no_space_is_refused_while_it_arrives(place):
+    place.world.free = 1999
+    load(place).must_fail("not enough disk space", "1999 bytes are free")
+    assert live(place) == "new books"
+
+
+def test_stdin_is_read_before_the_lock_is_taken(place, monkeypatch):
+    """`make dump-dev | make load-dev` must not wait for itself."""
+    monkeypatch.setenv("DELIVERY_LOCK_WAIT", "1")
+    with place.locked("dump"):
+        load(place).must_fail("is locked")
+        load(place, stdin=b"").must_fail("it is empty")
