@@ -41,8 +41,10 @@ local all postgres peer
 # by the administrator
 host book_shop_dev,book_shop_dev_restored +book_shop_dev 172.17.0.0/16 scram-sha-256 # book-shop
 host book_shop_dev,book_shop_dev_restored +book_shop_dev 10.42.0.0/16 scram-sha-256 # book-shop
+host book_shop_dev,book_shop_dev_restored +book_shop_dev 169.254.77.1/32 scram-sha-256 # book-shop
 host book_shop_prod,book_shop_prod_restored +book_shop_prod 172.17.0.0/16 scram-sha-256 # book-shop
-host book_shop_prod,book_shop_prod_restored +book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop"
+host book_shop_prod,book_shop_prod_restored +book_shop_prod 10.42.0.0/16 scram-sha-256 # book-shop
+host book_shop_prod,book_shop_prod_restored +book_shop_prod 169.254.77.1/32 scram-sha-256 # book-shop"
 }
 
 @test "bootstrap-postgresql: creates a cluster for data without a configuration, also after an interruption" {
