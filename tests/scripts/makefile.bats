@@ -39,7 +39,7 @@ assert_runs() {
       make_it "$target"
       assert_success
       assert_equal "$target: $(sed -n 's|^scripts/setup ||p' "$LOG" | paste -sd,)" "$target: ${purposes#none}"
-      assert_equal "$(tail -n 1 "$LOG")" "$(recipe "$target" | sed 's/ \$([A-Z]*)$//')"
+      assert_equal "$(tail -n 1 "$LOG")" "$(recipe "$target" | sed 's/ \$(.*$//')"
     done
     covered+="$targets "
   done <<'TABLE'
@@ -56,7 +56,9 @@ infra infra infra-bootstrap infra-plan infra-output infra-destroy github verify-
 infra infra-cluster infra-cluster-plan infra-cluster-output infra-cluster-destroy
 deploy version push promote deploy-dev deploy-prod smoke-dev smoke-prod release-check release rollback-dev rollback-prod
 deploy status history-dev history-prod summary logs-dev logs-prod backup backups restore-dev restore-prod prune prune-now
-deploy cluster-setup cluster-data-create cluster-data-dump cluster-data-load
+deploy cluster-setup cluster-data-create
+deploy settings-dev settings-prod set-dev set-prod unset-dev unset-prod rotate-dev rotate-prod
+deploy manage-dev manage-prod invite-dev invite-prod dump-dev dump-prod load-dev load-prod psql-dev psql-prod
 TABLE
   for target in "${TARGETS[@]}"; do assert_regex "$covered" " $target "; done
   for script in $(scripts); do assert [ -x "$ROOT/$script" ]; done
