@@ -19,13 +19,17 @@ THROTTLED = {
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TooManyUpdates",
 }
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 REMEDIES = {  # where the credentials are not the cause
     "InvalidDocument": "make infra",
+    "InvalidParameters": "make infra",
+    "NoSuchBucket": "make infra",
     "RepositoryNotFoundException": "make infra",
 }
 LOGIN = "aws configure sso, or set AWS_PROFILE"
+NETWORK = "check AWS_REGION and the network"
 
 
 class NoCredentials(CommandError):
@@ -48,19 +52,24 @@ class Client:
     """One service in one region.
 
     `boto` is boto3's client. Its own retries are off: they also repeat requests that are not idempotent,
-    and give up earlier than a deploy may.
+    and give up earlier than a deploy may. For a transfer of many parts, `tries` allows retries of each part.
     """
 
-    def __init__(self, service, region=None, sleep=time.sleep):
+    installs, logs_in = "make setup-deploy", LOGIN  # remedies
+    identifies = "aws sts get-caller-identity shows the identity of the credentials"
+
+    def __init__(self, service, region=None, sleep=time.sleep, tries=1):
         try:
             import boto3
             import botocore.config
             import botocore.exceptions
+            import s3transfer.exceptions
         except ModuleNotFoundError as error:
-            raise CommandError("boto3 is not installed", error, "make setup-deploy") from None
+            raise CommandError("boto3 is not installed", error, self.installs) from None
         self.region = region or required_variable("AWS_REGION")
         self._sleep, self._exceptions = sleep, botocore.exceptions
-        config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)
+        self._broken_off = s3transfer.exceptions.RetriesExceededError
+        config = botocore.config.Config(retries={"total_max_attempts": tries}, connect_timeout=10, read_timeout=30)
         try:
             self.boto = boto3.client(service, region_name=self.region, config=config)
         except botocore.exceptions.BotoCoreError as error:
@@ -98,6 +107,15 @@ class Client:
             items += answer[key]
         return items
 
+    def move(self, operation, file, **parameters):
+        """Moves a file to or from S3, in parts that boto3 repeats (`tries`). The file itself is read only once."""
+        try:
+            getattr(self.boto, operation)(Fileobj=file, **parameters)
+        except (self._exceptions.ClientError, self._exceptions.BotoCoreError) as error:
+            raise self._problem(error) from None
+        except self._broken_off as error:
+            raise NoAnswer(f"AWS doesn't answer in {self.region}", error, NETWORK) from None
+
     def presigned(self, operation, seconds):
         """The URL of a GET request without parameters, signed for so many seconds. Sends nothing."""
         try:
@@ -111,21 +129,26 @@ class Client:
             code = error.response["Error"]["Code"]
             if status(error) >= 500:
                 return NoAnswer(f"AWS failed in {self.region}", error, "run the command again in a minute")
-            remedy = REMEDIES.get(code, "aws sts get-caller-identity shows the identity of the credentials")
+            remedy = REMEDIES.get(code, self.identifies)
             return Refused(code, "AWS rejected the request", error, remedy)
-        network = "check AWS_REGION and the network"
         kinds = (
-            (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", LOGIN),
-            (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", LOGIN),
+            (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", self.logs_in),
+            (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", self.logs_in),
             (NoCredentials, "ProfileNotFound", "AWS_PROFILE names an unknown profile", LOGIN),
             (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has expired", "aws sso login"),
             (UsageError, "InvalidRegionError", f"invalid AWS_REGION '{self.region}'", "set AWS_REGION"),
-            (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", network),
+            (NoAnswer, "ConnectionError HTTPClientError", f"AWS doesn't answer in {self.region}", NETWORK),
         )
         for kind, names, what, remedy in kinds:
             if isinstance(error, tuple(getattr(self._exceptions, name) for name in names.split())):
                 return kind(what, error, remedy)
         return CommandError("cannot send the request to AWS", error, "make doctor")
+
+
+class HostClient(Client):
+    """A client on the host, with the role of the EC2 instance."""
+
+    installs, logs_in, identifies = "make infra", "make infra", "make infra"
 
 
 def status(error):

@@ -15,6 +15,7 @@ from delivery.environments.versioned_secrets import VersionedSecrets
 from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
 from delivery.nginx import HostNames, NoHostNames
+from delivery.parameter_store import ParameterStore
 from delivery.paths import Paths
 from delivery.postgres import DATABASE_ADDRESS, Postgres
 from delivery.settings import FileSettings, Snapshot
@@ -118,7 +119,10 @@ def host_environments(paths=None):
 
 
 def host_settings(environment, paths):
-    """The stored Settings of an environment of this host."""
+    """The stored Settings of an environment of this host: in Parameter Store if host.env has PARAMETERS."""
+    values = paths.host()
+    if parameters := values.get("PARAMETERS"):
+        return ParameterStore(f"{parameters}/{environment}", values["AWS_REGION"])
     return FileSettings(paths.settings / f"{environment}.env")
 
 

@@ -73,6 +73,13 @@ def hostile(tmp_path):
         "TAR_OPTIONS": "--nonexistent",
         "CURL_HOME": str(directory),
         "OPENSSL_CONF": "/nonexistent",
+        "AWS_ACCESS_KEY_ID": "the caller's",
+        "AWS_CONFIG_FILE": str(directory / "config"),
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_PROFILE": "elsewhere",
+        "AWS_REGION": "elsewhere",
+        "AWS_SHARED_CREDENTIALS_FILE": str(directory / "credentials"),
+        "BOTO_CONFIG": str(directory / "config"),
     }
 
 

@@ -1,0 +1,130 @@
+"""The settings of an environment in Parameter Store of AWS Systems Manager, for a host on AWS.
+
+Each setting is a SecureString <path>/<NAME> with the plain value. Its description is the user who changed it, and
+AWS records when. docs/decisions/0085-settings-in-parameter-store.md says who may read it.
+"""
+
+import datetime
+import functools
+import re
+import time
+
+from delivery import aws
+from delivery.cli import CommandError, UsageError
+from delivery.grammar import GRAMMAR
+from delivery.settings import LONGEST, FileSettings, Setting, snapshot, values
+
+TIME = "%Y-%m-%dT%H:%M:%SZ"  # as in the history
+PER_PAGE = 50  # of DescribeParameters; that of GetParametersByPath is 10
+REFUSALS = {  # of PutParameter: why, remedy
+    "ParameterLimitExceeded": ("the account has as many parameters as AWS allows", "delete unused parameters"),
+    "ParameterMaxVersionLimitExceeded": ("its oldest version has a label", "aws ssm unlabel-parameter-version"),
+    **dict.fromkeys(aws.THROTTLED, ("AWS accepts no more changes at the moment", "run the command again in a minute")),
+}
+
+
+class ParameterStore:
+    """Settings whose names follow `path`, such as /book-shop/prod."""
+
+    def __init__(self, path, region, sleep=time.sleep):
+        self.path, self._region, self._sleep = path, region, sleep
+
+    def current(self):
+        """As Settings.current."""
+        return snapshot(values(self.load()))
+
+    def load(self):
+        """As Settings.load."""
+        listed = {"Path": self.path, "WithDecryption": True}
+        stored = self._ssm.pages("get_parameters_by_path", "Parameters", **listed)
+        directly = [{"Key": "Path", "Option": "OneLevel", "Values": [self.path]}]
+        described = self._ssm.pages(
+            "describe_parameters", "Parameters", ParameterFilters=directly, MaxResults=PER_PAGE
+        )
+        actors = {entry["Name"]: entry.get("Description", "") for entry in described}
+        settings = {}
+        for entry in sorted(stored, key=lambda entry: entry["Name"]):
+            actor = actors.get(entry["Name"], "")
+            changed = entry["LastModifiedDate"].astimezone(datetime.timezone.utc).strftime(TIME)
+            known = actor if re.fullmatch(GRAMMAR["actor"], actor) else None
+            settings[entry["Name"].rpartition("/")[2]] = Setting(entry["Value"], known, changed)
+        return settings
+
+    def save(self, settings):
+        """As Settings.save. Also raises what `check` raises, before anything is changed."""
+        stored = self.load()
+        changed = {name: setting for name, setting in settings.items() if setting != stored.get(name)}
+        for name, setting in changed.items():
+            check(name, setting.value)
+        for name, setting in changed.items():
+            self._put(name, setting)
+        for name in stored.keys() - settings.keys():
+            self._delete(name)
+
+    @functools.cached_property
+    def _ssm(self):
+        return aws.HostClient("ssm", self._region, sleep=self._sleep)
+
+    def _put(self, name, setting):
+        """Stores a setting, and reads it again, because AWS does not document which values it changes."""
+        parameter = f"{self.path}/{name}"
+        content = {"Value": setting.value, "Description": setting.actor or "", "Type": "SecureString"}
+        try:
+            answer = self._ssm.ask("put_parameter", Name=parameter, Overwrite=True, Tier="Standard", **content)
+        except aws.Refused as refused:
+            raise self._refusal(name, refused) from None
+        if self._stored(f"{parameter}:{answer['Version']}") != setting.value:
+            why = "what it returns differs from what was stored"
+            raise CommandError(f"Parameter Store has changed the value of {name}", why, "choose another value")
+
+    def _refusal(self, name, refused):
+        """The CommandError for a refused change. AWS's message may repeat the value, except for denied access."""
+        what = f"Parameter Store did not store {self.path}/{name}"
+        if refused.code in aws.DENIED:
+            return CommandError(what, refused.why, refused.remedy)
+        why, remedy = REFUSALS.get(refused.code, (f"AWS refused the value ({refused.code})", "choose another value"))
+        return CommandError(what, why, remedy)
+
+    def _stored(self, version):
+        """The value of a version of a parameter, which may not be visible at once."""
+        for pause in (*aws.PAUSES, None):
+            try:
+                return self._ssm.ask("get_parameter", Name=version, WithDecryption=True)["Parameter"]["Value"]
+            except aws.Refused as refused:
+                if pause is None or refused.code not in ("ParameterNotFound", "ParameterVersionNotFound"):
+                    raise
+            self._sleep(pause)
+
+    def _delete(self, name):
+        try:
+            self._ssm.ask("delete_parameter", Name=f"{self.path}/{name}")
+        except aws.Refused as refused:
+            if refused.code != "ParameterNotFound":  # another user has deleted it
+                raise
+
+
+def check(name, value):
+    """Raises UsageError for a value that Parameter Store refuses, without the value (delivery.settings.read_value)."""
+    why = not value and "it is empty"
+    why = why or (len(value.encode()) > LONGEST and f"it has more than {LONGEST} bytes")
+    why = why or ("{{" in value and "AWS takes {{ for a reference to a parameter")
+    if why:
+        raise UsageError(f"Parameter Store cannot have this value of {name}", why, "choose another value")
+
+
+def move_file(path, store):
+    """Moves the settings of a host that was set up before it had Parameter Store. Without the file, does nothing.
+
+    An interrupted move is completed by the next one. Raises CommandError, and keeps the file, if a setting has
+    another value in Parameter Store.
+    """
+    if not path.exists():
+        return
+    old, new = FileSettings(path).load(), store.load()
+    store.save(old | new)
+    moved = values(store.load())
+    if different := [name for name, value in values(old).items() if moved.get(name) != value]:
+        why = f"they have other values in Parameter Store: {', '.join(different)}"
+        remedy = f"to keep those of Parameter Store: rm {path}; then make infra"
+        raise CommandError(f"the settings of '{path}' are not moved", why, remedy)
+    path.unlink()
