@@ -6,14 +6,17 @@ from pathlib import Path
 from delivery import allowed_hosts as host_names
 from delivery import references
 from delivery.cli import UsageError
+from delivery.grammar import GRAMMAR
 
 URL = re.compile(r"(https?|file)://[A-Za-z0-9._:/-]+")
 SHA256 = re.compile("[0-9a-f]{64}")
 REMEDY = "make infra; or make demo"  # they pass valid values
 
 
-def with_values(url, sha256, repository, allowed_hosts):
+def with_values(url, sha256, repository, allowed_hosts, aws_region="", parameters="", transfer=""):
     """The text of the script. A value may be its own placeholder, for example @URL@, for another program to replace.
+
+    The values of AWS are all empty on other hosts.
 
     Raises UsageError for an invalid value, which could be code.
     """
@@ -22,13 +25,29 @@ def with_values(url, sha256, repository, allowed_hosts):
         "@SHA256@": (sha256, check_sha256),
         "@REPOSITORY@": (repository, references.repository),
         "@ALLOWED_HOSTS@": (allowed_hosts, host_names.check),
+        "@AWS_REGION@": (aws_region, form("AWS region", f"({GRAMMAR['aws_region']})?")),
+        "@PARAMETERS@": (parameters, form("path of parameters", f"(/{GRAMMAR['aws_name']})?")),
+        "@TRANSFER@": (transfer, form("bucket", "([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?")),
     }
+    of_aws = (aws_region, parameters, transfer)
+    if any(of_aws) and not all(of_aws):
+        raise UsageError(f"incomplete values of AWS {of_aws}", "expected region, path and bucket", REMEDY)
     text = Path("scripts/host/install.py").read_text(encoding="utf-8")
     for placeholder, (value, check) in values.items():
         if value != placeholder:
             check(value)
             text = text.replace(placeholder, value)
     return text.rstrip("\n")
+
+
+def form(name, pattern):
+    """A function that raises UsageError unless a text matches the pattern."""
+
+    def check(text):
+        if not re.fullmatch(pattern, text):
+            raise UsageError(f"invalid {name} {text[:200]!r}", "it is not the one that Terraform passes", REMEDY)
+
+    return check
 
 
 def check_url(text):

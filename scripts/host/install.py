@@ -17,6 +17,9 @@ URL = "@URL@"
 SHA256 = "@SHA256@"
 REPOSITORY = "@REPOSITORY@"
 ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
+AWS_REGION = "@AWS_REGION@"
+PARAMETERS = "@PARAMETERS@"
+TRANSFER = "@TRANSFER@"
 PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
 # On the first boot, the network and the credentials of the host's role may not be ready yet.
@@ -89,7 +92,7 @@ def install(root):
         subprocess.run((*command, "--file", archive), check=True)
     (release / "version").write_text(SHA256[:12] + "\n")
     sys.stdout.flush()
-    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS])  # noqa: S606
+    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS, AWS_REGION, PARAMETERS, TRANSFER])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pytest
 ROLE, SESSION, REGION = "book-shop-host", "i-0123456789abcdef0", "eu-central-1"
 BUCKET = "book-shop-install-123456789012"
 REPOSITORY = "public.ecr.aws/a1b2c3d4/book-shop"
+OF_AWS = (REGION, "/book-shop", "book-shop-transfer-123456789012")
 # Real curl without its long retries; the log shows what every user of a host can see.
 CURL = """#!/bin/sh
 echo "$@" >>"{log}"
@@ -57,7 +58,7 @@ class Machine:
 
     def run(self, url, retries):
         """Runs the install script and returns (exit status, stderr)."""
-        command = [infra.ROOT / "scripts/user-data", url, SHA256, REPOSITORY, "*"]
+        command = [infra.ROOT / "scripts/user-data", url, SHA256, REPOSITORY, "*", *OF_AWS]
         script = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         environment = {
             "DELIVERY_TEST_RETRIES": str(retries),
@@ -72,7 +73,7 @@ class Machine:
     def assert_installs(self, url, retries=0):
         status, stderr = self.run(url, retries)
         assert status == 0, stderr
-        assert (self.root / "installed").read_text() == f"{INSTALL}{SHA256[:12]}\n{REPOSITORY} *\n"
+        assert (self.root / "installed").read_text() == f"{INSTALL}{SHA256[:12]}\n{' '.join((REPOSITORY, '*', *OF_AWS))}\n"
 
     def assert_refuses(self, url, *messages):
         """Fails with the messages (patterns) and changes nothing."""

@@ -12,6 +12,7 @@ GOOD = {
     "repository": "localhost:5000/book-shop",
     "allowed_hosts": "localhost,127.0.0.1",
 }
+AWS = {"aws_region": "eu-central-1", "parameters": "/book-shop", "transfer": "book-shop-transfer-123456789012"}
 CODE = [
     "", " ", "$(reboot)", "`reboot`", "a;reboot", "a b", "a\nreboot", "a\n", "a'b", 'a"b', "a&b", "a\\b", "@OTHER@",
     "é", "-x",
@@ -24,6 +25,9 @@ BAD = {
                    "localhost:5000/x:1.0.0", "@REPOSITORY@x"],
     "allowed_hosts": [*(f"localhost,{code}" for code in CODE), ",", "a,", ",a", "a,,b", "a/b", "a:80", "a_b",
                       "*.example.org", ".", "a.", "a..b", "..a", "**", "a.-b", "@ALLOWED_HOSTS@x"],
+    "aws_region": ["Frankfurt", "eu-central", "@AWS_REGION@x"],
+    "parameters": ["book-shop", "/", "/book-shop/", "/a/b", "/Book", "@PARAMETERS@x"],
+    "transfer": ["a", "A-bucket", "-bucket", "bucket-", "a" * 64, "a/b", "@TRANSFER@x"],
 }  # fmt: skip
 
 
@@ -32,10 +36,10 @@ def in_the_project(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in [*BAD[name], *CODE]])
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in [*BAD[name], *CODE] if value or name in GOOD])
 def test_refuses_a_value_that_could_be_code(name, value):
     with pytest.raises(UsageError, match="invalid ") as refused:
-        install_script.with_values(**GOOD | {name: value})
+        install_script.with_values(**GOOD | AWS | {name: value})
     assert refused.value.what.endswith(f" {value!r}")
 
 
@@ -49,3 +53,18 @@ def test_refuses_a_value_that_could_be_code(name, value):
 )
 def test_writes_a_good_value_into_the_script(name, value):
     assert f'\n{name.upper()} = "{value}"\n' in install_script.with_values(**GOOD | {name: value})
+
+
+def test_only_a_host_on_aws_has_the_values_of_aws():
+    script = install_script.with_values(**GOOD | AWS)
+    for name, value in AWS.items():
+        assert f'\n{name.upper()} = "{value}"\n' in script
+        assert f'\n{name.upper()} = ""\n' in install_script.with_values(**GOOD)
+
+
+@pytest.mark.parametrize("name", AWS)
+def test_refuses_a_part_of_the_values_of_aws(name):
+    with pytest.raises(UsageError, match="incomplete values of AWS"):
+        install_script.with_values(**GOOD | AWS | {name: ""})
+    with pytest.raises(UsageError, match="incomplete values of AWS"):
+        install_script.with_values(**GOOD | {name: AWS[name]})

@@ -66,6 +66,27 @@ def test_invalid_docker_settings_stop_an_install_before_anything_changes(home, o
     assert files() == before
 
 
+@pytest.mark.parametrize(
+    ("of_aws", "lines"),
+    [
+        (dict.fromkeys(("aws_region", "parameters", "transfer"), ""), ""),
+        (
+            {"aws_region": "eu-central-1", "parameters": "/book-shop", "transfer": "bucket"},
+            "AWS_REGION=eu-central-1\nPARAMETERS=/book-shop\nTRANSFER=bucket\n",
+        ),
+    ],
+)
+def test_an_install_writes_its_values_and_starts_bootstrap(home, tmp_path, monkeypatch, of_aws, lines):
+    release, started = tmp_path / "opt/book-shop-releases/new", []
+    release.parent.mkdir()
+    home.rename(release)
+    monkeypatch.setattr(installation.os, "execv", lambda *arguments: started.append(arguments))
+    installation.install(release, "localhost:5000/book-shop", "*", **of_aws)
+    values = (tmp_path / "etc/book-shop/host.env").read_text()
+    assert values == f"REPOSITORY=localhost:5000/book-shop\nALLOWED_HOSTS=*\n{lines}"
+    assert started == [(home / "bin/bootstrap", ["bootstrap"])]
+
+
 def test_exchanges_two_directories(tmp_path):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

@@ -63,6 +63,14 @@ systemctl restart docker"
   assert_equal "$(tail -n 1 "$HOST_ROOT/etc/systemd/journald.conf.d/book-shop.conf")" "# changed"
 }
 
+@test "bootstrap: only a host whose settings are in Parameter Store gets the package for AWS" {
+  verb bootstrap
+  refute [ -e "$WORLD/installed/python3-boto3" ]
+  printf 'AWS_REGION=eu-central-1\nPARAMETERS=/shop\nTRANSFER=bucket\n' >>"$CONF/host.env"
+  verb bootstrap
+  assert [ -e "$WORLD/installed/python3-boto3" ]
+}
+
 @test "bootstrap: keeps the owner's Docker settings, restarts Docker once, and refuses invalid settings" {
   mkdir -p "$HOST_ROOT/etc/docker"
   echo '{"log-opts": ' >"$HOST_ROOT/etc/docker/daemon.json"

@@ -94,6 +94,6 @@ class Infra:
         """What scripts/infra writes for Terraform."""
         build = self.directory / "terraform/.build"
         build.mkdir(exist_ok=True)
-        words = ("@URL@", "@SHA256@", "@REPOSITORY@", "@ALLOWED_HOSTS@")
+        words = ("@URL@", "@SHA256@", "@REPOSITORY@", "@ALLOWED_HOSTS@", "@AWS_REGION@", "@PARAMETERS@", "@TRANSFER@")
         (build / "user-data").write_text(self.run("scripts/user-data", *words)[0])
         self.run("sh", "-c", "scripts/host-archive >terraform/.build/host-files.tar.gz")

@@ -29,7 +29,7 @@ other_release() {
 # on_host PATH...: prints those that exist on the host.
 on_host() { (cd "$HOST_ROOT" && find "$@" -maxdepth 0 -printf '%p ' 2>/dev/null) || true; }
 
-@test "user-data: prints the same script with its four values in each run and from any directory" {
+@test "user-data: prints the same script with its values in each run and from any directory" {
   succeeds user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost,127.0.0.1
   assert_errors_whole ""
   cp "$TEST_DIR/stdout" "$TEST_DIR/first"
@@ -41,14 +41,19 @@ on_host() { (cd "$HOST_ROOT" && find "$@" -maxdepth 0 -printf '%p ' 2>/dev/null)
   assert_output "URL = \"$url\"
 SHA256 = \"$sum\"
 REPOSITORY = \"$DELIVERY_REPOSITORY\"
-ALLOWED_HOSTS = \"localhost,127.0.0.1\""
+ALLOWED_HOSTS = \"localhost,127.0.0.1\"
+AWS_REGION = \"\"
+PARAMETERS = \"\"
+TRANSFER = \"\""
 }
 
 @test "user-data: keeps the placeholders that Terraform replaces, and has no others" {
-  succeeds user-data @URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@
-  assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" '@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@'
-  replaced=$(sed "s|@URL@|$url|; s|@SHA256@|$sum|; s|@REPOSITORY@|$DELIVERY_REPOSITORY|; s|@ALLOWED_HOSTS@|localhost|" <<<"$output")
-  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost
+  placeholders=(@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@ @AWS_REGION@ @PARAMETERS@ @TRANSFER@)
+  succeeds user-data "${placeholders[@]}"
+  assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" "${placeholders[*]}"
+  replaced=$(sed "s|@URL@|$url|; s|@SHA256@|$sum|; s|@REPOSITORY@|$DELIVERY_REPOSITORY|; s|@ALLOWED_HOSTS@|localhost|
+    s|@AWS_REGION@|eu-central-1|; s|@PARAMETERS@|/shop|; s|@TRANSFER@|bucket|" <<<"$output")
+  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost eu-central-1 /shop bucket
   assert_answer "$replaced"
 }
 
