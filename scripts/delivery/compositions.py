@@ -119,11 +119,21 @@ def host_environments(paths=None):
 
 
 def host_settings(environment, paths):
-    """The stored Settings of an environment of this host: in Parameter Store if host.env has PARAMETERS."""
+    """The stored Settings of an environment of this host: in Parameter Store if host.env has PARAMETERS.
+
+    A host that was set up before it had Parameter Store has the file until bootstrap has moved it.
+    """
+    file = FileSettings(paths.settings / f"{environment}.env")
+    store = parameter_store(environment, paths)
+    return file if store is None or file.path.exists() else store
+
+
+def parameter_store(environment, paths):
+    """The ParameterStore of an environment of this host; None if its settings are in files."""
     values = paths.host()
     if parameters := values.get("PARAMETERS"):
         return ParameterStore(f"{parameters}/{environment}", values["AWS_REGION"])
-    return FileSettings(paths.settings / f"{environment}.env")
+    return None
 
 
 class ClusterSettings:

@@ -11,8 +11,9 @@ from delivery import settings as stored
 from delivery.application import NAME
 from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
-from delivery.compositions import HARDENED, actor, host_environments, host_settings
+from delivery.compositions import HARDENED, actor, host_environments, host_settings, parameter_store
 from delivery.docker import Docker
+from delivery.parameter_store import move_file
 from delivery.paths import Paths
 from delivery.postgres import Postgres
 from delivery.references import ENVIRONMENTS
@@ -67,7 +68,13 @@ def parts_of_restore():
 
 
 def initial_settings(paths):
-    """Generates the missing settings of both environments."""
+    """Generates the missing settings of both environments, which on AWS first moves them into Parameter Store."""
+    for name, environment in host_environments(paths).items():
+        file, store = environment.settings, parameter_store(name, paths)
+        if store and isinstance(file, stored.FileSettings):
+            with environment.lock.acquire(f"bootstrap {name}"):
+                log(f"move the settings of {name} into Parameter Store")
+                move_file(file, store)
     first, differs = paths.host()["ALLOWED_HOSTS"], []
     for name, environment in host_environments(paths).items():
         if initial.ensure(name, environment.settings, environment.lock, first):

@@ -12,7 +12,7 @@ import time
 from delivery import aws
 from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
-from delivery.settings import LONGEST, FileSettings, Setting, snapshot, values
+from delivery.settings import LONGEST, Setting, snapshot, values
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"  # as in the history
 PER_PAGE = 50  # of DescribeParameters; that of GetParametersByPath is 10
@@ -112,19 +112,17 @@ def check(name, value):
         raise UsageError(f"Parameter Store cannot have this value of {name}", why, "choose another value")
 
 
-def move_file(path, store):
-    """Moves the settings of a host that was set up before it had Parameter Store. Without the file, does nothing.
+def move_file(file, store):
+    """Moves the settings of a host that was set up before it had Parameter Store from a FileSettings.
 
     An interrupted move is completed by the next one. Raises CommandError, and keeps the file, if a setting has
     another value in Parameter Store.
     """
-    if not path.exists():
-        return
-    old, new = FileSettings(path).load(), store.load()
-    store.save(old | new)
+    old = file.load()
+    store.save(old | store.load())
     moved = values(store.load())
     if different := [name for name, value in values(old).items() if moved.get(name) != value]:
         why = f"they have other values in Parameter Store: {', '.join(different)}"
-        remedy = f"to keep those of Parameter Store: rm {path}; then make infra"
-        raise CommandError(f"the settings of '{path}' are not moved", why, remedy)
-    path.unlink()
+        remedy = f"to keep those of Parameter Store: rm {file.path}; then make infra"
+        raise CommandError(f"the settings of '{file.path}' are not moved", why, remedy)
+    file.path.unlink()

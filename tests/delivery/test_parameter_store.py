@@ -6,9 +6,10 @@ import sys
 import fake_aws
 import pytest
 from botocore.stub import Stubber
-from delivery import aws, settings
+from delivery import aws, compositions, host_verbs, settings
 from delivery.cli import CommandError, UsageError
 from delivery.parameter_store import ParameterStore, move_file
+from delivery.references import ENVIRONMENTS
 from delivery.settings import FileSettings, Setting
 
 PATH, OTHER = "/book-shop/dev", "/book-shop/prod"
@@ -60,19 +61,19 @@ EXACT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", EXACT)
-def test_a_value_is_stored_exactly(store, value):
-    store.save(given(A=value))
-    assert settings.values(ParameterStore(PATH, fake_aws.REGION).load()) == {"A": value}
-    assert store.current() == settings.snapshot({"A": value})
+def test_values_are_stored_exactly(store):
+    exact = {f"NAME_{number}": value for number, value in enumerate(EXACT)}
+    store.save(given(**exact))
+    assert settings.values(ParameterStore(PATH, fake_aws.REGION).load()) == exact
+    assert store.current() == settings.snapshot(exact)
 
 
-@pytest.mark.parametrize("value", ["", "*" * 4097, "é" * 2049, "{{", "a{{ssm:b}}c", "{{}}"])
-def test_a_value_that_aws_refuses_is_refused_before_anything_changes(store, value):
+def test_a_value_that_aws_refuses_is_refused_before_anything_changes(store):
     store.save(given(A="old"))
-    with pytest.raises(UsageError, match="Parameter Store cannot have this value of B") as refused:
-        store.save(given(A="new", B=value))
-    assert len(value) < 3 or value not in str(refused.value)
+    for value in ("", "*" * 4097, "é" * 2049, "{{", "a{{ssm:b}}c", "{{}}"):
+        with pytest.raises(UsageError, match="Parameter Store cannot have this value of B") as refused:
+            store.save(given(A="new", B=value))
+        assert len(value) < 3 or value not in str(refused.value)
     assert settings.values(store.load()) == {"A": "old"}
 
 
@@ -132,46 +133,72 @@ def test_a_parameter_that_the_owner_has_changed_by_hand_has_no_known_actor(store
 # The move of a host that had files
 
 
-def test_the_settings_of_a_file_are_moved_once(store, tmp_path):
-    path = tmp_path / "dev.env"
-    FileSettings(path).save({"A": Setting(" 1"), "B": Setting("2=3", "ann", "2026-01-01T00:00:00Z")})
-    expected = FileSettings(path).current()
-    move_file(path, store)
-    assert not path.exists()
+@pytest.fixture
+def file(tmp_path):
+    made = FileSettings(tmp_path / "dev.env")
+    made.save({"A": Setting(" 1"), "B": Setting("2=3", "ann", "2026-01-01T00:00:00Z")})
+    return made
+
+
+def test_the_settings_of_a_file_are_moved(store, file):
+    expected = file.current()
+    move_file(file, store)
+    assert not file.path.exists()
     assert store.current() == expected
-    assert store.load()["B"].actor == "ann"
-    store.save(store.load() | given(A="newer"))
-    move_file(path, store)
-    assert settings.values(store.load()) == {"A": "newer", "B": "2=3"}
+    assert [setting.actor for setting in store.load().values()] == [None, "ann"]
 
 
-def test_an_interrupted_move_is_completed(store, tmp_path):
-    path = tmp_path / "dev.env"
-    FileSettings(path).save({"A": Setting("1"), "B": Setting("2")})
-    store.save({"A": Setting("1")})
-    move_file(path, store)
-    assert (path.exists(), settings.values(store.load())) == (False, {"A": "1", "B": "2"})
+def test_an_interrupted_move_is_completed(store, file):
+    store.save({"A": Setting(" 1")})
+    move_file(file, store)
+    assert (file.path.exists(), settings.values(store.load())) == (False, {"A": " 1", "B": "2=3"})
 
 
-def test_a_file_with_other_values_stays(store, tmp_path):
-    path = tmp_path / "dev.env"
-    FileSettings(path).save({"A": Setting(SECRET), "B": Setting("2")})
+def test_a_file_with_other_values_stays(store, file):
+    file.save({"A": Setting(SECRET), "B": Setting("2")})
     store.save(given(A="newer"))
     with pytest.raises(CommandError, match="are not moved") as refused:
-        move_file(path, store)
+        move_file(file, store)
     assert refused.value.why.endswith(": A")
-    assert f"rm {path}" in refused.value.remedy
+    assert f"rm {file.path}" in refused.value.remedy
     assert SECRET not in str(refused.value)
-    assert path.exists()
+    assert file.path.exists()
     assert store.load()["A"].value == "newer"
 
 
-def test_a_file_with_a_value_that_aws_refuses_stays(store, tmp_path):
-    path = tmp_path / "dev.env"
-    FileSettings(path).save({"A": Setting("1"), "B": Setting("{{x}}")})
+def test_a_file_with_a_value_that_aws_refuses_stays(store, file):
+    file.save({"A": Setting("1"), "B": Setting("{{x}}")})
     with pytest.raises(UsageError, match="this value of B"):
-        move_file(path, store)
-    assert (path.exists(), store.load()) == (True, {})
+        move_file(file, store)
+    assert (file.path.exists(), store.load()) == (True, {})
+
+
+def test_bootstrap_moves_the_files_of_a_host_on_aws_and_generates_what_is_missing(moto, host):
+    before = {name: FileSettings(host.paths.settings / f"{name}.env").load() for name in ENVIRONMENTS}
+    with (host.paths.settings / "host.env").open("a") as env:
+        env.write(f"AWS_REGION={fake_aws.REGION}\nPARAMETERS=/book-shop\nTRANSFER=bucket\n")
+    for name in ENVIRONMENTS:  # until they are moved, the files count
+        assert isinstance(compositions.host_settings(name, host.paths), FileSettings)
+    for _ in "first", "second":
+        host_verbs.initial_settings(host.paths)
+        assert list(host.paths.settings.glob("dev.env*")) + list(host.paths.settings.glob("prod.env*")) == []
+    for name, old in before.items():
+        found = compositions.host_settings(name, host.paths).load()
+        assert isinstance(compositions.host_settings(name, host.paths), ParameterStore)
+        assert settings.values(old).items() <= settings.values(found).items()
+        assert {"SECRET_KEY", "COOKIE_SUFFIX", "ALLOWED_HOSTS"} <= found.keys()
+        assert found["COOKIE_SUFFIX"].actor == "bootstrap"
+
+
+def test_a_new_host_on_aws_generates_its_settings_in_parameter_store(moto, host):
+    with (host.paths.settings / "host.env").open("a") as env:
+        env.write(f"AWS_REGION={fake_aws.REGION}\nPARAMETERS=/book-shop\nTRANSFER=bucket\n")
+    for name in ENVIRONMENTS:
+        (host.paths.settings / f"{name}.env").unlink()
+    host_verbs.initial_settings(host.paths)
+    dev, prod = (compositions.host_settings(name, host.paths).load() for name in ENVIRONMENTS)
+    assert dev["SECRET_KEY"].value != prod["SECRET_KEY"].value
+    assert list(host.paths.settings.glob("*.env")) == [host.paths.settings / "host.env"]
 
 
 # What moto does not do
