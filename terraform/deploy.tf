@@ -38,8 +38,8 @@ resource "aws_ssm_association" "install" {
   name             = aws_ssm_document.install.name
   document_version = aws_ssm_document.install.latest_version
 
-  # The install script needs this role to download the archive.
-  depends_on = [aws_iam_role_policy.host]
+  # The install script needs this role to download the archive and to store the settings.
+  depends_on = [aws_iam_role_policy.host, aws_iam_role_policy.settings]
 
   targets {
     key    = "InstanceIds"

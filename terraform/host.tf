@@ -4,11 +4,14 @@ data "aws_ssm_parameter" "ubuntu" {
 
 locals {
   # scripts/infra writes the install script. Terraform replaces the placeholders for its own values.
-  install_script = replace(replace(replace(replace(file("${path.module}/.build/user-data"),
+  install_script = replace(replace(replace(replace(replace(replace(replace(file("${path.module}/.build/user-data"),
     "@URL@", "https://${aws_s3_bucket.install.bucket_regional_domain_name}/${aws_s3_object.host_files.key}"),
     "@SHA256@", local.archive_sha256),
     "@REPOSITORY@", aws_ecrpublic_repository.shop.repository_uri),
-  "@ALLOWED_HOSTS@", var.allowed_hosts)
+    "@ALLOWED_HOSTS@", var.allowed_hosts),
+    "@AWS_REGION@", var.region),
+    "@PARAMETERS@", local.settings_path),
+  "@TRANSFER@", aws_s3_bucket.transfer.bucket)
   user_data       = base64gzip(local.install_script)
   user_data_bytes = length(local.user_data) / 4 * 3 - length(regexall("=", local.user_data))
   user_data_limit = 16384
@@ -46,6 +49,7 @@ resource "aws_instance" "host" {
     aws_vpc_security_group_egress_rule.web,
     aws_iam_role_policy_attachment.host,
     aws_iam_role_policy.host,
+    aws_iam_role_policy.settings,
   ]
 
   lifecycle {
@@ -73,8 +77,8 @@ resource "aws_iam_role" "host" {
   })
 }
 
-# The host may use Systems Manager and download its archive. Pulls from the public repository need
-# no permission.
+# The host may use Systems Manager and download its archive, and what settings.tf and transfer.tf
+# allow. Pulls from the public repository need no permission.
 resource "aws_iam_role_policy_attachment" "host" {
   role       = aws_iam_role.host.name
   policy_arn = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"

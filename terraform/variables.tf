@@ -7,6 +7,11 @@ variable "name" {
     condition     = can(regex("^${local.grammar.aws_name}$", var.name))
     error_message = "name must consist of 3 to 20 lower-case letters, digits and dashes, because the state's bucket contains it."
   }
+
+  validation {
+    condition     = !can(regex("^(aws|ssm)", var.name))
+    error_message = "name must not begin with aws or ssm, because AWS reserves such names of parameters."
+  }
 }
 
 variable "region" {

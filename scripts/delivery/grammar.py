@@ -6,6 +6,8 @@ image_name    the part of an image reference after the first slash
 digest        of an image
 actor         the user in the history of an environment
 backup        the name of a backup
+setting       the name of a setting
+transfer      the id of the stdin and stdout of a verb on AWS
 allowed_host  an item of Django's ALLOWED_HOSTS; a leading dot includes all subdomains, * is any name
 aws_name      the name of the resources on AWS; that of the state's bucket contains it
 aws_region    the name of an AWS region

@@ -29,7 +29,16 @@ while read -r verb form; do
       reason) value=${SSM_Reason:-} ;;
       lines) value=${SSM_Lines:-100} ;;
       dump) value=${SSM_Dump:-latest} ;;
+      setting) value=${SSM_Setting:-} ;;
+      values) value=${SSM_Values:-} ;;
+      secret) value=${SSM_Secret:-} ;;
+      command) value=${SSM_Command:-} ;;
+      anonymous) value=${SSM_Anonymous:-} ;;
+      --since) value=${SSM_Since:+--since=$SSM_Since} ;;
+      --grep) value=${SSM_Grep:+--grep=$SSM_Grep} ;;
+      --previous) value=${SSM_Previous:+--previous} ;;
       merge_output) merge_output=yes value='' ;;
+      *) value='' ;; # only on other targets
     esac
     [ -z "$value" ] || set -- "$@" "$value"
   done
@@ -38,7 +47,14 @@ ${forms:-}
 END
 [ -n "$known" ] || { echo "unknown verb '$SSM_Verb': expected a verb of scripts/delivery/verbs.json" >&2 && exit 2; }
 
+# With a transfer, stdin and stdout of the verb are objects in a bucket.
+transfer=${SSM_Transfer:-}
+set -- "$SSM_Verb" "$@"
+[ -z "$transfer" ] || set -- attached "$transfer" "$@"
+
 # Systems Manager returns the first 24,000 characters of stdout but only 8,000 of stderr. The reason
 # why a deploy failed is at the end.
-[ -z "$merge_output" ] || exec 2>&1
-exec "/opt/book-shop/bin/$SSM_Verb" "$@"
+[ -z "$merge_output$transfer" ] || exec 2>&1
+program=$1
+shift
+exec "/opt/book-shop/bin/$program" "$@"

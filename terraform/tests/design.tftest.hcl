@@ -47,6 +47,10 @@ mock_provider "aws" {
     values = { arn = "arn:aws:ssm:eu-central-1:123456789012:document/book-shop-data" }
   }
   override_resource {
+    target = aws_s3_bucket.transfer
+    values = { arn = "arn:aws:s3:::book-shop-transfer-123456789012" }
+  }
+  override_resource {
     target = aws_ssm_document.install
     values = { latest_version = "7" }
   }
@@ -126,7 +130,7 @@ run "host" {
   }
   assert {
     condition     = jsondecode(aws_iam_role_policy.host.policy).Statement == [{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::book-shop-install-123456789012/*" }] && aws_iam_role_policy.host.role == aws_iam_role.host.id
-    error_message = "The host's role may read the objects of the install bucket, and nothing else."
+    error_message = "The host's role may read the objects of the install bucket."
   }
   assert {
     condition     = jsondecode(aws_iam_role.host.assume_role_policy).Statement == [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
@@ -150,8 +154,11 @@ run "host" {
       "SHA256 = \"${filesha256(".build/host-files.tar.gz")}\"",
       "REPOSITORY = \"public.ecr.aws/a1b2c3d4/book-shop\"",
       "ALLOWED_HOSTS = \"*\"",
+      "AWS_REGION = \"eu-central-1\"",
+      "PARAMETERS = \"/book-shop\"",
+      "TRANSFER = \"book-shop-transfer-123456789012\"",
     ]
-    error_message = "The install script must contain the archive's URL and SHA-256, the repository and the allowed hosts."
+    error_message = "The install script must contain the archive's URL and SHA-256, the repository, the allowed hosts, and where settings and transfers are."
   }
 }
 
@@ -175,6 +182,57 @@ run "install" {
   assert {
     condition     = aws_s3_object.host_files.key == "host-files-${filesha256(".build/host-files.tar.gz")}.tar.gz" && filesha256(aws_s3_object.host_files.source) == filesha256(".build/host-files.tar.gz")
     error_message = "The object must be the archive, and its name must contain the SHA-256."
+  }
+}
+
+run "settings" {
+  assert {
+    condition = jsondecode(aws_iam_role_policy.settings.policy).Statement == [
+      {
+        Sid      = "Settings"
+        Effect   = "Allow"
+        Action   = ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParametersByPath", "ssm:PutParameter"]
+        Resource = "arn:aws:ssm:eu-central-1:123456789012:parameter/book-shop/*"
+      },
+      { Sid = "ActorOfSettings", Effect = "Allow", Action = "ssm:DescribeParameters", Resource = "*" },
+      {
+        Sid         = "NoOtherParameters"
+        Effect      = "Deny"
+        Action      = ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters", "ssm:GetParametersByPath"]
+        NotResource = "arn:aws:ssm:eu-central-1:123456789012:parameter/book-shop/*"
+      },
+    ] && aws_iam_role_policy.settings.role == aws_iam_role.host.id
+    error_message = "The host's role may change its own parameters only, and read no others, in spite of the managed policy."
+  }
+}
+
+run "transfer" {
+  assert {
+    condition     = aws_s3_bucket.transfer.bucket == "book-shop-transfer-123456789012" && aws_s3_bucket.transfer.force_destroy
+    error_message = "The bucket's name must be that of scripts/delivery/transfer.py, and destroy must delete the bucket with its objects."
+  }
+  assert {
+    condition     = alltrue([for closed in ["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"] : aws_s3_bucket_public_access_block.transfer[closed]]) && aws_s3_bucket_public_access_block.transfer.bucket == aws_s3_bucket.transfer.id
+    error_message = "The bucket must block public access."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_server_side_encryption_configuration.transfer.rule : rule.apply_server_side_encryption_by_default[0].sse_algorithm] == ["AES256"] && aws_s3_bucket_server_side_encryption_configuration.transfer.bucket == aws_s3_bucket.transfer.id
+    error_message = "The bucket must be encrypted."
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.transfer.rule : "${rule.status} ${rule.expiration[0].days} ${rule.abort_incomplete_multipart_upload[0].days_after_initiation}"] == ["Enabled 1 1"] && aws_s3_bucket_lifecycle_configuration.transfer.bucket == aws_s3_bucket.transfer.id
+    error_message = "What an interrupted verb leaves behind must be deleted after a day."
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_s3_bucket_policy.transfer.policy).Statement : "${s.Effect} ${s.Principal} ${s.Action} ${join(" ", s.Resource)} ${s.Condition.Bool["aws:SecureTransport"]}"] == ["Deny * s3:* arn:aws:s3:::book-shop-transfer-123456789012 arn:aws:s3:::book-shop-transfer-123456789012/* false"]
+    error_message = "The bucket must refuse requests without TLS."
+  }
+  assert {
+    condition = { for s in jsondecode(aws_iam_role_policy.transfer.policy).Statement : s.Resource => "${s.Effect} ${join(" ", flatten([s.Action]))}" } == {
+      "arn:aws:s3:::book-shop-transfer-123456789012/*/stdin"  = "Allow s3:GetObject"
+      "arn:aws:s3:::book-shop-transfer-123456789012/*/stdout" = "Allow s3:AbortMultipartUpload s3:PutObject"
+    } && aws_iam_role_policy.transfer.role == aws_iam_role.host.id
+    error_message = "The host may read stdin and write stdout, and nothing else."
   }
 }
 
@@ -239,6 +297,14 @@ run "github" {
     }
     error_message = "Each role must be limited to one repository, one document and one instance."
   }
+  assert {
+    condition     = alltrue(flatten([for policy in aws_iam_role_policy.github : [for s in jsondecode(policy.policy).Statement : [for action in flatten([s.Action]) : !can(regex("[*]|Parameter|^s3:|^kms:|StartSession", action))]]]))
+    error_message = "No role may read or write settings or transfers, or open a shell."
+  }
+  assert {
+    condition     = toset([for document in keys(aws_ssm_document.verbs) : document if !contains(keys(aws_iam_role_policy.github), document)]) == toset(["data", "manage", "settings"])
+    error_message = "The documents of backups, settings and commands must be for the owner only."
+  }
 }
 
 run "github_branches_and_subject" {
@@ -261,35 +327,41 @@ run "github_branches_and_subject" {
 run "deploy" {
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => "${document.name} ${jsondecode(document.content).schemaVersion} ${join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if !can(regex("-(dev|prod)$", verb))]))}" } == {
-      data = "book-shop-data 2.2 backup backups restore"
-      dev  = "book-shop-dev 2.2 deploy history logs plan rollback status undo"
-      prod = "book-shop-prod 2.2 deploy history logs plan rollback status undo"
+      data     = "book-shop-data 2.2 backup backups dump load restore"
+      dev      = "book-shop-dev 2.2 deploy history logs plan rollback status undo"
+      manage   = "book-shop-manage 2.2 manage"
+      prod     = "book-shop-prod 2.2 deploy history logs plan rollback status undo"
+      settings = "book-shop-settings 2.2 rotate set settings unset"
     }
-    error_message = "Each environment and the data must have a document, with its own verbs only."
+    error_message = "Each environment, and each kind of verbs of the owner, must have a document with its own verbs only."
   }
   assert {
     condition = { for name, document in aws_ssm_document.verbs : name => join(" ", sort([for verb in jsondecode(document.content).parameters.Verb.allowedValues : verb if can(regex("-(dev|prod)$", verb))])) } == {
-      data = "backup-dev backup-prod restore-dev restore-prod"
-      dev  = "deploy-dev history-dev logs-dev plan-dev rollback-dev undo-dev"
-      prod = "deploy-prod history-prod logs-prod plan-prod rollback-prod undo-prod"
+      data     = "backup-dev backup-prod dump-dev dump-prod load-dev load-prod restore-dev restore-prod"
+      dev      = "deploy-dev history-dev logs-dev plan-dev rollback-dev undo-dev"
+      manage   = "manage-dev manage-prod"
+      prod     = "deploy-prod history-prod logs-prod plan-prod rollback-prod undo-prod"
+      settings = "rotate-dev rotate-prod set-dev set-prod settings-dev settings-prod unset-dev unset-prod"
     }
     error_message = "The documents must accept the verbs of old checkouts, so that the host can report a remedy."
   }
   assert {
-    condition = { for name, document in aws_ssm_document.verbs : name => "${join(",", jsondecode(document.content).parameters.Environment.allowedValues)} ${jsondecode(document.content).parameters.Environment.default}" } == {
-      data = "dev,prod, "
-      dev  = "dev dev"
-      prod = "prod prod"
+    condition = { for name, document in aws_ssm_document.verbs : name => "${join(",", jsondecode(document.content).parameters.Environment.allowedValues)} ${try(jsondecode(document.content).parameters.Environment.default, "required")}" } == {
+      data     = "dev,prod, "
+      dev      = "dev dev"
+      manage   = "dev,prod required"
+      prod     = "prod prod"
+      settings = "dev,prod required"
     }
-    error_message = "A document may act on its own environment only, the data's document on either or both."
+    error_message = "A document may act on its own environment only, those of the owner on either, which must be named except for both."
   }
   assert {
     condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : parameter.type == "String" && try(parameter.interpolationType, "") == "ENV_VAR"]]))
     error_message = "Parameters must be passed as environment variables."
   }
   assert {
-    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for name in ["Image", "After", "Reason", "Actor", "Dump", "Lines"] : can(regex("^\\^.*\\$$", jsondecode(document.content).parameters[name].allowedPattern))]]))
-    error_message = "Each free value must have a pattern that matches all of it."
+    condition     = alltrue(flatten([for document in aws_ssm_document.verbs : [for parameter in values(jsondecode(document.content).parameters) : can(parameter.allowedValues) || can(regex("^\\^.*\\$$", parameter.allowedPattern))]]))
+    error_message = "Each value must be one of a list, or have a pattern that matches all of it."
   }
   assert {
     condition = [for image in ["localhost:5000/book-shop", "public.ecr.aws/a1b2c3d4/book-shop", "registry/book-shop", "book-shop", ""] :
@@ -318,7 +390,7 @@ run "deploy" {
     error_message = "The association must run the newest install script on the host."
   }
   assert {
-    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { data = "book-shop-data", dev = "book-shop-dev", prod = "book-shop-prod" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
+    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { for name in ["data", "dev", "manage", "prod", "settings"] : name => "book-shop-${name}" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
     error_message = "The outputs must be those that the scripts use."
   }
   assert {

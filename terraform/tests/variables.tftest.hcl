@@ -29,7 +29,7 @@ run "first" {
   ]
 }
 
-# no owner, pull requests, a whole subject, another architecture, wildcards in host names
+# no owner, pull requests, a whole subject, another architecture, wildcards in host names, a name that AWS reserves
 run "second" {
   command = plan
   variables {
@@ -38,8 +38,10 @@ run "second" {
     github_subject_prefix = "repo:acme/shop:environment:dev"
     instance_type         = "t4g.medium"
     allowed_hosts         = "*.example.org"
+    name                  = "ssm-shop"
   }
   expect_failures = [
+    var.name,
     var.github_repository,
     var.github_subjects,
     var.github_subject_prefix,

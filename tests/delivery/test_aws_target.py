@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import json
 import re
 import sys
 
@@ -200,6 +201,7 @@ def lets_in(name, value):
     return re.search(pattern[:-1] + r"\Z", value) is not None
 
 
+COMMAND_LINE = json.dumps(["import_books", "-", "$(id) 'é' \" \\ \n}"]).replace("{", "\\u007b")
 CALLS = [
     (["deploy", "dev", IMAGE], "dev", {"Environment": "dev", "Image": IMAGE}),
     (["deploy", "prod", IMAGE], "prod", {"Environment": "prod", "Image": IMAGE}),
@@ -216,6 +218,16 @@ CALLS = [
     (["backup", "dev"], "data", {"Environment": "dev"}),
     (["backups"], "data", {}),
     (["restore", "prod", DUMP], "data", {"Environment": "prod", "Dump": DUMP}),
+    (["dump", "dev"], "data", {"Environment": "dev"}),
+    (["load", "prod"], "data", {"Environment": "prod"}),
+    (["load", "dev", "anonymous"], "data", {"Environment": "dev", "Anonymous": "anonymous"}),
+    (["settings", "dev"], "settings", {"Environment": "dev"}),
+    (["settings", "prod", "values"], "settings", {"Environment": "prod", "Values": "values"}),
+    (["set", "dev", "ALLOWED_HOSTS"], "settings", {"Environment": "dev", "Setting": "ALLOWED_HOSTS"}),
+    (["unset", "prod", "EMAIL_HOST"], "settings", {"Environment": "prod", "Setting": "EMAIL_HOST"}),
+    (["rotate", "prod", "database"], "settings", {"Environment": "prod", "Secret": "database"}),
+    (["rotate", "dev", "secret-key"], "settings", {"Environment": "dev", "Secret": "secret-key"}),
+    (["manage", "dev", COMMAND_LINE], "manage", {"Environment": "dev", "Command": COMMAND_LINE}),
 ]
 
 
@@ -232,7 +244,26 @@ def test_sends_a_verb_by_a_document_that_lets_its_parameters_in(stubbed, call, d
 
 
 def test_sends_every_verb_that_the_host_declares():
-    assert {call[0] for call, _, _ in CALLS} == set(verbs())
+    assert {call[0] for call, _, _ in CALLS} == {verb for verb, form in verbs().items() if form["document"]}
+
+
+def test_sends_the_options_that_a_verb_declares(monkeypatch):
+    logs = verbs()["logs"] | {"options": ["since", "grep", "previous", "follow"]}
+    monkeypatch.setattr(target, "verbs", lambda: {"logs": logs})
+    options = ["--since=2h30m", "--grep=--grep=a {b}", "--previous"]
+    _, parameters = target.request("logs", ["dev", "7", *options])
+    sent = {"Since": "2h30m", "Grep": "--grep=a {b}", "Previous": "yes"}
+    assert parameters == {"Verb": "logs", "Actor": "tester", "Environment": "dev", "Lines": "7"} | sent
+    assert all(lets_in(name, sent[name]) for name in ("Since", "Grep"))
+    assert sent["Previous"] in documents()["dev"]["parameters"]["Previous"]["allowedValues"]
+
+
+@pytest.mark.parametrize("reason", ["{{ssm:/book-shop/prod/SECRET_KEY}}", "a {{", "{{{"])
+def test_refuses_what_systems_manager_would_replace(reason):
+    assert not lets_in("Reason", reason)
+    assert not lets_in("Grep", reason)
+    with pytest.raises(UsageError, match="invalid Reason"):
+        target.request("deploy", ["dev", IMAGE, "unordered", reason])
 
 
 def test_asks_the_status_by_the_document_that_the_role_may_use(stubbed):
@@ -471,9 +502,35 @@ def test_the_documents_and_the_verbs_refuse_a_hostile_dump(value):
         backups.check_name(value)
 
 
+LONG_LIST = '["' + "a" * 8000 + '"]'
+
+
+@pytest.mark.parametrize(
+    "value", ["[", "]", "x", '"x"', '["a\nb"]', '["\0"]', '["{"]', '["{{ssm:x}}"]', '["a"]\n', ' ["a"]', '["a"]; id']
+)
+def test_the_documents_refuse_a_command_that_is_no_list_of_one_line_or_has_a_brace(value):
+    assert not lets_in("Command", value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *[("Setting", value) for value in ("a", "A-B", "A B", "1A", "A" * 65, "A\n", "../A", "A/B")],
+        *[("Since", value) for value in ("1", "-1h", "1d", "h", "1h ", "1h\n", "yesterday", "2026-11-25", "$(id)")],
+        *[("Transfer", value) for value in ("x", "../x", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 32 + "/x")],
+    ],
+)
+def test_the_documents_refuse_other_hostile_values(name, value):
+    assert not lets_in(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("Command", value) for value in ("", "[]", '["a"]', COMMAND_LINE, LONG_LIST)],
+        *[("Setting", value) for value in ("", "A", "ALLOWED_HOSTS", "A" * 64)],
+        *[("Since", value) for value in ("", "90s", "30m", "2h30m", "2026-11-25T03:15:00Z", "2026-11-25T03:15:00.5+01:00")],
+        *[("Transfer", value) for value in ("", "0123456789abcdef" * 2)],
         *[("Image", value) for value in (IMAGE, f"localhost:5000/book-shop@{DIGEST}", "")],
         *[("Dump", value) for value in ("latest", DUMP, f"{DUMP}-replaced", "")],
         *[("Actor", value) for value in ("me", "dependabot[bot]", "a" * 64)],

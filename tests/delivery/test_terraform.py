@@ -14,7 +14,7 @@ from delivery import application
 
 CLUSTER = infra.ROOT / "terraform/cluster"
 VERBS = json.loads((infra.ROOT / "scripts/delivery/verbs.json").read_text())
-ROOTS = {"terraform": 10, "terraform/cluster": 10}  # and how many tests each has
+ROOTS = {"terraform": 12, "terraform/cluster": 10}  # and how many tests each has
 
 
 # Slow: Terraform prepares both roots, and the AWS provider takes seconds to start.
@@ -116,6 +116,13 @@ class Host:
         ({"Verb": "backups", "Environment": "dev"}, "backups|me|"),
         ({"Verb": "restore", "Environment": "dev", "Dump": "20261125T031500Z"}, "restore|me|dev|20261125T031500Z|"),
         ({"Verb": "restore", "Environment": "prod"}, "restore|me|prod|latest|"),
+        ({"Verb": "settings", "Environment": "prod"}, "settings|me|prod|"),
+        ({"Verb": "settings", "Environment": "dev", "Values": "values"}, "settings|me|dev|values|"),
+        ({"Verb": "unset", "Environment": "dev", "Setting": "A"}, "unset|me|dev|A|"),
+        ({"Verb": "rotate", "Environment": "dev", "Secret": "database"}, "rotate|me|dev|database|"),
+        ({"Verb": "manage", "Environment": "dev", "Command": '["a b", "$(id)"]'}, 'manage|me|dev|["a b", "$(id)"]|'),
+        ({"Verb": "load", "Environment": "dev", "Anonymous": "anonymous"}, "load|me|dev|anonymous|"),
+        ({"Verb": "dump", "Environment": "dev", "Transfer": ""}, "dump|me|dev|"),
     ],
 )
 def test_runs_the_verb_and_keeps_its_exit_status(host, parameters, called):
@@ -123,6 +130,21 @@ def test_runs_the_verb_and_keeps_its_exit_status(host, parameters, called):
     merged = VERBS[parameters["Verb"]].get("merge_output", False)
     expected = (f"{called}progress\n", "") if merged else (called, "progress\n")
     assert (done.stdout, done.stderr, done.returncode) == (*expected, 7)
+
+
+def test_runs_a_verb_with_a_transfer_through_attached_with_one_stream(host):
+    host.program("attached", 'printf "%s|" attached "$DELIVERY_ACTOR" "$@"; echo progress >&2; exit 7')
+    done = host.run(Actor="me", Verb="set", Environment="dev", Setting="A", Transfer="1" * 32)
+    assert (done.stdout, done.stderr) == (f"attached|me|{'1' * 32}|set|dev|A|progress\n", "")
+    assert done.returncode == 7
+
+
+def test_passes_the_options_of_a_verb_after_its_arguments(host):
+    # Only some verbs of a later release may have them.
+    host.command = re.sub("(?m)^(forms='|)logs environment lines.*$", r"\1logs environment lines --since --grep --previous --follow", host.command)
+    done = host.run(Actor="me", Verb="logs", Environment="dev", Since="1h", Grep="$(id) '", Previous="yes")
+    assert done.stdout == "logs|me|dev|100|--since=1h|--grep=$(id) '|--previous|"
+    assert host.run(Actor="me", Verb="logs", Environment="dev", Since="", Grep="").stdout == "logs|me|dev|100|"
 
 
 @pytest.mark.parametrize(

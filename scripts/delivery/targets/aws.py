@@ -1,15 +1,21 @@
 """The host on AWS: the EC2 instance that terraform/ creates, reached through Systems Manager."""
 
+import contextlib
 import itertools
 import re
+import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 
-from delivery import actor, application, aws
+from delivery import actor, application, aws, paths
 from delivery.cli import AlreadyReported, CommandError, UsageError, log, number_variable, required_variable
 from delivery.grammar import GRAMMAR
 from delivery.references import ENVIRONMENTS
 from delivery.targets.base import report_continues, verbs
+from delivery.transfer import TRIES, Missing, Transfer, bucket_name, new_id
 
 DELIVERY = 60  # seconds until a command that no agent accepts is dropped: it must not deploy later, unattended
 REGISTERED = 30  # seconds in which Systems Manager may not yet know a command that it has accepted
@@ -21,9 +27,10 @@ CUT = "--output truncated--"  # replaces the rest
 
 
 class AwsHost:
-    """A Target whose verbs run as the Systems Manager documents <name>-dev, <name>-prod and <name>-data.
+    """A Target whose verbs run as the Systems Manager documents of terraform/verbs.tf.
 
-    Systems Manager returns at most LIMITS of a verb's output, some of it only after the verb has ended.
+    Systems Manager returns at most LIMITS of a verb's output, some of it only after the verb has ended. stdin and
+    stdout of a verb that is attached go through a bucket instead.
     """
 
     def __init__(self, sleep=time.sleep, clock=time.monotonic):
@@ -76,11 +83,66 @@ class AwsHost:
                 why = f"Systems Manager returns at most {most} characters"
                 raise CommandError(f"the host's answer to {verb} is cut off", why, "make status")
             fitting = invocation["StandardOutputContent"].count("\n") * 3 // 4
-            arguments = (arguments[0], str(max(1, min(fitting, int(arguments[1]) - 1))))
+            fewer = str(max(1, min(fitting, int(arguments[1]) - 1)))
+            arguments = (arguments[0], fewer, *arguments[2:])
             log(f"more than the {most} characters that Systems Manager passes on: the last {arguments[1]} lines")
             invocation = self._complete(verb, arguments)
         check_success(verb, invocation)
         return invocation["StandardOutputContent"]
+
+    def attach(self, verb, *arguments, terminal=False, stdin=None, stdout=None):
+        """As Target.attach. stdin is read to its end first, and stdout is written at the end.
+
+        Run Command has no terminal: if stdin is one, the verb has an empty stdin. After an interrupt the verb
+        continues on the host, without its output.
+        """
+        request(verb, arguments)  # raises UsageError for what cannot be sent, before stdin is read
+        if terminal:
+            log(f"Run Command has no terminal, so {verb} reads nothing. With one: {self._shell(verb, *arguments)}")
+        with tempfile.TemporaryFile() as content:
+            copy_stdin(stdin, content)
+            with self._transfer(content) as (id, transfer):
+                invocation = self._complete(verb, arguments, pass_output=True, Transfer=id)
+                if cut(invocation, "StandardOutputContent"):
+                    log("Systems Manager left out the rest of the host's messages")
+                if invocation["Status"] == "Success" or invocation["ResponseCode"] > 0:
+                    self._write_stdout(transfer, invocation, stdout or sys.stdout.buffer)
+        check_success(verb, invocation)
+
+    def follow(self, verb, *arguments):
+        """As Target.follow: raises UsageError, because Run Command passes output on at the end of a command."""
+        why = "Systems Manager's Run Command has no way to do it"
+        remedy = f"in a shell on the host: {self._shell(verb, *arguments)}"
+        raise UsageError(f"{verb} cannot be followed on AWS", why, remedy)
+
+    @contextlib.contextmanager
+    def _transfer(self, content):
+        """The (id, Transfer) of a verb whose stdin has this content. Both objects are deleted at the end."""
+        account = aws.Client("sts", sleep=self._sleep).ask("get_caller_identity")["Account"]
+        s3, id = aws.Client("s3", sleep=self._sleep, tries=TRIES), new_id()
+        transfer = Transfer(s3, bucket_name(self.name, account), id)
+        try:
+            transfer.put("stdin", content)
+            yield id, transfer
+        finally:
+            try:
+                transfer.delete()
+            except CommandError as error:
+                log(f"stdin and stdout of the verb stay in the bucket for a day: {error.why}")
+
+    def _write_stdout(self, transfer, invocation, stdout):
+        """Writes the verb's stdout to a binary file. A verb that failed may have none."""
+        try:
+            transfer.get("stdout", stdout)
+        except Missing:
+            if invocation["Status"] == "Success":
+                raise
+        stdout.flush()
+
+    def _shell(self, verb, *arguments):
+        """The commands that run a verb in a shell on the host."""
+        words = " ".join(map(shlex.quote, (verb, *arguments)))
+        return f"aws ssm start-session --region {self.ssm.region} --target {self.id}, then sudo {paths.BIN}/{words}"
 
     def url(self, environment):
         """The address of the environment; empty if the instance has no public address."""
@@ -109,18 +171,20 @@ class AwsHost:
             remedy = f"aws ec2 start-instances --region {self.ec2.region} --instance-ids {instances[0]['InstanceId']}"
         raise CommandError(f"no host called {self.name} runs in {self.ec2.region}", why, remedy)
 
-    def _complete(self, verb, arguments, pass_output=False):
+    def _complete(self, verb, arguments, pass_output=False, **parameters):
         """Runs a verb and returns its last invocation, as Systems Manager describes it.
 
-        Raises CommandError if the verb exceeds the time limit.
+        `parameters` are more parameters of the document. Raises CommandError if the verb exceeds the time limit.
         """
-        command = self._send(verb, arguments)
+        command = self._send(verb, arguments, parameters)
         look = f"aws ssm get-command-invocation --command-id {command} --instance-id {self.id}"
         look += f" --region {self.ssm.region}"
         try:
             last = self._wait(verb, command, pass_output)
         except KeyboardInterrupt:
             report_continues(verb, *arguments, more=f"; {look}")
+            if "Transfer" in parameters:
+                log(f"{verb} continues on the host, and its output is lost; {look}")
             raise
         except CommandError:
             log(f"{verb} may still be running on {self.id}, as command {command}")
@@ -131,12 +195,13 @@ class AwsHost:
             raise CommandError(what, why, f"make status logs-dev logs-prod; {look}")
         return last
 
-    def _send(self, verb, arguments):
+    def _send(self, verb, arguments, more):
         """Sends the command and returns its id.
 
         A GitHub role may send only one document, so all documents that run the verb are tried in turn.
         """
         documents, parameters = request(verb, arguments)
+        parameters |= more
         for number, document in enumerate(documents, 1):
             try:
                 answer = self.ssm.ask(
@@ -200,13 +265,42 @@ class Increments:
 def request(verb, arguments):
     """(documents, parameters) for a verb, from verbs.json: the documents that run it, and their parameters."""
     form = verbs()[verb]
+    if not form["document"]:
+        words = " ".join(map(shlex.quote, (verb, *arguments)))
+        remedy = f"aws ssm start-session opens a shell on the host; there: sudo {paths.BIN}/{words}"
+        raise UsageError(f"{verb} is not available on AWS", "Systems Manager's Run Command has no terminal", remedy)
     names = [name.rstrip("?").capitalize() for name in form["arguments"]]
     if form["takes_environment"]:
         names.insert(0, "Environment")
-    parameters = {"Verb": verb, "Actor": actor.name()} | dict(zip(names, arguments, strict=False))
-    if form["document"] == "data":
-        return ["data"], parameters
+    options, words = parted(form.get("options", ()), arguments)
+    parameters = {"Verb": verb, "Actor": actor.name()} | dict(zip(names, words, strict=False)) | options
+    for name, value in parameters.items():
+        if "{{" in value:
+            why = "Systems Manager takes {{ for a reference to a parameter"
+            raise UsageError(f"invalid {name} '{value[:200]}'", why, "leave {{ out")
+    if form["document"] != "environment":
+        return [form["document"]], parameters
     return [parameters["Environment"]] if form["takes_environment"] else ENVIRONMENTS, parameters
+
+
+def copy_stdin(stdin, file):
+    """Copies stdin, as Target.attach has it, into a file, and goes back to its start. A terminal is not read."""
+    source = sys.stdin and sys.stdin.buffer if stdin is None else stdin
+    if source and source != subprocess.DEVNULL and not source.isatty():
+        shutil.copyfileobj(source, file)
+        file.seek(0)
+
+
+def parted(options, arguments):
+    """({parameter: value} of the options, the other arguments). --name alone has the value "yes"."""
+    given, words = {}, []
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name.startswith("--") and name[2:] in options:
+            given[name[2:].capitalize()] = value or "yes"
+        else:
+            words.append(argument)
+    return given, words
 
 
 def cut(invocation, key):

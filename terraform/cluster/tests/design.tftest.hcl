@@ -105,6 +105,10 @@ run "rights" {
     error_message = "In AWS a deployer may describe this cluster, and nothing else."
   }
   assert {
+    condition     = flatten([for policy in aws_iam_role_policy.deployer : [for s in jsondecode(policy.policy).Statement : s.Action]]) == ["eks:DescribeCluster"]
+    error_message = "No role may read parameters, the Secret or the database's secret: the rights in the cluster come from its group alone."
+  }
+  assert {
     condition     = jsondecode(aws_iam_role.cluster.assume_role_policy).Statement[0].Principal.Service == "eks.amazonaws.com" && jsondecode(aws_iam_role.node.assume_role_policy).Statement[0].Principal.Service == "ec2.amazonaws.com"
     error_message = "Only EKS may assume the cluster's role, only EC2 the nodes' role."
   }
