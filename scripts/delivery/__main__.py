@@ -7,6 +7,7 @@ terraform-lock <root> [text]  fails if another run holds the lock of the state o
 check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle;
                               prints the names of the last snapshots of the databases that it deletes
 wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
+delete-parameters <name> <region>  deletes the settings of the host on AWS, which Terraform does not know
 github-subject                prints Terraform's github_subject_prefix, which GitHub knows
 reaches <url>                 prints yes or no; fails if the server is slow or answers with an error
 context <commit> <file>       writes the build context of a commit, and prints the commit's date
@@ -54,6 +55,13 @@ def wait_for_installation():
     from delivery import host_installation
 
     host_installation.wait(sys.stdin.read())
+
+
+def delete_parameters(name, region):
+    """Deletes the settings of both environments from Parameter Store."""
+    from delivery import parameter_store
+
+    parameter_store.delete_all(name, region)
 
 
 def github_subject():
@@ -104,6 +112,7 @@ OPERATIONS = {
     "terraform-lock": terraform_lock,
     "check-plan": check_plan,
     "wait-for-installation": wait_for_installation,
+    "delete-parameters": delete_parameters,
     "github-subject": github_subject,
     "reaches": reaches,
     "context": write_context,

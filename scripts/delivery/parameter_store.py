@@ -12,9 +12,12 @@ import time
 from delivery import aws
 from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
+from delivery.references import ENVIRONMENTS
 from delivery.settings import LONGEST, Setting, snapshot, values
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"  # as in the history
+DELETED_AT_ONCE = 10
+PAUSES = (*aws.PAUSES, 15)  # seconds; AWS asks for 30 s before a deleted parameter is created again
 PER_PAGE = 50  # of DescribeParameters; that of GetParametersByPath is 10
 REFUSALS = {  # of PutParameter: why, remedy
     "ParameterLimitExceeded": ("the account has as many parameters as AWS allows", "delete unused parameters"),
@@ -38,9 +41,7 @@ class ParameterStore:
         listed = {"Path": self.path, "WithDecryption": True}
         stored = self._ssm.pages("get_parameters_by_path", "Parameters", **listed)
         directly = [{"Key": "Path", "Option": "OneLevel", "Values": [self.path]}]
-        described = self._ssm.pages(
-            "describe_parameters", "Parameters", ParameterFilters=directly, MaxResults=PER_PAGE
-        )
+        described = self._ssm.pages("describe_parameters", "Parameters", ParameterFilters=directly, MaxResults=PER_PAGE)
         actors = {entry["Name"]: entry.get("Description", "") for entry in described}
         settings = {}
         for entry in sorted(stored, key=lambda entry: entry["Name"]):
@@ -87,7 +88,7 @@ class ParameterStore:
 
     def _stored(self, version):
         """The value of a version of a parameter, which may not be visible at once."""
-        for pause in (*aws.PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 return self._ssm.ask("get_parameter", Name=version, WithDecryption=True)["Parameter"]["Value"]
             except aws.Refused as refused:
@@ -101,6 +102,16 @@ class ParameterStore:
         except aws.Refused as refused:
             if refused.code != "ParameterNotFound":  # another user has deleted it
                 raise
+
+
+def delete_all(name, region):
+    """Deletes the settings of both environments of an installation, with the credentials of its owner."""
+    ssm = aws.Client("ssm", region)
+    for environment in ENVIRONMENTS:
+        stored = ssm.pages("get_parameters_by_path", "Parameters", Path=f"/{name}/{environment}")
+        names = [entry["Name"] for entry in stored]
+        for first in range(0, len(names), DELETED_AT_ONCE):
+            ssm.ask("delete_parameters", Names=names[first : first + DELETED_AT_ONCE])
 
 
 def check(name, value):

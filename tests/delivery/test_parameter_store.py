@@ -1,4 +1,4 @@
-"""The settings in Parameter Store: the real client against moto, and what moto does not do against botocore's Stubber."""
+"""The settings in Parameter Store: the real client against moto, and what moto lacks against botocore's Stubber."""
 
 import datetime
 import sys
@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from delivery import aws, compositions, host_verbs, settings
 from delivery.cli import CommandError, UsageError
-from delivery.parameter_store import ParameterStore, move_file
+from delivery.parameter_store import ParameterStore, delete_all, move_file
 from delivery.references import ENVIRONMENTS
 from delivery.settings import FileSettings, Setting
 
@@ -113,12 +113,17 @@ def test_the_environments_and_other_parameters_are_apart(store, client):
     assert len(client.describe_parameters()["Parameters"]) == 5
 
 
-def test_all_pages_are_read(store):
-    many = given(**{f"NAME_{number:03}": str(number) for number in range(123)})
+def test_all_pages_are_read_and_deleted(store, client):
+    many = given(**{f"NAME_{number:03}": str(number) for number in range(63)})
     store.save(many)
+    ParameterStore(OTHER, fake_aws.REGION).save(given(A="1"))
+    client.put_parameter(Name="/book-shop-2/dev/A", Value="x", Type="SecureString")
     loaded = store.load()
     assert settings.values(loaded) == settings.values(many)
     assert {setting.actor for setting in loaded.values()} == {"ann"}
+    for _ in "first", "second":
+        delete_all("book-shop", fake_aws.REGION)
+    assert [entry["Name"] for entry in client.describe_parameters()["Parameters"]] == ["/book-shop-2/dev/A"]
 
 
 def test_a_parameter_that_the_owner_has_changed_by_hand_has_no_known_actor(store, client):

@@ -89,6 +89,7 @@ destroy|other'
   assert_equal "$(called)" "init,plan,show,apply"
   assert grep " plan .* -out=.build/plan .* -destroy" "$LOG"
   assert grep " apply .* .build/plan" "$LOG"
+  assert_equal "$(grep '^python3' "$LOG" | tail -n 1)" "python3 -m delivery delete-parameters book-shop eu-central-1"
 }
 
 @test "infra apply: asks and applies nothing if nothing changes or the plan fails" {
@@ -143,6 +144,7 @@ terraform"
   SNAPSHOT=book-shop-last-0a1b next_verb infra cluster destroy <<<book-shop
   assert_errors "==> the last snapshot of the database will be 'book-shop-last-0a1b' in RDS" \
     "in the bucket the-bucket and the last snapshot of the database, 'book-shop-last-0a1b'"
+  refute grep delete-parameters "$LOG"
 }
 
 @test "infra: stops before any change without the bucket, a setting or Terraform" {
