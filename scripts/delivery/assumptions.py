@@ -60,8 +60,14 @@ ASSUMPTIONS = [
     Assumption(
         "Systems Manager accepts the documents of the verbs",
         "aws ssm describe-document --name book-shop-dev",
-        "Status Active, for the documents of dev, prod, data and install",
+        "Status Active, for the documents of dev, prod, data, manage, settings and install",
         "documents_are_active",
+    ),
+    Assumption(
+        "No verb leaves its stdin or stdout in the bucket for transfers",
+        "aws s3 ls s3://book-shop-transfer-$(aws sts get-caller-identity --query Account --output text)/ --recursive",
+        "nothing, unless a verb runs at the moment",
+        "no_transfers_are_left",
     ),
     Assumption(
         "The security group opens two ports, and NGINX answers on them",
@@ -87,6 +93,34 @@ ASSUMPTIONS = [
         "aws ecr-public describe-repositories --region us-east-1",
         "public.ecr.aws/ALIAS/NAME",
         "repository_exists",
+    ),
+    Assumption(
+        "Ubuntu's python3-boto3 finds the role of the instance, and the first boot stores the generated settings in"
+        " Parameter Store",
+        "make settings-dev HOST=aws",
+        "SECRET_KEY, DATABASE_URL and COOKIE_SUFFIX are set, BY bootstrap",
+    ),
+    Assumption(
+        "The host's role may read no parameter of another installation, although its managed policy allows it",
+        "aws iam simulate-principal-policy --action-names ssm:GetParameter ssm:GetParameters \\\n"
+        '  --policy-source-arn "$(aws iam get-role --role-name book-shop-host --query Role.Arn --output text)" \\\n'
+        "  --resource-arns \\\n"
+        "  arn:aws:ssm:$AWS_REGION:$(aws sts get-caller-identity --query Account --output text):parameter/other/x \\\n"
+        "  --query 'EvaluationResults[].EvalDecision'",
+        "explicitDeny, twice",
+    ),
+    Assumption(
+        "Parameter Store keeps blanks at both ends of a value, and a setting that was removed can be set again at once",
+        "printf ' a b ' | make set-dev SETTING=EMAIL_HOST_USER HOST=aws; make settings-dev VALUES=1 HOST=aws\n"
+        "make unset-dev SETTING=EMAIL_HOST_USER HOST=aws\n"
+        "printf x | make set-dev SETTING=EMAIL_HOST_USER HOST=aws; make unset-dev SETTING=EMAIL_HOST_USER HOST=aws",
+        "no error; the host compares each value with what Parameter Store returns",
+    ),
+    Assumption(
+        "stdin and stdout of a verb reach the host and the laptop through the bucket, and a failure keeps its status",
+        "echo hello | make manage-dev COMMAND='shell -c \"print(input())\"' HOST=aws\n"
+        "make manage-dev COMMAND='no_such_command' HOST=aws </dev/null; echo $?",
+        "hello; then Django's error and 2, make's status for a recipe that failed",
     ),
     Assumption(
         "A changed installation runs, and make infra shows its output and its failure. A failed one is started again"

@@ -5,10 +5,11 @@ import textwrap
 import urllib.error
 import urllib.request
 
-from delivery import assumptions, ecr, host_installation, terraform_state
+from delivery import assumptions, aws, ecr, host_installation, terraform_state, transfer
 from delivery.cli import CommandError, required_variable
 from delivery.references import ENVIRONMENTS
 from delivery.targets.aws import AwsHost
+from delivery.targets.base import verbs
 
 AGENT = (3, 3, 2746, 0)  # the first version that knows interpolationType
 TIMEOUT = 10  # seconds for each answer over HTTP
@@ -62,10 +63,18 @@ class Deployed:
     def documents_are_active(self):
         """The documents of the verbs."""
         seen = {}
-        for document in (*ENVIRONMENTS, "data", "install"):
+        kinds = {form["document"] for form in verbs().values()} - {"environment", None}
+        for document in (*ENVIRONMENTS, *sorted(kinds), "install"):
             described = self.ssm.ask("describe_document", Name=f"{self.name}-{document}")
             seen[document] = described["Document"]["Status"]
         return set(seen.values()) == {"Active"}, ", ".join(f"{name} {status}" for name, status in seen.items())
+
+    def no_transfers_are_left(self):
+        """The bucket for stdin and stdout of verbs. A verb that runs at the moment has objects there."""
+        account = aws.Client("sts").ask("get_caller_identity")["Account"]
+        bucket = transfer.bucket_name(self.name, account)
+        left = aws.Client("s3").ask("list_objects_v2", Bucket=bucket, ExpectedBucketOwner=account)["KeyCount"]
+        return not left, f"{left} objects in {bucket}"
 
     def ports_answer(self):
         """NGINX on the public address."""

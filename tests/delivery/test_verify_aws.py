@@ -84,8 +84,11 @@ class Account:
     def __init__(self, cloud):
         self.cloud, self.ssm, self.ec2 = cloud, cloud.client("ssm"), cloud.client("ec2")
         self.instance = self.run_instance()
-        for name in ("dev", "prod", "data", "install"):
+        for name in ("dev", "prod", "data", "manage", "settings", "install"):
             self.create_document(name)
+        self.s3, self.transfers = cloud.client("s3"), f"book-shop-transfer-{fake_aws.ACCOUNT}"
+        place = {"LocationConstraint": fake_aws.REGION}
+        self.s3.create_bucket(Bucket=self.transfers, CreateBucketConfiguration=place)
         targets = [{"Key": "InstanceIds", "Values": [self.instance]}]
         cloud.associations.register(self.instance)
         names = {"Name": "book-shop-install", "AssociationName": "book-shop-install", "DocumentVersion": "1"}
@@ -148,9 +151,16 @@ def failed_installation(account):
 
 @contextlib.contextmanager
 def no_document(account):
-    account.ssm.delete_document(Name="book-shop-prod")
+    account.ssm.delete_document(Name="book-shop-settings")
     yield
-    account.create_document("prod")
+    account.create_document("settings")
+
+
+@contextlib.contextmanager
+def left_transfer(account):
+    account.s3.put_object(Bucket=account.transfers, Key="x/stdin", Body=b"x")
+    yield
+    account.s3.delete_object(Bucket=account.transfers, Key="x/stdin")
 
 
 @contextlib.contextmanager
@@ -174,6 +184,7 @@ def no_repository(account):
         (agent_of_another_form, "agent_version", "an answer of another form: ValueError"),
         (failed_installation, "installation_status", "Failed for version 1, document version 1"),
         (no_document, "documents_are_active", "InvalidDocument"),
+        (left_transfer, "no_transfers_are_left", "1 objects in book-shop-transfer-"),
         (open_metadata, "metadata_is_closed", "HttpTokens optional"),
         (no_repository, "repository_exists", "RepositoryNotFoundException"),
     ],
