@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
+import boto3
 import fake_ecr_public
 import fake_systems_manager
 import loopback
@@ -83,11 +85,11 @@ class Aws:
             "AWS_EC2_METADATA_DISABLED": "true",
         } | {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
 
-    def verb(self, *words, status=0, **more):
-        """Runs a verb of the shop's and returns (stdout, stderr)."""
+    def verb(self, *words, status=0, input="", **more):
+        """Runs a verb of the shop's with `input` on stdin and returns (stdout, stderr)."""
         command = [sys.executable, f"scripts/{words[0]}", *words[1:]]
         more = {"cwd": self.place / "shop", "env": self.environment | more, "capture_output": True, "text": True}
-        done = subprocess.run(command, **more)
+        done = subprocess.run(command, input=input, **more)
         assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout, done.stderr
 
@@ -253,6 +255,67 @@ def test_backup_and_restore_over_systems_manager(aws):
     ]
     sent = {request["DocumentName"] for operation, request in aws.manager.calls if operation == "SendCommand"}
     assert sent == {"book-shop-data"}
+
+
+# bin/attached of the host, with the instance's role and addresses; the verbs next to it are those of the test.
+ATTACHED = """#!{python}
+import runpy, sys
+sys.path.insert(0, {scripts!r})
+from delivery import attached, host_cli, paths
+host_cli.ENVIRONMENT |= {role!r}
+attached.Paths = lambda: paths.Paths({root!r})
+sys.argv[0] = {scripts!r} + "/host/bin/attached"
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture
+def bucket(aws):
+    """The bucket for transfers on moto's S3, for laptop and host. Returns a function that lists its objects."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    aws.environment |= {"AWS_ENDPOINT_URL_S3": address, "AWS_ENDPOINT_URL_STS": address}
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-central-1"}
+    s3 = boto3.client("s3", endpoint_url=address, **keys)
+    name = f"book-shop-transfer-{fake_ecr_public.ACCOUNT}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    role = {name: aws.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    settings = aws.place / "host/etc/book-shop"
+    settings.mkdir(parents=True)
+    (settings / "host.env").write_text(
+        f"REPOSITORY=x\nAWS_REGION=eu-central-1\nPARAMETERS=/book-shop\nTRANSFER={name}\n"
+    )
+    program = aws.place / "host/opt/book-shop/bin/attached"
+    program.parent.mkdir(parents=True)
+    values = {"role": role | {"AWS_ENDPOINT_URL": address}, "root": str(aws.place / "host")}
+    program.write_text(ATTACHED.format(python=sys.executable, scripts=str(ROOT / "scripts"), **values))
+    program.chmod(0o755)
+    yield lambda: [entry["Key"] for entry in s3.list_objects_v2(Bucket=name).get("Contents", [])]
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
+    server.stop()
+
+
+def test_a_setting_reaches_the_host_through_the_bucket_and_leaves_no_trace(aws, bucket):
+    secret = "it's a $(touch x) `secret` {ü}"
+    aws.host_does("set", f'cat >"{aws.place}/value"; env >"{aws.place}/environment"; echo "==> dev has it" >&2')
+    out, said = aws.verb("set", "dev", "EMAIL_HOST_PASSWORD", input=f"{secret}\n")
+    assert (out, said) == ("", "==> dev has it\n")
+    assert (aws.place / "value").read_text() == secret
+    assert aws.host_did() == ["set dev EMAIL_HOST_PASSWORD by tester"]
+    assert bucket() == []
+    sent = [request for operation, request in aws.manager.calls if operation == "SendCommand"]
+    assert [request["DocumentName"] for request in sent] == ["book-shop-settings"]
+    assert "`secret`" not in json.dumps(aws.manager.calls) + (aws.place / "environment").read_text()
+
+
+def test_a_setting_that_the_host_refuses_keeps_the_status_of_the_host(aws, bucket):
+    aws.host_does("set", 'cat >/dev/null; echo "set: invalid setting" >&2; exit 2')
+    out, said = aws.verb("set", "prod", "EMAIL_PORT", input="x", status=2)
+    assert (out, said.splitlines()[0]) == ("", "set: invalid setting")
+    assert bucket() == []
 
 
 def test_image_finds_the_repository_or_prints_the_remedy(aws):

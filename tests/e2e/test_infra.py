@@ -13,12 +13,14 @@ import fake_aws
 import github_fake
 import infra
 import plan
+import policies
 import pytest
-from delivery import github_setup, github_subject
+from delivery import github_setup, github_subject, transfer
 from delivery.cli import CommandError
 
 BUCKET = f"book-shop-terraform-state-{fake_aws.ACCOUNT}"
 INSTALL_BUCKET = f"book-shop-install-{fake_aws.ACCOUNT}"
+TRANSFER_BUCKET = f"book-shop-transfer-{fake_aws.ACCOUNT}"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 GOOD = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
 OURS = [{"Name": "tag:Project", "Values": ["book-shop"]}]  # the filter of AWS' descriptions
@@ -193,6 +195,7 @@ def test_the_first_boot_waits_for_routes_and_permissions(planned):
         "aws_vpc_security_group_egress_rule.web",
         "aws_iam_role_policy_attachment.host",
         "aws_iam_role_policy.host",
+        "aws_iam_role_policy.settings",
     }
 
 
@@ -215,11 +218,11 @@ def test_the_documents_accept_a_digest_and_refuse_hostile_values(planned):
         for resource in plan.resources(planned["planned_values"]["root_module"])
         if resource["address"].startswith("aws_ssm_document.verbs")
     }
-    assert set(documents) == {"data", "dev", "prod"}
+    assert set(documents) == {"data", "dev", "manage", "prod", "settings"}
     assert len(set(HOSTILE)) >= 50
     for document in documents.values():
         patterns = {name: parameter.get("allowedPattern") for name, parameter in document["parameters"].items()}
-        assert set(patterns) == {"Verb", "Environment", "Image", "After", "Reason", "Actor", "Dump", "Lines"}
+        assert all(patterns[name] or parameter["allowedValues"] for name, parameter in document["parameters"].items())
         assert all(re.fullmatch(patterns["Image"], good) for good in (GOOD, "localhost:5000/book-shop@" + DIGEST))
         assert [value for value in HOSTILE if value and re.fullmatch(patterns["Image"], value)] == []
         assert all(re.fullmatch(patterns["Actor"], good) for good in ("me", "dependabot[bot]", "a.b@c-d_e"))
@@ -287,7 +290,8 @@ def install_script(shop, applied):
     archive = (shop.directory / "terraform/.build/host-files.tar.gz").read_bytes()
     sha256 = hashlib.sha256(archive).hexdigest()
     url = f"https://{INSTALL_BUCKET}.s3.{fake_aws.REGION}.amazonaws.com/host-files-{sha256}.tar.gz"
-    return shop.run("scripts/user-data", url, sha256, applied["repository"], "*")[0]
+    of_aws = (fake_aws.REGION, "/book-shop", TRANSFER_BUCKET)
+    return shop.run("scripts/user-data", url, sha256, applied["repository"], "*", *of_aws)[0]
 
 
 def test_the_archive_is_in_a_closed_bucket_that_the_host_may_read(cloud, shop, applied):
@@ -304,10 +308,62 @@ def test_the_archive_is_in_a_closed_bucket_that_the_host_may_read(cloud, shop, a
     assert (allowed["Action"], allowed["Resource"]) == ("s3:GetObject", f"arn:aws:s3:::{INSTALL_BUCKET}/*")
 
 
+def test_the_bucket_for_transfers_is_closed_encrypted_and_keeps_nothing(cloud, applied):
+    s3 = cloud.client("s3")
+    assert "Status" not in s3.get_bucket_versioning(Bucket=TRANSFER_BUCKET)
+    (encrypted,) = s3.get_bucket_encryption(Bucket=TRANSFER_BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encrypted["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    blocked = s3.get_public_access_block(Bucket=TRANSFER_BUCKET)["PublicAccessBlockConfiguration"]
+    assert list(blocked.values()) == [True] * 4
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=TRANSFER_BUCKET)["Rules"]
+    assert (rule["Status"], rule["Expiration"]["Days"]) == ("Enabled", 1)
+    (only_tls,) = json.loads(s3.get_bucket_policy(Bucket=TRANSFER_BUCKET)["Policy"])["Statement"]
+    assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert transfer.bucket_name("book-shop", fake_aws.ACCOUNT) == TRANSFER_BUCKET
+
+
+PARAMETERS = f"arn:aws:ssm:{fake_aws.REGION}:{fake_aws.ACCOUNT}:parameter"
+DOCUMENTS = f"arn:aws:ssm:{fake_aws.REGION}:{fake_aws.ACCOUNT}:document"
+SECRET = f"{PARAMETERS}/book-shop/prod/SECRET_KEY"
+
+
+def test_each_role_may_do_what_its_jobs_do_and_read_no_setting(cloud, applied):
+    roles = {name: policies.statements(cloud.client("iam"), f"book-shop-{name}") for name in ("dev", "prod", "host")}
+    owners = [f"{DOCUMENTS}/book-shop-{name}" for name in ("data", "manage", "settings", "install")]
+    for name, other in (("dev", "prod"), ("prod", "dev")):
+        assert policies.allows(roles[name], "ssm:SendCommand", f"{DOCUMENTS}/book-shop-{name}")
+        for document in (*owners, f"{DOCUMENTS}/book-shop-{other}", f"{DOCUMENTS}/AWS-RunShellScript"):
+            assert not policies.allows(roles[name], "ssm:SendCommand", document)
+        for action in policies.OF_PARAMETERS:
+            assert not policies.allows(roles[name], action, SECRET)
+        for action in ("s3:GetObject", "s3:PutObject", "s3:ListBucket"):
+            assert not policies.allows(roles[name], action, f"arn:aws:s3:::{TRANSFER_BUCKET}/x/stdin")
+        assert not policies.allows(roles[name], "ssm:StartSession", applied["instance_id"])
+
+
+def test_the_hosts_role_reads_and_changes_its_own_parameters_only(cloud, applied):
+    host = policies.statements(cloud.client("iam"), "book-shop-host")
+    managed = [statement for statement in host if "ssm:GetParameters" in statement["Action"]]
+    assert policies.allows(managed[:1], "ssm:GetParameters", f"{PARAMETERS}/another")  # why there is a Deny
+    for action in ("ssm:GetParametersByPath", "ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"):
+        assert policies.allows(host, action, f"{PARAMETERS}/book-shop/dev")
+        assert policies.allows(host, action, SECRET)
+    others = ("", "/", "/book-shop", "/book-shop-2/dev/X", "/book/dev/X", "/another", "another")
+    for action in policies.OF_PARAMETERS:
+        for other in others:
+            assert not policies.allows(host, action, f"{PARAMETERS}{other}"), (action, other)
+    transfers = f"arn:aws:s3:::{TRANSFER_BUCKET}"
+    assert policies.allows(host, "s3:GetObject", f"{transfers}/x/stdin")
+    assert policies.allows(host, "s3:PutObject", f"{transfers}/x/stdout")
+    for action, name in (("s3:PutObject", "x/stdin"), ("s3:GetObject", "x/stdout"), ("s3:DeleteObject", "x/stdin")):
+        assert not policies.allows(host, action, f"{transfers}/{name}")
+
+
 def test_the_repository_is_public_and_the_outputs_name_it(cloud, applied):
     assert applied["repository"] == "public.ecr.aws/a1b2c3d4/book-shop"
     assert cloud.ecr_public.catalog["book-shop"]["operatingSystems"] == ["Linux"]
-    assert applied["documents"] == {"data": "book-shop-data", "dev": "book-shop-dev", "prod": "book-shop-prod"}
+    names = ("data", "dev", "manage", "prod", "settings")
+    assert applied["documents"] == {name: f"book-shop-{name}" for name in names}
     roles = [applied["roles"][name].rpartition("/")[2] for name in ("dev", "prod")]
     assert roles == ["book-shop-dev", "book-shop-prod"]
 
@@ -397,7 +453,11 @@ def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
     _, errors = shop.infra("destroy", text="yes\n", status=1)
     assert "not confirmed: nothing was changed" in errors
     assert cloud.ecr_public.repositories
+    ssm = cloud.client("ssm")
+    for name in ("/book-shop/dev/SECRET_KEY", "/book-shop/prod/SECRET_KEY", "/other/dev/SECRET_KEY"):
+        ssm.put_parameter(Name=name, Value="secret", Type="SecureString")
     shop.infra("destroy", text="book-shop\n")
+    assert [entry["Name"] for entry in ssm.describe_parameters()["Parameters"]] == ["/other/dev/SECRET_KEY"]
     ec2 = cloud.client("ec2")
     states = [i["State"]["Name"] for r in ec2.describe_instances(Filters=OURS)["Reservations"] for i in r["Instances"]]
     assert set(states) <= {"terminated"}

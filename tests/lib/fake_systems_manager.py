@@ -49,7 +49,11 @@ class SystemsManager(Api):
         for key, parameter in document["parameters"].items():
             given.setdefault(key, parameter.get("default"))
             allowed = parameter.get("allowedValues", [given[key]])
-            if given[key] not in allowed or not re.fullmatch(parameter.get("allowedPattern", "(?s).*"), given[key]):
+            if (
+                given[key] not in allowed
+                or len(given[key]) > parameter.get("maxChars", 65536)
+                or not re.fullmatch(parameter.get("allowedPattern", "(?s).*"), given[key])
+            ):
                 raise Refused("InvalidParameters")
         environ = {"PATH": os.environ["PATH"]} | {f"SSM_{key}": value for key, value in given.items()}
         script = infra.commands_of(document).replace("/opt/book-shop", f"{self.host}/opt/book-shop")
