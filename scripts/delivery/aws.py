@@ -132,7 +132,12 @@ class Client:
             remedy = REMEDIES.get(code, self.identifies)
             return Refused(code, "AWS rejected the request", error, remedy)
         kinds = (
-            (NoCredentials, "NoCredentialsError CredentialRetrievalError", "there are no AWS credentials", self.logs_in),
+            (
+                NoCredentials,
+                "NoCredentialsError CredentialRetrievalError",
+                "there are no AWS credentials",
+                self.logs_in,
+            ),
             (NoCredentials, "PartialCredentialsError", "the AWS credentials are incomplete", self.logs_in),
             (NoCredentials, "ProfileNotFound", "AWS_PROFILE names an unknown profile", LOGIN),
             (NoCredentials, "SSOError TokenRetrievalError LoginError", "the AWS login has expired", "aws sso login"),

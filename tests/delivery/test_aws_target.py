@@ -529,7 +529,10 @@ def test_the_documents_refuse_other_hostile_values(name, value):
     [
         *[("Command", value) for value in ("", "[]", '["a"]', COMMAND_LINE, LONG_LIST)],
         *[("Setting", value) for value in ("", "A", "ALLOWED_HOSTS", "A" * 64)],
-        *[("Since", value) for value in ("", "90s", "30m", "2h30m", "2026-11-25T03:15:00Z", "2026-11-25T03:15:00.5+01:00")],
+        *[
+            ("Since", value)
+            for value in ("", "90s", "30m", "2h30m", "2026-11-25T03:15:00Z", "2026-11-25T03:15:00.5+01:00")
+        ],
         *[("Transfer", value) for value in ("", "0123456789abcdef" * 2)],
         *[("Image", value) for value in (IMAGE, f"localhost:5000/book-shop@{DIGEST}", "")],
         *[("Dump", value) for value in ("latest", DUMP, f"{DUMP}-replaced", "")],

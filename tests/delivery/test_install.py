@@ -73,7 +73,9 @@ class Machine:
     def assert_installs(self, url, retries=0):
         status, stderr = self.run(url, retries)
         assert status == 0, stderr
-        assert (self.root / "installed").read_text() == f"{INSTALL}{SHA256[:12]}\n{' '.join((REPOSITORY, '*', *OF_AWS))}\n"
+        assert (
+            self.root / "installed"
+        ).read_text() == f"{INSTALL}{SHA256[:12]}\n{' '.join((REPOSITORY, '*', *OF_AWS))}\n"
 
     def assert_refuses(self, url, *messages):
         """Fails with the messages (patterns) and changes nothing."""

@@ -36,7 +36,9 @@ def in_the_project(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in [*BAD[name], *CODE] if value or name in GOOD])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name in BAD for value in [*BAD[name], *CODE] if value or name in GOOD]
+)
 def test_refuses_a_value_that_could_be_code(name, value):
     with pytest.raises(UsageError, match="invalid ") as refused:
         install_script.with_values(**GOOD | AWS | {name: value})

@@ -24,7 +24,11 @@ BUCKET = f"book-shop-transfer-{fake_aws.ACCOUNT}"
 ID = "0123456789abcdef" * 2
 BYTES = bytes(range(256)) + b"\r\n\0{{x}}\xff"
 PROGRAM = "#!{python}\nimport os, sys\n{body}\n"
-COUNT = "data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1]); print('read', len(data), *sys.argv[1:], file=sys.stderr)"
+COUNT = """
+data = sys.stdin.buffer.read()
+sys.stdout.buffer.write(data[::-1])
+print('read', len(data), *sys.argv[1:], file=sys.stderr)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -176,7 +180,9 @@ def test_the_host_stores_stdout_of_a_verb_that_fails_and_keeps_its_status(s3, ma
 
 def test_no_other_user_of_the_host_can_read_stdin_and_stdout(s3, machine):
     moving().put("stdin", io.BytesIO(b"secret"))
-    machine.does("set", "import json; print(json.dumps([(os.fstat(n).st_mode & 0o777, os.fstat(n).st_nlink) for n in (0, 1)]))")
+    machine.does(
+        "set", "import json; print(json.dumps([(os.fstat(n).st_mode & 0o777, os.fstat(n).st_nlink) for n in (0, 1)]))"
+    )
     attached.run(ID, "set", ["dev", "A"])
     assert json.loads(objects(s3)[f"{ID}/stdout"]) == [[0o600, 0], [0o600, 0]]
 
@@ -281,7 +287,7 @@ def test_a_failing_verb_passes_its_status_and_stdout_on(s3, machine, stdin, capf
 def test_a_terminal_is_not_read_and_the_user_is_told(s3, machine, monkeypatch, capfdbinary):
     machine.does("manage", COUNT)
     _, terminal = os.openpty()
-    monkeypatch.setattr(sys, "stdin", open(terminal, encoding="utf-8"))
+    monkeypatch.setattr(sys, "stdin", open(terminal, encoding="utf-8"))  # noqa: SIM115
     Host(machine).attach("manage", "dev", '["check"]', terminal=True)
     Host(machine).attach("manage", "dev", '["check"]')
     errors = capfdbinary.readouterr()[1].decode()
