@@ -6,7 +6,7 @@ KNOWN = {
     "aws_ecrpublic_repository", "aws_iam_instance_profile", "aws_iam_openid_connect_provider", "aws_iam_role",
     "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_instance", "aws_internet_gateway", "aws_route_table",
     "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_lifecycle_configuration",
-    "aws_s3_bucket_public_access_block", "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_server_side_encryption_configuration",
     "aws_s3_bucket_versioning", "aws_s3_object", "aws_security_group_rule", "aws_ssm_association", "aws_ssm_document",
     "aws_subnet", "aws_vpc", "aws_vpc_security_group_egress_rule",
 }  # fmt: skip
