@@ -284,7 +284,7 @@ def request(verb, arguments):
 
 
 def copy_stdin(stdin, file):
-    """Copies stdin, as Target.attach has it, into a file, and goes back to its start. A terminal is not read."""
+    """Copies stdin, as Target.attach has it, into a file, and rewinds that. A terminal is not read."""
     source = sys.stdin and sys.stdin.buffer if stdin is None else stdin
     if source and source != subprocess.DEVNULL and not source.isatty():
         shutil.copyfileobj(source, file)
