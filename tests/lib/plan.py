@@ -10,6 +10,7 @@ KNOWN = {
     "aws_s3_bucket_versioning", "aws_s3_object", "aws_security_group_rule", "aws_ssm_association", "aws_ssm_document",
     "aws_subnet", "aws_vpc", "aws_vpc_security_group_egress_rule",
 }  # fmt: skip
+RULES = {"aws_security_group_rule", "aws_vpc_security_group_ingress_rule"}
 INLINE = ("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "security_groups")  # sources, each a list
 OWN = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
 
@@ -36,8 +37,11 @@ def openings(plan):
     """
     found = []
     for resource in resources(plan["planned_values"]["root_module"]):
-        kind, values = resource["type"], resource["values"]
-        if kind in GROUPS:
+        # If no value is known before the apply, there are none.
+        kind, values = resource["type"], resource.get("values", {})
+        if kind in GROUPS | RULES and not values:
+            found.append(f"unknown: {resource['address']}")
+        elif kind in GROUPS:
             found += [rule(opened) for opened in values.get("ingress") or []]
         elif kind == "aws_security_group_rule" and values["type"] == "ingress":
             found.append(rule(values))
