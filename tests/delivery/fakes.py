@@ -457,7 +457,7 @@ class FakeContainerd(Fake):
 
 class FakeKubernetes(Fake):
     """A namespace. `objects` is the API server's store, `outage` how many calls it will not answer, `allowed` the
-    kinds that the account of the deploys may change.
+    kinds that the account of the deploys may change, `forbidden` those that it may not even read.
 
     A NetworkPolicy with spec {"denies": true} blocks all traffic to the pods.
     """
@@ -465,9 +465,9 @@ class FakeKubernetes(Fake):
     def __init__(self, world):
         super().__init__(world)
         self.options, self.remedy = (), "systemctl status k3s"
-        self.objects, self.rolled_out, self.outage = {}, None, 0
+        self.objects, self.rolled_out, self.outage, self.replica_sets = {}, None, 0, []
         self.rolled_out_secret, self.crashed = None, []
-        self.allowed = set(API)
+        self.allowed, self.forbidden = set(API), set()
         self._pods, self._versions, self._names = [], itertools.count(1), itertools.count(1)
 
     def check(self):
@@ -481,6 +481,7 @@ class FakeKubernetes(Fake):
 
     def get(self, kind, name):
         self._call("get")
+        self._check_right(NAMES[kind])
         found = self.objects.get(f"{NAMES[kind]}/{name}")
         if kind == "job" and found:
             self._run_job(found)
@@ -498,6 +499,7 @@ class FakeKubernetes(Fake):
 
     def create(self, manifest):
         self._call("create", changes=key_of(manifest) not in self.objects)
+        self._check_right(API[manifest["kind"]])
         if key_of(manifest) not in self.objects:
             self._store(manifest)
 
@@ -595,13 +597,22 @@ class FakeKubernetes(Fake):
         """Prints the names of the Secrets."""
         self._call("kubectl")
         if arguments == ("get", "secrets", "--output=name"):
+            self._check_right("secret")
             return "\n".join(key for key in self.objects if key.startswith("secret/"))
+        if arguments[:2] == ("auth", "can-i"):
+            return "no\n" if arguments[3].removesuffix("s") in self.forbidden else "yes\n"
+        if arguments == ("get", "replicasets", "--output=json"):
+            return json.dumps({"items": self.replica_sets})
         raise AssertionError(arguments)
 
     def _serving(self):
         """The image that answers at the address."""
         denied = any(found.get("spec", {}).get("denies") for found in self.objects.values())
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
+
+    def _check_right(self, kind):
+        if kind in self.forbidden:
+            raise failure("kubectl", f'Error from server (Forbidden): {kind}s is forbidden: User "deployer"')
 
     def _call(self, name, changes=False):
         self.world.call(f"kubernetes.{name}", changes)
