@@ -1,92 +1,122 @@
-"""Creates, dumps and loads the shop's data in a cluster, with PostgreSQL's client programs in a temporary pod."""
+"""PostgreSQL's client programs in a pod of the cluster, which reaches the database as the shop's pods do."""
 
 import contextlib
-import json
-import secrets
-import subprocess
+import os
 import urllib.parse
 
-from delivery.application import NAME
-from delivery.cli import CommandError, confirm, log, required_variable
-from delivery.postgres import database
-from delivery.targets.cluster import Cluster
+from delivery import cluster_pods
+from delivery.cli import AlreadyReported, CommandError, UsageError, log
+from delivery.process import ProgramFailed
 
-POD, OWNER, NAMESPACE = f"{NAME}-data", database("prod"), "scripts/host/k8s/namespace.yaml"
-ROLE = """\
-select format('create role {name} login') where not exists (select from pg_roles where rolname = '{name}') \\gexec
-alter role {name} password '{password}';
-grant {name} to current_user;
-select 'create database {name} owner {name}' where not exists (select from pg_database where datname = '{name}') \\gexec
-revoke connect on database {name} from public;
+IMAGE, ADMIN = "DELIVERY_POSTGRES_IMAGE", "DELIVERY_ADMIN_URL"
+EXAMPLES = {
+    IMAGE: "public.ecr.aws/docker/library/postgres:16",
+    ADMIN: "postgresql://postgres:password@host:5432/postgres",
+}
+# Files in the pod. libpq reads the connection from a file, so the password is in no argument list.
+SERVICES, DUMP, EMPTY, NEW = "/tmp/services", "/tmp/dump", "/tmp/empty.sql", "/tmp/new.sql"  # noqa: S108
+CONNECTION = "service=shop"
+# The schema as PostgreSQL creates it. A dump does not contain it.
+EMPTY_SCHEMA = """\
+drop schema public cascade;
+create schema public authorization pg_database_owner;
+grant usage on schema public to public;
 """
 
 
-def run(operation, yes):
-    """create: creates role and database, returns the DATABASE_URL. dump: prints a dump. load: loads one from stdin.
-
-    load asks for the name of the cluster unless `yes`. Raises CommandError.
-    """
-    cluster = Cluster()
-    cluster.check()
-    if operation == "create":
-        return create(cluster)
-    if operation == "load" and not yes:
-        confirm(f"All data in {cluster.context} will be replaced.", cluster.context, terminal=True)
-    with pod(cluster):
-        if operation == "dump":
-            execute(cluster, 'pg_dump -Fc "$DATABASE_URL"', stdin=subprocess.DEVNULL)
-            return None
-        execute(cluster, 'pg_restore --clean --if-exists --no-owner --single-transaction --dbname "$DATABASE_URL" >&2')
-    log(f"{cluster.context} has the data of the dump")
-    return None
-
-
-def create(cluster):
-    """Creates the shop's role and database on the server of DELIVERY_ADMIN_URL; returns their DATABASE_URL."""
-    admin = urllib.parse.urlsplit(required_variable("DELIVERY_ADMIN_URL"))
-    password = secrets.token_urlsafe(32)
-    cluster.kubectl("apply", "--filename", NAMESPACE)  # the pod runs in it
-    with pod(cluster, secret=False):
-        # Sent on stdin, so that neither password is in an argument list or in the pod's manifest.
-        text = f"{admin.geturl()}\n{ROLE.format(name=OWNER, password=password)}"
-        execute(cluster, 'read -r url; psql -qXv ON_ERROR_STOP=1 "$url" >&2', input=text, text=True)
-    address = f"{admin.hostname}:{admin.port or 5432}"
-    return f"postgresql://{OWNER}:{password}@{address}/{OWNER}" + (f"?{admin.query}" if admin.query else "")
-
-
 @contextlib.contextmanager
-def pod(cluster, secret=True):
-    """Runs a pod for commands while the context lasts. Deletes a pod that a killed run has left behind first."""
-    image = required_variable("DELIVERY_POSTGRES_IMAGE")
-    cluster.kubectl("delete", "pod", POD, "--ignore-not-found", "--grace-period", "1")
-    cluster.kubectl("apply", "--filename", "-", input=json.dumps(manifest(image, secret)))
-    try:
-        cluster.kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout", "180s")
-        yield
-    finally:
-        cluster.kubectl("delete", "pod", POD, "--grace-period", "1", "--wait=false")
+def client(kubernetes, url):
+    """A Pod with PostgreSQL's client programs while the context lasts; CONNECTION names the database of the URL."""
+    with cluster_pods.running(kubernetes, "data", spec(variable(IMAGE))) as pod:
+        pod.write(SERVICES, service(url))
+        yield pod
 
 
-def manifest(image, secret):
-    """The pod's manifest, for the Pod Security level "restricted". The network policies select its labels."""
+def variable(name):
+    """The value of an environment variable that has no default. Raises CommandError if it is unset or empty."""
+    if value := os.environ.get(name):
+        return value
+    raise CommandError(f"{name} is not set", "it has no default", f"export {name}={EXAMPLES[name]}")
+
+
+def spec(image):
+    """The pod's spec, for the Pod Security level "restricted". A dump is stored on the node's disk."""
     hardened = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    container = {"name": "data", "image": image, "command": ["sleep", "3600"], "securityContext": hardened}
-    if secret:
-        container["envFrom"] = [{"secretRef": {"name": f"{NAME}-env"}}]
-    user = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
-    spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "activeDeadlineSeconds": 3600}
-    labels = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "data"}
+    environment = {"PGSERVICEFILE": SERVICES, "HOME": "/tmp", "PSQL_HISTORY": "/dev/null"}  # noqa: S108
+    container = {
+        "name": "data",
+        "image": image,
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "securityContext": hardened,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
     return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": POD, "labels": labels},
-        "spec": spec | {"securityContext": user, "containers": [container]},
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
 
 
-def execute(cluster, script, **streams):
-    """Runs a line of shell in the pod. Raises CommandError if it fails; its messages are on stderr."""
-    command = ["kubectl", "--context", cluster.context, "--namespace", NAME, "exec", "--stdin", POD, "--"]
-    if subprocess.run([*command, "sh", "-euc", script], **streams).returncode:
-        why = "see their messages above. A load that fails changes nothing"
-        raise CommandError("PostgreSQL's programs failed", why, "run the command again")
+def service(url):
+    """A database's URL as an entry of libpq's connection service file. Raises CommandError, without any value."""
+    parts = urllib.parse.urlsplit(url)
+    values = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "dbname": urllib.parse.unquote(parts.path.removeprefix("/")),
+        "user": parts.username and urllib.parse.unquote(parts.username),
+        "password": parts.password and urllib.parse.unquote(parts.password),
+    }
+    values |= urllib.parse.parse_qsl(parts.query)
+    lines = [f"{name}={value}" for name, value in values.items() if value]
+    for line in lines:
+        if not line.isprintable() or line.endswith(" "):
+            what = f"the {line.partition('=')[0]!r} of the database's URL cannot be used"
+            raise CommandError(what, "it ends with a space or contains a control character", "choose another one")
+    return "\n".join(["[shop]", *lines, ""])
+
+
+def run(kubernetes, url, *command, terminal=False):
+    """Runs one of PostgreSQL's programs with this process's streams, or the caller's terminal.
+
+    Raises AlreadyReported with its exit status unless that is 0.
+    """
+    with client(kubernetes, url) as pod:
+        if status := pod.run(*command, CONNECTION, terminal=terminal):
+            raise AlreadyReported(status)
+
+
+def load(kubernetes, url):
+    """Replaces the data with a dump from stdin, in one transaction. Raises CommandError; then nothing was changed."""
+    with client(kubernetes, url) as pod:
+        check_versions(pod)
+        log("copy the dump into the pod")
+        if pod.run("sh", "-c", 'cat >"$1"', "sh", DUMP):
+            why = "see the message above. Nothing was changed"
+            raise CommandError("the dump was not copied", why, "check the free disk space of the nodes")
+        log("read the whole dump")
+        pod.write(EMPTY, EMPTY_SCHEMA)
+        try:
+            # A file, because psql would commit the first part of a dump that turns out to be damaged.
+            pod.output("pg_restore", "--no-owner", "--no-acl", f"--file={NEW}", DUMP)
+        except ProgramFailed as error:
+            why = f"{error.why}. Nothing was changed"
+            raise CommandError("the dump cannot be read", why, "make dump-prod prints one") from None
+        log("replace the data")
+        files = (f"--file={EMPTY}", f"--file={NEW}")
+        options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output=/dev/null")
+        try:
+            pod.output("psql", *options, *files, CONNECTION)
+        except ProgramFailed as error:
+            raise CommandError("the dump was not loaded", f"{error.why}. Nothing was changed", error.remedy) from None
+
+
+def check_versions(pod):
+    """Raises UsageError unless the programs have the server's major version: another could not load all dumps."""
+    server = int(pod.output("psql", "-XAtc", "show server_version_num", CONNECTION)) // 10000
+    program = pod.output("psql", "--version")  # for example: psql (PostgreSQL) 16.4 (Debian 16.4-1)
+    if program.split()[2].partition(".")[0] != str(server):
+        why = f"the server has version {server}, the image has {program.strip()}"
+        raise UsageError(f"invalid {IMAGE} '{variable(IMAGE)}'", why, f"export {IMAGE}={EXAMPLES[IMAGE]}")

@@ -1,6 +1,7 @@
 """A Kubernetes cluster, through kubectl. Callers decide what is applied, and when."""
 
 import json
+import subprocess
 
 from delivery import process
 from delivery.application import NAME
@@ -119,6 +120,10 @@ class Kubernetes:
         except process.ProgramFailed as error:
             error.remedy = self.remedy
             raise
+
+    def pass_through(self, *arguments, **streams):
+        """Runs kubectl with this process's stdin, stdout and stderr, or the given ones. Returns its exit status."""
+        return subprocess.run(self._command(*arguments), check=False, **streams).returncode
 
     def _command(self, *arguments):
         return ["kubectl", *self.options, "--namespace", NAME, *arguments]
