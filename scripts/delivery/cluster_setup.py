@@ -1,47 +1,52 @@
-"""Prepares a cluster for the shop: its namespace, the permissions and the lock of deploys, and its settings."""
+"""Prepares a cluster for the shop: its namespace, the permissions and the lock of deploys, and its first settings."""
 
-import base64
+import hashlib
 import json
 import os
 import secrets
 import sys
 import urllib.parse
 
+from delivery import cluster_data, cluster_roles
 from delivery.application import NAME
 from delivery.cli import CommandError, UsageError, confirm, log
+from delivery.cluster_settings import ClusterSettings
+from delivery.environments.versioned_secrets import PLAIN
 from delivery.lock import LEASE
+from delivery.settings import LONGEST, Setting, values
 from delivery.state import CONFIG_MAP
 from delivery.targets.cluster import Cluster
 
-SECRET = f"{NAME}-env"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 # Created once and never applied: kubectl apply would remove what deploys have written.
 RECORDS = {"Lease": ("coordination.k8s.io/v1", LEASE), "ConfigMap": ("v1", CONFIG_MAP)}
 EKS = "scripts/cluster/k8s/eks.yaml"
-POSTGRESQL = 5432  # k8s/overlays/cluster/network.yaml allows it
-POLICY = "database"
+FORMER_POLICY = "database"  # of clusters that were set up before the settings had versions
+# The settings that the environment gives to a new cluster.
+EXAMPLES = {"DATABASE_URL": "postgresql://user:password@host:port/name", "ALLOWED_HOSTS": "shop.example.org"}
 # A new pod counts as ready only when the load balancer finds it healthy; until then no old pod is removed.
 GATE = "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
 
 
 def set_up(yes):
-    """Applies the manifests and the settings to the current cluster. Asks first unless `yes`. Safe to run again.
+    """Applies the manifests and the first settings to the current cluster. Asks first unless `yes`. Safe to run again.
 
-    Raises CommandError if there is no DATABASE_URL, or no valid one, or the answer is not yes.
+    Running pods keep their settings. Raises CommandError if there is no DATABASE_URL, UsageError if it is invalid or
+    the environment has another value than the cluster's, and CommandError if the answer is not yes.
     """
     cluster = Cluster()
     cluster.check()
-    answer = cluster.kubectl("get", "secret", SECRET, "--ignore-not-found", "--output", "json")
-    data = json.loads(answer)["data"] if answer else {}
-    current = {name: base64.b64decode(value).decode() for name, value in data.items()}
-    expected = settings(current)
-    port = database_port(expected["DATABASE_URL"])
+    stored = ClusterSettings(cluster.kubernetes)
+    is_stored = stored.exist()
+    current = values(stored.load()) if is_stored else stored.read(PLAIN)
+    check_environment(current)
+    first = current if is_stored else first_settings(current)
     eks = cluster.kubectl("api-resources", "--api-group", "eks.amazonaws.com", "--output", "name")
     manifests = MANIFESTS + ([EKS] if eks else [])
     for name in manifests:
         print(name, file=sys.stderr)
-    changed = [name for name in expected if expected[name] != current.get(name)]
-    print(f"settings that change: {', '.join(changed) or 'none'}", file=sys.stderr)
+    created = [name for name in first if first[name] != current.get(name)]
+    print(f"settings that it creates: {', '.join(created) or 'none'}", file=sys.stderr)
     if not yes:
         confirm("Set this cluster up?", "yes")
 
@@ -51,54 +56,68 @@ def set_up(yes):
         if not cluster.kubectl("get", kind, name, "--ignore-not-found", "--output", "name"):
             record = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
             cluster.kubectl("create", "--filename", "-", input=json.dumps(record))
-    if port == POSTGRESQL:
-        cluster.kubectl("delete", "networkpolicy", POLICY, "--ignore-not-found")
-    else:
-        cluster.kubectl("apply", "--filename", "-", input=json.dumps(database_policy(port)))
     if eks:
         cluster.kubectl("label", "namespace", NAME, GATE, "--overwrite")
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": expected}
-    cluster.kubectl("apply", "--filename", "-", input=json.dumps(secret))
-    if current and changed:
-        restart = f"kubectl --context {cluster.context} --namespace {NAME} rollout restart deployment/{NAME}"
-        log(f"running pods keep their settings until the next release. To apply the new ones now: {restart}")
+    if not is_stored:
+        stored.create({name: Setting(value) for name, value in first.items()})
+        cluster.kubernetes.delete(f"networkpolicy/{FORMER_POLICY}")
+    if current and not is_stored:
+        log("running pods keep their settings; the next deploy gives them the same ones in the new form")
     return f"{cluster.context}: {NAME}"
 
 
-def database_port(url):
-    """The port in a DATABASE_URL, by default PostgreSQL's own. Raises UsageError if it is not a port."""
-    try:
-        return urllib.parse.urlsplit(url).port or POSTGRESQL
-    except ValueError as error:  # the message has the port, the URL has a password
-        remedy = "export DATABASE_URL=postgresql://user:password@host:port/name"
-        raise UsageError("invalid DATABASE_URL", error, remedy) from None
+def create_database(operation):
+    """create: the database and its roles; returns the DATABASE_URL (cluster_roles.create). Raises CommandError."""
+    cluster = Cluster()
+    cluster.check()
+    for name in (cluster_data.IMAGE, cluster_data.ADMIN):
+        cluster_data.variable(name)
+    cluster.kubectl("apply", "--filename", MANIFESTS[0])  # the pod runs in its namespace
+    return {"create": cluster_roles.create}[operation](cluster.kubernetes)
 
 
-def database_policy(port):
-    """The NetworkPolicy that lets the shop's pods reach a database on a port other than PostgreSQL's own.
-
-    Deploys leave it alone, because it does not have the label of the web pods.
-    """
-    labels = {"app.kubernetes.io/name": NAME}
-    spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Egress"]}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": POLICY, "labels": labels},
-        "spec": spec | {"egress": [{"ports": [{"protocol": "TCP", "port": port}]}]},
-    }
+def check_environment(current):
+    """Raises UsageError for a variable whose value is invalid, or is not the one that the cluster has."""
+    for name, value in given().items():
+        if current.get(name, value) != value:
+            why = "the cluster has another value, and its setup keeps the settings"
+            remedy = f"unset {name}; to change it: make set-prod SETTING={name} PROD=cluster"
+            raise UsageError(f"{name} in the environment is not that of the cluster", why, remedy)
+        check(name, value)
 
 
-def settings(current):
-    """The shop's settings: those of the cluster, overridden by environment variables.
+def given():
+    """{name: value} of the settings in the environment."""
+    return {name: os.environ[name] for name in EXAMPLES if os.environ.get(name)}
+
+
+def first_settings(former):
+    """The first settings: those that the cluster had before, those of the environment, and generated ones.
 
     Raises CommandError if there is no DATABASE_URL.
     """
-    overrides = {name: os.environ[name] for name in ("DATABASE_URL", "ALLOWED_HOSTS") if os.environ.get(name)}
     # The load balancer's host name is not known before it exists.
-    result = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"} | current | overrides
+    generated = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"}
+    result = generated | given() | former
     if not result.get("DATABASE_URL"):
-        why = "the cluster has no DATABASE_URL yet"
-        remedy = "export DATABASE_URL=postgresql://user:password@host/name"
+        why, remedy = "the cluster has no DATABASE_URL yet", f"export DATABASE_URL={EXAMPLES['DATABASE_URL']}"
         raise CommandError("DATABASE_URL is not set", why, remedy)
+    if "COOKIE_SUFFIX" not in result:
+        # With the names that the shop's cookies had, an upgrade signs no one out.
+        key = former.get("SECRET_KEY")
+        result["COOKIE_SUFFIX"] = hashlib.sha256(f"cookie names:{key}".encode()).hexdigest()[:8] if key else "prod"
     return result
+
+
+def check(name, value):
+    """Raises UsageError, without the value, unless it can be a setting. No image is live yet that could validate it."""
+    why = None
+    if not value.isprintable() or len(value.encode()) > LONGEST:
+        why = f"expected one line of at most {LONGEST} bytes"
+    elif name == "DATABASE_URL":
+        try:
+            why = None if urllib.parse.urlsplit(value).port != 0 else "Port out of range 1-65535"
+        except ValueError as error:  # the message has the port, the URL has a password
+            why = error
+    if why:
+        raise UsageError(f"invalid {name}", why, f"export {name}={EXAMPLES[name]}")

@@ -6,6 +6,7 @@ import os
 from delivery import image_cleanup
 from delivery.application import MEMORY, NAME, PORTS
 from delivery.cli import number_variable
+from delivery.cluster_settings import ClusterSecrets, ClusterSettings
 from delivery.containerd import Containerd
 from delivery.database_setup import HostRoles, NoRoles
 from delivery.docker import Docker
@@ -18,7 +19,7 @@ from delivery.nginx import HostNames, NoHostNames
 from delivery.parameter_store import ParameterStore
 from delivery.paths import Paths
 from delivery.postgres import DATABASE_ADDRESS, Postgres
-from delivery.settings import FileSettings, Snapshot
+from delivery.settings import FileSettings
 from delivery.state import ConfigMapState, FileState
 from delivery.switch import Switch
 
@@ -136,17 +137,6 @@ def parameter_store(environment, paths):
     return None
 
 
-class ClusterSettings:
-    """The Secret that cluster-setup has created: it has no version, and deploys may not read it."""
-
-    def __init__(self, kubernetes):
-        self.kubernetes = kubernetes
-
-    def current(self):
-        """As Settings.current."""
-        return Snapshot("")
-
-
 def cluster_environments(context, repository, deployer, url=None):
     """{"prod": …} on the cluster of a kubectl context.
 
@@ -164,13 +154,13 @@ def cluster_environments(context, repository, deployer, url=None):
 
     prod = KubernetesRollout(
         kubernetes=kubernetes,
-        docker=Docker(),
+        docker=Docker(*HARDENED),
         lock=LeaseLock("prod", kubernetes, deployer, lock_wait(), number_variable("DELIVERY_LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
         settings=ClusterSettings(kubernetes),
         host_names=NoHostNames(),
         roles=NoRoles(),
-        secrets=VersionedSecrets(kubernetes),
+        secrets=ClusterSecrets(kubernetes),
         repository=repository,
         overlay="cluster",
         kinds=CLUSTER_KINDS,

@@ -25,8 +25,11 @@ from delivery import (
     switch,
 )
 from delivery.clock import Clock
+from delivery.cluster_settings import ClusterSettings
 from delivery.paths import Paths
+from delivery.settings import Setting
 from delivery.state import FileState
+from delivery.targets import base
 from fakes import REPOSITORY, World, image, number_of, revision
 from laptop import hub, local_host, shop, template  # noqa: F401 fixtures
 from verb import run, run_script
@@ -36,6 +39,7 @@ SETTINGS = """SECRET_KEY=the-key
 DATABASE_URL=postgresql://book_shop_{0}:the-password@db.internal:5432/book_shop_{0}
 ALLOWED_HOSTS=localhost
 """
+CLUSTER_SETTINGS = {"SECRET_KEY": "the-key", "DATABASE_URL": "postgresql://shop_a:the-password@db.example.org/shop"}
 NGINX = "127.0.0.1 1;\ndefault 0;\nlocalhost 1;\n"
 
 
@@ -196,16 +200,18 @@ class ClusterPlace(Place):
     def environment(self):
         return cluster_verbs.environment("the-cluster", REPOSITORY)
 
-    def run(self, verb, *arguments):
+    def run(self, verb, *arguments, stdin=""):
         arguments = arguments or DEFAULTS.get(verb, ())
+        where = {"context": "the-cluster", "repository": REPOSITORY}
 
         def operation():
             with cli.reported():
-                print(
-                    cluster_verbs.call(verb, "prod", *arguments, context="the-cluster", repository=REPOSITORY), end=""
-                )
+                if base.verbs()[verb].get("attached"):
+                    cluster_verbs.attach(verb, "prod", *arguments, **where)
+                else:
+                    print(cluster_verbs.call(verb, "prod", *arguments, **where), end="")
 
-        return run(operation, verb)
+        return run(operation, verb, stdin=stdin)
 
     @contextlib.contextmanager
     def locked(self, holder):
@@ -285,6 +291,9 @@ def cluster(world):
     labels = {"resourceVersion": "0", "name": "book-shop-deploys"}
     for kind in ("Lease", "ConfigMap"):
         world.kubernetes._store({"kind": kind, "metadata": labels, "spec": {}})
+    ClusterSettings(world.kubernetes).create({name: Setting(value) for name, value in CLUSTER_SETTINGS.items()})
+    world.calls.clear()
+    world.changes.clear()
     return ClusterPlace(world)
 
 

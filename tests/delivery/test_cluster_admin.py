@@ -1,48 +1,19 @@
-"""make cluster-setup and cluster-data-create, -dump and -load, as programs: a dump is bytes on stdin or stdout."""
+"""make cluster-setup and cluster-data-create, as programs, with a kubectl whose cluster is a directory."""
 
 import base64
+import hashlib
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pod_security
 import pytest
 from laptop import SCRIPTS
 
-DUMP = b"PGDMP\0\377"
 ADMIN = "postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require"
 URL = "postgresql://shop:the-password@db.example.org/shop"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
-# A cluster is a directory. `secret` and `eks` are there from the start or not, `applied` is what was applied last from
-# stdin, `manifests` and `labels` are lists. `pod` is there as long as the pod runs; `command` is the last one in it and
-# `stdin` what that read. `policy` is the NetworkPolicy that was applied. With `fails`, a command in the pod fails.
-KUBECTL = r"""#!/bin/sh
-cd "${0%/*}"
-echo "$*" >>calls
-case "$*" in
-  *current-context) echo the-cluster ;;
-  *"config view"*) echo https://10.0.0.1:6443 ;;
-  *" get secret book-shop-env "*) [ ! -f secret ] || cat secret ;;
-  *" get Lease book-shop-deploys "* | *" get ConfigMap book-shop-deploys "*) ! [ -f "record-$6" ] || echo "$6/$7" ;;
-  *" create --filename -") cat >new; kind=$(sed 's/.*"kind": "\([A-Za-z]*\)".*/\1/' new); mv new "record-$kind" ;;
-  *" api-resources "*) [ ! -f eks ] || echo ingressclassparams.eks.amazonaws.com ;;
-  *" apply --filename -")
-    cat >new
-    if grep -q '"NetworkPolicy"' new; then mv new policy; else cp new pod; mv new applied; fi ;;
-  *" delete networkpolicy "*) rm -f policy ;;
-  *" apply --filename "*) echo "$7" >>manifests ;;
-  *" label namespace book-shop "*) echo "$8" >>labels ;;
-  *" wait "*) [ -f pod ] ;;
-  *" delete pod "*) rm -f pod ;;
-  *" exec --stdin book-shop-data -- sh -euc "*)
-    [ -f pod ] && [ ! -f fails ] || { echo "could not connect" >&2; exit 3; }
-    for command in "$@"; do :; done
-    echo "$command" >command
-    case $command in *pg_dump*) printf 'PGDMP\000\377' ;; *) cat >stdin ;; esac ;;
-esac
-"""
+FAKE = Path(__file__).parents[1] / "lib/cluster-kubectl.fake"
 
 
 class Cluster:
@@ -50,7 +21,7 @@ class Cluster:
 
     def __init__(self, directory):
         self.directory = directory
-        (directory / "kubectl").write_text(KUBECTL)
+        (directory / "kubectl").write_text(FAKE.read_text().replace("/usr/bin/env python3", f"{sys.executable} -SE"))
         (directory / "kubectl").chmod(0o755)
         self.settings = {"PATH": f"{directory}:/usr/bin:/bin", "DELIVERY_ADMIN_URL": ADMIN, "DATABASE_URL": URL}
         self.settings["DELIVERY_POSTGRES_IMAGE"] = "postgres.example.org/postgres:16"
@@ -59,22 +30,31 @@ class Cluster:
         command = [sys.executable, SCRIPTS / verb, *arguments]
         return subprocess.run(command, input=stdin, env=self.settings | settings, capture_output=True)
 
-    def file(self, name):
-        """Its content; empty for a file that is not there."""
+    def text(self, name):
+        """The content of a file; empty for one that is not there."""
         path = self.directory / name
-        return path.read_bytes() if path.exists() else b""
+        return path.read_text() if path.exists() else ""
 
-    def pod(self):
-        """The pod that was made, which has to be deleted by now."""
-        assert self.file("pod") == b""
-        return json.loads(self.file("applied"))["spec"]
+    @property
+    def objects(self):
+        """{kind/name: object}."""
+        return json.loads(self.text("objects.json") or "{}")
 
-    def secret(self):
-        """The shop's settings as they were applied."""
-        return json.loads(self.file("applied"))["stringData"]
+    def has(self, kind, name, **content):
+        """The cluster has an object from the start."""
+        made = {"kind": kind, "metadata": {"name": name}} | content
+        (self.directory / "objects.json").write_text(json.dumps(self.objects | {f"{kind.lower()}/{name}": made}))
 
-    def is_unchanged(self):
-        return not any(map(self.file, ("applied", "policy", "manifests", "labels", "command")))
+    def stored(self):
+        """The stored settings."""
+        name = self.objects["configmap/book-shop-settings"]["data"]["secret"]
+        data = self.objects[f"secret/{name}"]["data"]
+        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+    def had(self, **settings):
+        """It was set up before its settings had versions."""
+        data = {name: base64.b64encode(value.encode()).decode() for name, value in settings.items()}
+        self.has("Secret", "book-shop-env", data=data)
 
 
 @pytest.fixture
@@ -82,107 +62,87 @@ def cluster(tmp_path):
     return Cluster(tmp_path)
 
 
-def test_setup_names_the_cluster_asks_and_applies_manifests_and_settings(cluster):
+def test_setup_names_the_cluster_asks_and_creates_manifests_and_settings(cluster):
     done = cluster.run("cluster-setup", stdin=b"yes\n")
-    assert (done.returncode, done.stdout) == (0, b"the-cluster: book-shop\n")
+    assert (done.returncode, done.stdout) == (0, b"the-cluster: book-shop\n"), done.stderr
     messages = done.stderr.decode()
     assert messages.startswith("==> cluster the-cluster, https://10.0.0.1:6443\n")
-    assert "settings that change: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL\n" in messages
+    assert "settings that it creates: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL, COOKIE_SUFFIX\n" in messages
     assert messages.endswith("Set this cluster up? Type yes to continue: ")
-    assert (cluster.file("manifests").decode().split(), cluster.file("labels")) == (MANIFESTS, b"")
-    secret = cluster.secret()
-    key = secret.pop("SECRET_KEY")
+    assert (cluster.text("manifests").split(), cluster.text("labels")) == (MANIFESTS, "")
+    stored = cluster.stored()
+    key = stored.pop("SECRET_KEY")
     assert len(key) >= 60
-    assert secret == {"DATABASE_URL": URL, "ALLOWED_HOSTS": "*"}
-    assert not re.search(f"the-password|{key}".encode(), done.stdout + done.stderr + cluster.file("calls"))
+    assert stored == {"DATABASE_URL": URL, "ALLOWED_HOSTS": "*", "COOKIE_SUFFIX": "prod"}
+    for secret in ("the-password", key):
+        assert secret not in done.stdout.decode() + messages + cluster.text("calls")
 
 
-@pytest.mark.parametrize(
-    ("settings", "changed"),
-    [({}, {"DATABASE_URL": URL}), ({"DATABASE_URL": "", "ALLOWED_HOSTS": "x.example"}, {"ALLOWED_HOSTS": "x.example"})],
-)
-def test_setup_replaces_the_settings_that_are_given_and_keeps_the_rest(cluster, settings, changed):
-    before = {"SECRET_KEY": "old-key", "ALLOWED_HOSTS": ".example.org", "DATABASE_URL": "old"}
-    data = {name: base64.b64encode(value.encode()).decode() for name, value in before.items()}
-    Path(cluster.directory, "secret").write_text(json.dumps({"data": data}))
-    done = cluster.run("cluster-setup", "-y", **settings)
-    assert f"settings that change: {', '.join(changed)}\n".encode() in done.stderr
-    assert b"rollout restart deployment/book-shop" in done.stderr
-    assert cluster.secret() == before | changed
+def test_setup_takes_the_first_host_names_from_the_environment(cluster):
+    assert cluster.run("cluster-setup", "-y", ALLOWED_HOSTS="shop.example").returncode == 0
+    assert cluster.stored()["ALLOWED_HOSTS"] == "shop.example"
 
 
-def test_setup_creates_the_records_of_deploys_once_and_never_changes_them(cluster):
+def test_setup_again_keeps_the_settings_and_what_deploys_have_written(cluster):
     assert cluster.run("cluster-setup", "-y").returncode == 0
-    for kind, version in (("Lease", "coordination.k8s.io/v1"), ("ConfigMap", "v1")):
-        record = json.loads(cluster.file(f"record-{kind}"))
-        assert record == {"apiVersion": version, "kind": kind, "metadata": {"name": "book-shop-deploys"}}
-        Path(cluster.directory, f"record-{kind}").write_text("what a deploy has written")
-    assert cluster.run("cluster-setup", "-y").returncode == 0
-    for kind in ("Lease", "ConfigMap"):
-        assert cluster.file(f"record-{kind}") == b"what a deploy has written"
+    cluster.has("ConfigMap", "book-shop-deploys", data={"current": "an image"})
+    cluster.has("Lease", "book-shop-deploys", spec={"holderIdentity": "a deploy"})
+    before = cluster.objects
+    done = cluster.run("cluster-setup", "-y", DATABASE_URL="")
+    assert (done.returncode, cluster.objects) == (0, before)
+    assert b"settings that it creates: none\n" in done.stderr
+    assert cluster.run("cluster-setup", "-y", DATABASE_URL=URL).returncode == 0
+
+
+def test_setup_moves_the_settings_of_an_older_cluster_and_signs_no_one_out(cluster):
+    former = {"SECRET_KEY": "old-key", "ALLOWED_HOSTS": ".example.org", "DATABASE_URL": "postgresql://a:b@c/d"}
+    cluster.had(**former)
+    cluster.has("NetworkPolicy", "database")
+    done = cluster.run("cluster-setup", "-y", DATABASE_URL="")
+    assert b"running pods keep their settings" in done.stderr
+    suffix = hashlib.sha256(b"cookie names:old-key").hexdigest()[:8]
+    assert cluster.stored() == former | {"COOKIE_SUFFIX": suffix}
+    assert "secret/book-shop-env" in cluster.objects  # running pods use it
+    assert "networkpolicy/database" not in cluster.objects
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+@pytest.mark.parametrize(("name", "value"), [("DATABASE_URL", "postgresql://x:the-other@y/z"), ("ALLOWED_HOSTS", "x")])
+def test_a_variable_that_would_change_a_setting_is_refused_with_the_verb_that_changes_it(
+    cluster, name, value, is_older
+):
+    if is_older:
+        cluster.had(SECRET_KEY="key", DATABASE_URL=URL, ALLOWED_HOSTS="*")
+    else:
+        assert cluster.run("cluster-setup", "-y").returncode == 0
+    before = cluster.objects
+    done = cluster.run("cluster-setup", "-y", **{name: value})
+    assert (done.returncode, cluster.objects) == (2, before)
+    assert f"make set-prod SETTING={name} PROD=cluster".encode() in done.stderr
+    assert b"the-other" not in done.stderr
 
 
 def test_setup_prepares_the_load_balancers_of_eks_there(cluster):
-    Path(cluster.directory, "eks").touch()
+    (cluster.directory / "eks").touch()
     assert cluster.run("cluster-setup", "-y").returncode == 0
-    assert cluster.file("manifests").decode().split() == [*MANIFESTS, "scripts/cluster/k8s/eks.yaml"]
-    assert cluster.file("labels") == b"eks.amazonaws.com/pod-readiness-gate-inject=enabled\n"
+    assert cluster.text("manifests").split() == [*MANIFESTS, "scripts/cluster/k8s/eks.yaml"]
+    assert cluster.text("labels") == "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
 
 
 @pytest.mark.parametrize("port", ["", ":5432", ":6432", ":25060"])
 def test_setup_lets_the_pods_reach_the_port_of_the_database(cluster, port):
-    """PostgreSQL's own port is allowed by the manifests in the image, so a policy of its own is not left behind."""
-    assert cluster.run("cluster-setup", "-y", DATABASE_URL=URL.replace("org/", "org:7000/")).returncode == 0
+    """PostgreSQL's own port is allowed by the manifests in the image."""
     assert cluster.run("cluster-setup", "-y", DATABASE_URL=URL.replace("org/", f"org{port}/")).returncode == 0
+    policy = cluster.objects.get("networkpolicy/servers")
     if port in ("", ":5432"):
-        assert cluster.file("policy") == b""
+        assert policy is None
         return
-    policy = json.loads(cluster.file("policy"))
     assert policy["spec"] == {
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "book-shop"}},
         "policyTypes": ["Egress"],
         "egress": [{"ports": [{"protocol": "TCP", "port": int(port[1:])}]}],
     }
     assert "app.kubernetes.io/component" not in policy["metadata"]["labels"]  # a deploy would delete it
-
-
-def test_create_makes_role_and_database_and_prints_the_address(cluster):
-    done = cluster.run("cluster-data", "create")
-    address = r"postgresql://book_shop_prod:([\w-]{40,})@db\.example\.org:5432/book_shop_prod\?sslmode=require\n"
-    password = re.fullmatch(address, done.stdout.decode())[1]
-    admin, role = cluster.file("stdin").decode().split("\n", 1)
-    assert admin == ADMIN
-    assert f"alter role book_shop_prod password '{password}';" in role
-    assert cluster.file("command") == b'read -r url; psql -qXv ON_ERROR_STOP=1 "$url" >&2\n'
-    assert cluster.file("manifests").decode().split() == MANIFESTS[:1]
-    assert "envFrom" not in cluster.pod()["containers"][0]  # it needs no secret of the shop
-    places = done.stderr + cluster.file("calls") + cluster.file("applied")
-    assert not re.search(f"the-admin|{password}".encode(), places)
-
-
-def test_dump_prints_every_byte_and_nothing_else(cluster):
-    assert cluster.run("cluster-data", "dump").stdout == DUMP
-    assert cluster.file("command") == b'pg_dump -Fc "$DATABASE_URL"\n'
-    pod = cluster.pod()
-    assert pod["containers"][0]["envFrom"] == [{"secretRef": {"name": "book-shop-env"}}]
-    assert pod_security.violations(pod) == []
-
-
-def test_load_gives_the_dump_to_pg_restore_in_one_transaction(cluster):
-    done = cluster.run("cluster-data", "-y", "load", stdin=DUMP)
-    assert (done.returncode, done.stdout, cluster.file("stdin")) == (0, b"", DUMP)
-    options = "--clean --if-exists --no-owner --single-transaction"
-    assert cluster.file("command").decode() == f'pg_restore {options} --dbname "$DATABASE_URL" >&2\n'
-    assert cluster.pod()
-
-
-@pytest.mark.parametrize("operation", ["create", "dump", "load"])
-def test_data_deletes_the_pod_when_the_operation_fails(cluster, operation):
-    Path(cluster.directory, "fails").touch()
-    done = cluster.run("cluster-data", "-y", operation)
-    assert done.returncode == 1
-    assert re.search(rb"could not connect\n(?s:.*)PostgreSQL's programs failed", done.stderr)
-    assert cluster.pod()
 
 
 @pytest.mark.parametrize(
@@ -192,10 +152,13 @@ def test_data_deletes_the_pod_when_the_operation_fails(cluster, operation):
         ("cluster-setup -y", {"DATABASE_URL": ""}, "DATABASE_URL is not set"),
         ("cluster-setup -y", {"DATABASE_URL": URL.replace("org/", "org:x/")}, "invalid DATABASE_URL"),
         ("cluster-setup -y", {"DATABASE_URL": URL.replace("org/", "org:66000/")}, "invalid DATABASE_URL"),
+        ("cluster-setup -y", {"DATABASE_URL": URL + "\n"}, "invalid DATABASE_URL"),
+        ("cluster-setup -y", {"ALLOWED_HOSTS": "x" * 5000}, "invalid ALLOWED_HOSTS"),
         ("cluster-setup -y", {"DELIVERY_CLUSTER": "other"}, "remedy: kubectl config use-context other"),
-        ("cluster-data -y load", {"DELIVERY_CLUSTER": "other"}, "wrong cluster"),
-        ("cluster-data dump", {"DELIVERY_POSTGRES_IMAGE": ""}, "POSTGRES_IMAGE is not set"),
+        ("cluster-data create", {"DELIVERY_CLUSTER": "other"}, "wrong cluster"),
+        ("cluster-data create", {"DELIVERY_POSTGRES_IMAGE": ""}, "POSTGRES_IMAGE is not set"),
         ("cluster-data create", {"DELIVERY_ADMIN_URL": ""}, "ADMIN_URL is not set"),
+        ("cluster-data dump", {}, "invalid choice: 'dump'"),
     ],
 )
 def test_changes_nothing_without_confirmation_settings_or_the_expected_cluster(cluster, command, settings, message):
@@ -203,4 +166,4 @@ def test_changes_nothing_without_confirmation_settings_or_the_expected_cluster(c
     assert (done.returncode, done.stdout) == (2 if "invalid" in message else 1, b"")
     assert message.encode() in done.stderr
     assert b"the-password" not in done.stderr
-    assert cluster.is_unchanged()
+    assert (cluster.objects, cluster.text("manifests")) == ({}, "")
