@@ -205,9 +205,10 @@ def load(environment, anonymous, yes):
     target = targets.for_environment(environment)
     personal = ", without personal data" if anonymous else ""
     log(f"{environment} ({target.url(environment)}) gets the data of the dump on stdin{personal}")
-    print("Its present data is kept as a backup.", file=sys.stderr)
+    on_cluster = targets.on_cluster(environment)
+    print(f"Its present data is {'not kept' if on_cluster else 'kept as a backup'}.", file=sys.stderr)
     if not yes:
-        confirm("The data is replaced.", environment, terminal=True)
+        confirm("The data is replaced.", target.context if on_cluster else environment, terminal=True)
     target.attach("load", environment, *(["anonymous"] if anonymous else []))
 
 

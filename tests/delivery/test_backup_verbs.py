@@ -91,7 +91,7 @@ def test_restore_refuses_a_backup_that_is_not_there(shop, host, environment, nam
 @pytest.mark.parametrize("command", ["backup", "backup prod", "restore prod"])
 def test_prods_data_is_not_on_the_host_when_prod_runs_on_a_cluster(shop, host, monkeypatch, command):
     monkeypatch.setenv("DELIVERY_PROD", "cluster")
-    messages = ("prod's data is not on the host", "PROD=cluster", "make cluster-data-dump")
+    messages = ("prod's data is not on the host", "PROD=cluster", "make dump-prod")
     shop.verb(*command.split(), stdin="prod\n").must_fail(*messages, status=2)
     assert host.calls == []
 

@@ -16,7 +16,7 @@ OF_AN_ENVIRONMENT = (
     "unset",
 )  # fmt: skip
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
-    "cluster-data": "dump",
+    "cluster-data": "create",
     "invite": "dev ann@example.org",
     "manage": "dev check",
     "rotate": "dev database",
@@ -24,7 +24,7 @@ REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ *",
 }
 SURPLUS = {
-    "backup": "dev prod", "backups": "dev", "cluster-data": "dump load", "cluster-setup": "one",
+    "backup": "dev prod", "backups": "dev", "cluster-data": "create create", "cluster-setup": "one",
     "deploy": "dev 1.0.0 more", "dump": "dev prod", "github-setup": "now", "history": "dev 1 2",
     "host-archive": "one", "invite": "dev a@example.org b@example.org", "load": "dev dump", "logs": "dev 1 2",
     "manage": "dev check all", "promote": "HEAD HEAD", "prune": "-y 1 2", "psql": "dev select", "push": "HEAD HEAD",
@@ -34,7 +34,7 @@ SURPLUS = {
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ * more", "verify-aws": "list list", "version": "source HEAD HEAD",
 }  # fmt: skip
 CHOICES = {
-    "cluster-data": ("drop",),
+    "cluster-data": ("dump",),
     "release": ("now",),
     "status": ("yaml", ""),
     "version": ("latest",),

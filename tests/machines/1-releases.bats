@@ -37,6 +37,24 @@ two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.av
   assert_output --regexp "deploy .* ok .*deploy .* ok .*rollback .* ok "
 }
 
+@test "settings and secrets change under load without a failed request; a command gets them" {
+  start_runs
+  printf %s localhost,shop.example | in_cluster "$SHOP/scripts/set" prod ALLOWED_HOSTS
+  in_cluster "$SHOP/scripts/rotate" prod secret-key
+  DELIVERY_ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/rotate" prod database
+  end_runs
+  assert_equal "$failures failed, $lost lost, $doubled doubled" "0 failed, 0 lost, 0 doubled"
+
+  run --separate-stderr in_cluster "$SHOP/scripts/manage" prod \
+    'shell -v0 -c "import os, sys; print(os.environ[\"ALLOWED_HOSTS\"], sys.stdin.read()); sys.exit(7)"' <<<input
+  assert_failure 7
+  assert_output "localhost,shop.example input"
+  assert_equal "$(kubectl get pods -l app.kubernetes.io/component=command --field-selector status.phase=Running -o name)" ""
+  # Each password works only while its role is in use.
+  login() { docker exec "$DELIVERY_DEMO-database" psql -Atc "select string_agg(rolname, ' ') from pg_roles where rolcanlogin and rolname like 'book%'"; }
+  assert_equal "$(login)" book_shop_prod_b
+}
+
 @test "a release that is never ready is rolled back, with the reason" {
   bump 1.2.0
   sed -i 's/^wsgi_app = .*/wsgi_app = "book_shop.none"/' "$SHOP/book-shop/gunicorn.conf.py"

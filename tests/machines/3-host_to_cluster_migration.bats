@@ -25,7 +25,6 @@ missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
 
 @test "a migration from host to cluster and back keeps every confirmed order" {
   placed=$BATS_TEST_TMPDIR/confirmed
-  backups=/var/backups/book-shop/prod
   single "$SHOP/scripts/local/up"
   image=$(forced_in_cluster "$SHOP/scripts/deploy" prod 1.1.0)
   docker tag "$image" "localhost:$((SINGLE_PORT + 2))/book-shop:1.1.0"
@@ -36,12 +35,11 @@ missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
   [ -s "$placed" ]
   first=$(wc -l <"$placed")
 
-  # To the cluster: the host stops taking orders, then makes its last backup.
+  # To the cluster: the host stops taking orders, then dumps its data.
   on_single kubectl --namespace book-shop scale deployment/book-shop --replicas=0
   on_single kubectl --namespace book-shop wait --for=delete pod -l app.kubernetes.io/component=web --timeout=60s
-  dump=$(single "$SHOP/scripts/backup" prod)
-  docker cp -q "$DELIVERY_DEMO-single-host:$dump" "$BATS_TEST_TMPDIR/there.dump"
-  in_cluster "$SHOP/scripts/cluster-data" -y load <"$BATS_TEST_TMPDIR/there.dump"
+  single "$SHOP/scripts/dump" prod >"$BATS_TEST_TMPDIR/there.dump"
+  in_cluster "$SHOP/scripts/load" -y prod <"$BATS_TEST_TMPDIR/there.dump"
   in_cluster "$SHOP/scripts/deploy" prod 1.1.0
   assert_equal "$(in_shop "$ORDERS" | missing "$placed") of $first missing in the cluster" "0 of $first missing in the cluster"
 
@@ -51,10 +49,9 @@ missing() { comm -23 <(sort "$1") <(sort -u) | wc -l; }
   [ "$all" -gt "$first" ]
   kubectl scale deployment/book-shop --replicas=0
   kubectl wait --for=delete pod -l app.kubernetes.io/component=web --timeout=90s
-  in_cluster "$SHOP/scripts/cluster-data" dump >"$BATS_TEST_TMPDIR/back.dump"
-  docker cp -q "$BATS_TEST_TMPDIR/back.dump" "$DELIVERY_DEMO-single-host:$backups/20261126T120000Z.dump"
+  in_cluster "$SHOP/scripts/dump" prod >"$BATS_TEST_TMPDIR/back.dump"
   single "$SHOP/scripts/deploy" prod 1.1.0
-  single "$SHOP/scripts/restore" -y prod 20261126T120000Z
+  single "$SHOP/scripts/load" -y prod <"$BATS_TEST_TMPDIR/back.dump"
   assert_equal "$(in_single "$ORDERS" | missing "$placed") of $all missing on the host" "0 of $all missing on the host"
   assert_equal "$(in_single "$ORDERS" | sort | uniq -d)" ""
   echo "# $first orders moved to the cluster, $all back" >&3

@@ -25,7 +25,7 @@ def for_data(*environments):
     """The host, for verbs on the data of these environments. Raises UsageError if prod's data is on a cluster."""
     if any(map(on_cluster, environments)):
         why = "DELIVERY_PROD=cluster, and a cluster's database is backed up where it runs"
-        remedy = "make cluster-data-dump prints it as a dump; unset DELIVERY_PROD for the data on the host"
+        remedy = "make dump-prod prints it as a dump; unset DELIVERY_PROD for the data on the host"
         raise UsageError("prod's data is not on the host", why, remedy)
     return for_environment("dev")
 

@@ -7,6 +7,7 @@ import sys
 from delivery import cluster_access, cluster_verbs, registry
 from delivery.application import NAME
 from delivery.cli import CommandError, log
+from delivery.kubernetes import Kubernetes
 from delivery.targets.base import verbs
 
 
@@ -37,6 +38,11 @@ class Cluster:
         """The output of kubectl in the shop's namespace. Raises CommandError with kubectl's message."""
         return kubectl("--context", self.context, "--namespace", NAME, *arguments, **options)
 
+    @property
+    def kubernetes(self):
+        """The shop's namespace."""
+        return Kubernetes("--context", self.context, remedy=f"kubectl --context {self.context} get --raw /readyz")
+
     def follow(self, verb, *arguments):
         """As Target.follow: the log of the pods is read by kubectl on this machine."""
         cluster_verbs.follow(*arguments, context=self.context)
@@ -47,13 +53,23 @@ class Cluster:
 
     def ask(self, verb, *arguments):
         """As Target.ask."""
-        takes_image = verbs()[verb]["arguments"][:1] in (["image"], ["image?"])
-        repository = str(registry.shop().repository) if takes_image else ""
-        return cluster_verbs.call(verb, *arguments, context=self.context, repository=repository)
+        return cluster_verbs.call(verb, *arguments, context=self.context, repository=repository(verb))
+
+    def attach(self, verb, *arguments, terminal=False):
+        """As Target.attach."""
+        where = {"context": self.context, "repository": repository(verb)}
+        cluster_verbs.attach(verb, *arguments, **where, terminal=terminal)
 
     def url(self, environment):
         """DELIVERY_CLUSTER_URL, or the address of the Ingress; empty while there is none."""
         return cluster_verbs.url(self.context)
+
+
+def repository(verb):
+    """The shop's repository, for a verb that takes an image or asks one for its settings; otherwise ""."""
+    described = verbs()[verb]
+    is_needed = described["arguments"][:1] in (["image"], ["image?"]) or described["document"] == "settings"
+    return str(registry.shop().repository) if is_needed else ""
 
 
 def kubectl(*arguments, **options):
