@@ -1,6 +1,6 @@
 """The settings of prod on a cluster: an immutable Secret for each version, and a ConfigMap that names the stored one.
 
-Deploys read the ConfigMap only. Whoever changes settings needs an administrator's rights
+Deploys read the ConfigMap only. A change needs an administrator's rights
 (docs/decisions/0083-settings-of-a-cluster.md).
 """
 

@@ -37,7 +37,7 @@ resource "aws_db_instance" "main" {
   storage_encrypted     = true
 
   # Secrets Manager creates, stores and rotates the administrator's password. The shop uses its own
-  # role, whose password is not rotated (make cluster-data-create).
+  # roles (make cluster-data-create), whose password make rotate-prod replaces.
   username                    = "postgres"
   manage_master_user_password = true
 
