@@ -605,6 +605,10 @@ class FakeKubernetes(Fake):
             return json.dumps({"items": self.replica_sets})
         raise AssertionError(arguments)
 
+    def pass_through(self, *arguments, **streams):
+        """A command in a pod: there is no pod to run it (test_cluster_data.py runs real programs)."""
+        raise failure("kubectl exec", f"no pod for {arguments}")
+
     def _serving(self):
         """The image that answers at the address."""
         denied = any(found.get("spec", {}).get("denies") for found in self.objects.values())
