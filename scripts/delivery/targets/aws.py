@@ -57,16 +57,6 @@ class AwsHost:
             remedy = f"aws ec2 reboot-instances --instance-ids {self.id} --region {self.ssm.region}"
             raise CommandError("the host can't be reached", why, remedy)
 
-    def follow(self, verb, *arguments):
-        """As Target.follow: Systems Manager returns the output of a command that has ended only."""
-        why = "Systems Manager returns the output of a command after it has ended"
-        remedy = f"make {verb}-{arguments[0]} SINCE=1m, again and again; or follow it on the host: {self._session()}"
-        raise UsageError("FOLLOW does not work on AWS", why, remedy)
-
-    def _session(self):
-        """The command that opens a shell on the host."""
-        return f"aws ssm start-session --target {self.id} --region {self.ssm.region}"
-
     def run(self, verb, *arguments):
         """As Target.run. An interrupt does not reach the verb, which continues on the host."""
         invocation = self._complete(verb, arguments, pass_output=True)
@@ -111,8 +101,8 @@ class AwsHost:
 
     def follow(self, verb, *arguments):
         """As Target.follow: raises UsageError, because Run Command passes output on at the end of a command."""
-        why = "Systems Manager's Run Command has no way to do it"
-        remedy = f"in a shell on the host: {self._shell(verb, *arguments)}"
+        why = "Systems Manager returns the output of a command after it has ended"
+        remedy = f"make {verb}-{arguments[0]} SINCE=1m; or in a shell on the host: {self._shell(verb, *arguments)}"
         raise UsageError(f"{verb} cannot be followed on AWS", why, remedy)
 
     @contextlib.contextmanager
