@@ -214,6 +214,16 @@ def test_a_change_that_was_killed_leaves_the_old_value_or_the_new_one(place, hea
     assert number >= 8
 
 
+def test_a_change_that_fails_after_a_killed_one_leaves_the_stored_value(host):
+    """Also when the killed one had stored its value, but not the manifests with it."""
+    place = host.prod
+    place.deployed(1)
+    for _ in kills(place, lambda: set_(place, "EMAIL_HOST", "mail.example")):
+        before = stored(place)
+        set_(place, "EMAIL_PORT", "unready").must_fail("keeps its previous settings")
+        assert live(place) == stored(place) == before
+
+
 def test_a_change_that_fails_and_is_killed_leaves_the_old_value(place):
     before = stored(place)
     for _ in kills(place, lambda: set_(place, "EMAIL_HOST", "unready")):
@@ -376,6 +386,19 @@ def test_prod_keeps_the_secrets_that_are_used_and_deletes_the_others(host):
     place.deployed(2)
     assert secrets(place) == {f"book-shop-env-{settings.version(stored(place))}"}
     assert not secrets(place) & (first | second)
+
+
+def test_the_secret_of_another_pod_that_runs_is_kept(host):
+    """For example of a command that takes long."""
+    place, kubernetes = host.prod, host.world.kubernetes
+    place.deployed(1)
+    (name,) = secrets(place)
+    (pod, *_) = kubernetes.pods("app.kubernetes.io/component=web")
+    kubernetes._pods.append(pod | {"metadata": {"name": "command", "labels": {}}, "end": None})
+    for value in ("one", "two"):
+        set_(place, "EMAIL_HOST", value).must_succeed()
+    assert len(secrets(place)) == 2
+    assert name in secrets(place)
 
 
 def test_pods_that_crash_start_again_with_the_settings_that_they_had(host):

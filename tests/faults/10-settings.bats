@@ -194,7 +194,7 @@ unwatch_processes() {
   assert_failure
 
   {
-    on_host journalctl --quiet --since "${since/T/ }"
+    on_host journalctl --quiet --since "$(date --date "$since" '+%F %T')"
     on_host docker events --since "$since" --until "$(date --utc +%FT%TZ)"
     on_host sh -c 'docker ps --all --quiet --filter "name=book-shop-[^ab]" | xargs -r docker inspect'
     kubectl get events,pods,jobs,deployments,replicasets,configmaps --output json
