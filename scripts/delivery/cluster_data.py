@@ -9,7 +9,7 @@ from delivery.cli import AlreadyReported, CommandError, UsageError, log
 from delivery.process import ProgramFailed
 
 IMAGE, ADMIN = "DELIVERY_POSTGRES_IMAGE", "DELIVERY_ADMIN_URL"
-EXAMPLES = {
+EXAMPLES = {  # reviewed 2026-11-27
     IMAGE: "public.ecr.aws/docker/library/postgres:16",
     ADMIN: "postgresql://postgres:password@host:5432/postgres",
 }

@@ -146,7 +146,8 @@ class Place:
             name: (found.image, found.running, found.settings) for name, found in self.world.docker.containers.items()
         }
         objects = self.world.kubernetes.objects.items()
-        release = {key: found["spec"] for key, found in objects if not key.startswith(("lease", "job", "secret"))}
+        kept = ("lease", "job", "secret", f"configmap/{state.CONFIG_MAP}")
+        release = {key: found.get("spec", found.get("data")) for key, found in objects if not key.startswith(kept)}
         return containers, self.world.switch.slot, release, self.environment.state.load()
 
     def objects(self):

@@ -82,7 +82,7 @@ def test_the_manifests_agree(keys, expected):
         ("terraform/cluster/variables.tf", r'variable "name" {[^}]*?default     = "([^"]*)"', {NAME}),
         ("scripts/infra", r"DELIVERY_NAME:-([^}]*)", {NAME}),
         ("terraform/commands/install.sh", r"/run/lock/(\S+)-install", {NAME}),
-        ("terraform/commands/verb.sh", r"/opt/([^/]*)/bin/\$SSM_Verb", {NAME}),
+        ("terraform/commands/verb.sh", r"/opt/([^/]*)/bin/\$program", {NAME}),
         ("Makefile", r"DELIVERY_NAME \?= (.*)", {NAME}),
         ("scripts/local/base-image", r"LABEL (.*)\.base=substitute", {NAME}),
         ("scripts/local/base-image", r"image=(.*)-substitute-base", {NAME}),

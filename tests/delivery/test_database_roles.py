@@ -62,7 +62,8 @@ class Server(Postgres):
 @pytest.fixture
 def server(postgresql, tmp_path, monkeypatch):  # noqa: F811
     """A Server that asks these roles for a password. `runuser` is a stub, as in test_postgres.py."""
-    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$1 $2 $3" = "-u postgres --" ] && shift 3 && exec "$@"\n')
+    program = '#!/bin/sh\ncase "$1 $2 $3" in "-u postgres --" | "-u nobody --") shift 3 && exec "$@" ;; esac\nexit 1\n'
+    (tmp_path / "runuser").write_text(program)
     (tmp_path / "runuser").chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tmp_path}:{PROGRAMS}:{os.environ['PATH']}")
     server = Server(postgresql)
@@ -134,7 +135,8 @@ def test_a_dump_is_restored_for_the_owner_that_cannot_log_in(roles, tmp_path):
     roles.dump(OWNER, tmp_path / "dump")
     roles.create(new, OWNER)
     try:
-        roles.load(tmp_path / "dump", new, OWNER)
+        url = f"postgresql://{A}:secret@/{OWNER}?host={roles.address['host']}"
+        roles.load(tmp_path / "dump", new, OWNER, url)
         with psycopg.connect(host=roles.address["host"], dbname=new, user=A, password="secret") as connection:
             connection.execute("ALTER TABLE book ADD COLUMN price int")
     finally:

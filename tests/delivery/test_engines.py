@@ -43,7 +43,13 @@ for digest in sha256:tagged sha256:tagged "<none>"; do echo "localhost:5000/book
 ALL_IMAGES = ["localhost:5000/book-shop@sha256:tagged", "localhost:5000/book-shop@sha256:untagged"]
 ARM = {"Os": "linux", "Architecture": "arm64"}
 REVISION = {"org.opencontainers.image.revision": "abc"}
-CONTAINER = {"Config": {"Image": REFERENCE}, "State": {"Running": True, "Pid": 42}, "RestartCount": 2}
+STARTED = "2026-11-25T03:15:00.123456789Z"
+CONTAINER = {
+    "Id": "abc",
+    "Config": {"Image": REFERENCE, "Labels": {"book-shop.settings": "0123456789"}},
+    "State": {"Running": True, "Pid": 42, "StartedAt": STARTED},
+    "RestartCount": 2,
+}
 JOB = {"kind": "Job"}
 ANSWERS = {
     "images without a tag": (IMAGES, lambda: Docker().images("localhost:5000/book-shop"), ALL_IMAGES),
@@ -56,7 +62,11 @@ ANSWERS = {
     "a revision": (
         prints([ARM | {"Config": {"Labels": REVISION}}]), lambda: Docker().image("x"), Image("linux/arm64", "abc")
     ),
-    "a container": (prints([CONTAINER]), lambda: Docker().container("x"), Container(REFERENCE, True, 2, 42)),
+    "a container": (
+        prints([CONTAINER]),
+        lambda: Docker().container("x"),
+        Container(REFERENCE, True, 2, 42, "0123456789", "abc", STARTED),
+    ),
     "no image": ("echo 'Error: No such image: x' >&2; exit 1", lambda: Docker().image("x"), None),
     "no image, newer": (
         "echo 'Error response from daemon: no such image: x' >&2; exit 1", lambda: Docker().image("x"), None

@@ -9,8 +9,8 @@ from conftest import VERBS
 from fakes import REPOSITORY, image
 
 PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
-INTERNAL = {  # programs of the installation
-    "allowed-hosts", "database-roles", "docker-settings", "initial-settings", "install", "outdated-checkout",
+INTERNAL = {  # programs that other programs call
+    "allowed-hosts", "attached", "database-roles", "docker-settings", "initial-settings", "install", "outdated-checkout",
 }  # fmt: skip
 GOOD = image(1)
 

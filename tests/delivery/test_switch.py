@@ -252,9 +252,12 @@ def command(network, record, tmp_path):
     installed.mkdir(parents=True)
     shutil.copy(ROOT / "scripts/host/bin/switch", installed)
     (installed / "delivery").symlink_to(ROOT / "scripts/delivery")
+    programs = tmp_path / "usr/sbin"  # its PATH is that of the root that it is installed in
+    programs.mkdir(parents=True)
+    (programs / "nft").symlink_to(shutil.which("nft", path="/usr/sbin:/sbin"))
 
     def run(*arguments):
-        command = [*network.inside, installed / "switch", *arguments]  # its PATH is its own, so it finds the real nft
+        command = [*network.inside, installed / "switch", *arguments]
         done = subprocess.run(command, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
