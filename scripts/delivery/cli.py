@@ -165,8 +165,6 @@ def confirm(question, expected, terminal=False):
             answer = source.readline().strip()
     except OSError as error:
         why = f"stdin has the data, and there is no terminal: {error.strerror}"
-        raise CommandError(
-            "not confirmed: nothing was changed", why, f"scripts/{verb()} -y skips the question"
-        ) from None
+        raise CommandError("not confirmed: nothing was changed", why, "run the command in a terminal") from None
     if answer != expected:
         raise CommandError("not confirmed: nothing was changed", f"expected '{expected}'", "run the command again")

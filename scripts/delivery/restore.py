@@ -62,7 +62,7 @@ def load(environment, stream, anonymous, *, directory, postgres, **place):
 
 def receive(stream, file, directory, size):
     """Writes a dump in a stream to a file. Raises CommandError for other data, and if it needs too much space."""
-    remedy = "make dump-dev >FILE or make dump-prod >FILE prints a dump"
+    remedy = "make dump-dev >dev.dump, or make dump-prod >prod.dump"
     part, received = stream.read(PART), 0
     if not part.startswith(MAGIC):
         why = "it is not in the format of pg_dump -Fc" if part else "it is empty"
@@ -80,9 +80,9 @@ def check(path, environment, postgres):
     try:
         postgres.check_dump(path)
     except CommandError as error:
-        remedy = f"make dump-{environment} >FILE, and load the whole file"
+        remedy = f"make dump-{environment} >{environment}.dump, then load the whole file"
         if "unsupported version" in error.why:
-            remedy = "make the dump with pg_dump of the host's version of PostgreSQL, or an older one"
+            remedy = "use a dump that pg_dump of the host's version of PostgreSQL, or of an older one, has made"
         raise CommandError("the dump on stdin can't be read: nothing was changed", error.why, remedy) from None
 
 

@@ -75,10 +75,14 @@ def remedies(path):
 
 
 def test_a_remedy_can_be_pasted():
-    """A script by itself has no HOST and no REPOSITORY, unlike a make target; <> means a file to the shell."""
+    """A script by itself has no HOST and no REPOSITORY, unlike a make target; <> means a file to the shell.
+
+    dump and load are the verbs with such a file.
+    """
     checked = [remedy for path in PACKAGE for remedy in remedies(path)]
     assert len(checked) > 50
-    assert [remedy for remedy in checked if re.search(r"scripts/|<|>", remedy)] == []
+    rest = [re.sub(r"make (dump|load)-\S+ [<>]\S+\.dump", "", remedy) for remedy in checked]
+    assert [remedy for remedy in rest if re.search(r"scripts/|<|>", remedy)] == []
 
 
 @pytest.mark.parametrize(

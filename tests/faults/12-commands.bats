@@ -15,7 +15,7 @@ last_verb() { "$SHOP/scripts/history" "$1" | tail -n 1; }
 code = f"import json; print(json.dumps({json.loads(sys.argv[1])!r}))"
 print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   assert_success
-  assert_equal "$output" "$words"
+  assert_equal "$output" "${words//\\u0027/\'}"
   manage prod "shell -v0 -c 'import sys; print(sys.stdin.read()[::-1]); print(1, file=sys.stderr); sys.exit(77)'" <<<"abc"
   assert_failure 77
   assert_output $'\ncba'
