@@ -69,7 +69,7 @@ def test_what_is_not_a_whole_dump_changes_nothing(place, stdin, message):
 
 def test_a_dump_of_a_newer_server_is_refused_with_a_remedy(place):
     place.world.failures["postgres.check_dump"] = ["unsupported version (1.99) in file header"]
-    load(place).must_fail("nothing was changed", "remedy: make the dump with pg_dump of the host's version")
+    load(place).must_fail("nothing was changed", "remedy: use a dump that pg_dump of the host's version")
 
 
 def test_a_dump_for_which_there_is_no_space_is_refused_while_it_arrives(place):
