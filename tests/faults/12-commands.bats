@@ -38,11 +38,8 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
 }
 
 @test "manage: a pipe that never ends, and a closed stdin, do not hold it" {
-  mkfifo "$BATS_TEST_TMPDIR/pipe"
-  sleep 600 >"$BATS_TEST_TMPDIR/pipe" 3>&- &
-  local writer=$!
-  run timeout 60 "$SHOP/scripts/manage" dev check <"$BATS_TEST_TMPDIR/pipe"
-  kill "$writer"
+  mkfifo "$BATS_TEST_TMPDIR/pipe" # opened for reading and writing, it has no end
+  run timeout 60 "$SHOP/scripts/manage" dev check <>"$BATS_TEST_TMPDIR/pipe"
   assert_success
   run timeout 60 "$SHOP/scripts/manage" dev check <&-
   assert_success
@@ -52,7 +49,8 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   local next
   next=$(good dev)
   watch dev
-  "$SHOP/scripts/manage" dev "shell -v0 -c 'import sys; sys.stdin.read()'" < <(sleep 600) 3>&- &
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  "$SHOP/scripts/manage" dev "shell -v0 -c 'import sys; sys.stdin.read()'" <>"$BATS_TEST_TMPDIR/pipe" 3>&- &
   local command=$!
   until [ -n "$(leftovers)" ]; do kill -0 "$command"; done
   during dev "$next" drain "$SHOP/scripts/manage" dev check
@@ -70,7 +68,8 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
 }
 
 @test "manage: the container of a verb that was killed is removed by the next command" {
-  "$SHOP/scripts/manage" dev "shell -v0 -c 'import sys; sys.stdin.read()'" < <(sleep 600) 3>&- &
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  "$SHOP/scripts/manage" dev "shell -v0 -c 'import sys; sys.stdin.read()'" <>"$BATS_TEST_TMPDIR/pipe" 3>&- &
   local command=$!
   until [ -n "$(leftovers)" ]; do kill -0 "$command"; done
   on_host pkill -9 -f bin/manage
