@@ -12,11 +12,31 @@ old() {
   make --no-print-directory -C "$OLD" HOST=local DEMO="$DELIVERY_DEMO" HTTP_PORT="$DELIVERY_HTTP_PORT" \
     DEV_PORT="$DELIVERY_DEV_PORT" REGISTRY_PORT="$DELIVERY_REGISTRY_PORT" "$@"
 }
-# state: prints the settings, the history and the live images, which an upgrade must keep.
+# state: prints the settings, the history and the live images, which an upgrade must keep. It may add
+# settings.
 state() {
-  on_host sh -c 'sha256sum /etc/book-shop/*.env; cd /var/lib/book-shop; cat deploys.jsonl */current */previous'
+  on_host sh -c 'grep -hE "^(SECRET_KEY|DATABASE_URL|ALLOWED_HOSTS)=" /etc/book-shop/*.env | sha256sum
+    cd /var/lib/book-shop; cat deploys.jsonl */current */previous'
   revision_of dev
   revision_of prod
+}
+
+# register ENVIRONMENT: a reader, whose cookies are in a file. signed_in ENVIRONMENT: asserts that
+# these cookies still sign the reader in.
+register() {
+  local page token jar=$BATS_FILE_TMPDIR/cookies-$1
+  page=http://localhost:$(port_of "$1")/account/register/
+  token=$(curl --fail --silent --cookie-jar "$jar" "$page" \
+    | sed -n 's/.*csrfmiddlewaretoken" value="\([^"]*\)".*/\1/p' | head -n 1)
+  curl --fail --silent --output /dev/null --cookie "$jar" --cookie-jar "$jar" \
+    --data-urlencode "csrfmiddlewaretoken=$token" --data username=reader \
+    --data "password1=a-long-password-1843&password2=a-long-password-1843" "$page"
+  signed_in "$1"
+}
+signed_in() {
+  run curl --silent --output /dev/null --write-out '%{http_code}' --cookie "$BATS_FILE_TMPDIR/cookies-$1" \
+    "http://localhost:$(port_of "$1")/account/"
+  assert_output 200
 }
 
 setup_file() {
@@ -32,6 +52,8 @@ teardown() { stop_runs; }
 
 @test "an upgrade under load fails no request, loses no order, and keeps settings, history and live images" {
   make_books
+  register dev
+  register prod
   before=$(state)
   # NGINX has to load other files. Its reload closes idle connections, at times when the next form is
   # on its way.
@@ -68,6 +90,8 @@ teardown() { stop_runs; }
   commit "a version of this checkout"
   shop image push deploy-dev promote deploy-prod
   assert_revision "$(head_of_shop)" prod
+  signed_in dev
+  signed_in prod
   shop rollback-dev rollback-prod
   assert_revision "$(git -C "$OLD" rev-parse HEAD)" dev prod
 }
