@@ -17,7 +17,6 @@ from delivery import (
     manage,
     operations,
     rotation,
-    settings,
     settings_change,
     settings_schema,
 )  # fmt: skip
@@ -51,7 +50,7 @@ def call(verb, *arguments, context, repository=""):
         "history": lambda lines: operations.history(prod, int(lines)),
         "logs": lambda lines, *options: logs.show(prod, *logs.parse(lines, options)),
         "settings": lambda values=None: json.dumps(settings_schema.listing(prod, bool(values))),
-        "unset": lambda setting: unset_setting(prod, setting),
+        "unset": lambda setting: settings_change.unset(prod, setting, actor.name()),
         "rotate": lambda what: rotate(prod, what),
     }[verb](*arguments[1:])  # the first argument is the environment
     return f"{answer}\n" if answer else ""
@@ -70,25 +69,12 @@ def attach(verb, *arguments, context, repository="", terminal=False):
     check_right(kubernetes, verb)
     psql = ("psql",) if terminal else ("psql", "--set=ON_ERROR_STOP=1")  # a script has an exit status
     {
-        "set": lambda setting: set_setting(prod, setting),
+        "set": lambda setting: settings_change.set_value(prod, setting, sys.stdin.buffer, actor.name()),
         "manage": lambda command: run_command(prod, commands.decode(command), terminal),
         "dump": lambda: cluster_data.run(kubernetes, database_url(kubernetes), "pg_dump", "--format=custom"),
         "load": lambda *anonymous: load(prod, *anonymous),
         "psql": lambda: cluster_data.run(kubernetes, database_url(kubernetes), *psql, terminal=terminal),
     }[verb](*arguments[1:])
-
-
-def set_setting(prod, setting):
-    """Changes a setting to the value on stdin."""
-    settings.check_name(setting)
-    value = settings.read_value(setting, sys.stdin.buffer)
-    settings_change.change(prod, setting, value, actor.name(), f"set {setting}")
-
-
-def unset_setting(prod, setting):
-    """Removes a setting."""
-    settings.check_name(setting)
-    settings_change.change(prod, setting, None, actor.name(), f"unset {setting}")
 
 
 def rotate(prod, what):

@@ -93,7 +93,7 @@ def database_roles(paths):
 
 def allowed_hosts(environment, paths):
     """NGINX's list of the host names of an environment."""
-    return nginx.listed(stored.values(host_settings(environment, paths).load()))
+    return nginx.listed(environment, stored.values(host_settings(environment, paths).load()))
 
 
 def settings(environment, values=None):
@@ -103,15 +103,12 @@ def settings(environment, values=None):
 
 def set_setting(environment, setting):
     """Changes a setting of an environment to the value on stdin."""
-    stored.check_name(setting)
-    value = stored.read_value(setting, sys.stdin.buffer)
-    settings_change.change(host_environments()[environment], setting, value, actor(), f"set {setting}")
+    settings_change.set_value(host_environments()[environment], setting, sys.stdin.buffer, actor())
 
 
 def unset_setting(environment, setting):
     """Removes a setting of an environment."""
-    stored.check_name(setting)
-    settings_change.change(host_environments()[environment], setting, None, actor(), f"unset {setting}")
+    settings_change.unset(host_environments()[environment], setting, actor())
 
 
 def rotate(environment, secret):

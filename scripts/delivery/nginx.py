@@ -15,13 +15,13 @@ class HostNames:
         self.directory = paths.nginx
         self.loaded = paths.state / "nginx-loaded"  # exists if NGINX has loaded its files (bootstrap-nginx)
 
-    def check(self, values):
+    def check(self, environment, values):
         """Raises UsageError unless NGINX understands the names in the settings {name: value}."""
-        listed(values)
+        listed(environment, values)
 
     def follow(self, environment, values):
         """Makes NGINX accept the names in the settings. A reload closes idle connections, so it needs a new name."""
-        names = listed(values) + "\n"
+        names = listed(environment, values) + "\n"
         file = self.directory / f"allowed-hosts-{environment}.conf"
         previous = file.read_text(encoding="utf-8") if file.exists() else None
         if previous == names and self.loaded.exists():
@@ -38,19 +38,19 @@ class HostNames:
         self.loaded.touch()
 
 
-def listed(values):
+def listed(environment, values):
     """NGINX's list of the host names in the settings {name: value}. Raises UsageError if NGINX can't have one."""
     try:
         return allowed_hosts.nginx_map(values.get(SETTING, ""))
     except UsageError as error:  # without the value
-        remedy = f"make set-dev SETTING={SETTING}"
+        remedy = f"make set-{environment} SETTING={SETTING}"
         raise UsageError(f"invalid {SETTING}: nothing was changed", error.why, remedy) from None
 
 
 class NoHostNames:
     """On a cluster: the load balancer passes every host name."""
 
-    def check(self, values):
+    def check(self, environment, values):
         """As HostNames.check."""
 
     def follow(self, environment, values):

@@ -68,7 +68,7 @@ def check(environment, *names):
     image = settings_schema.image(environment)
     definitions = settings_schema.definitions(environment.docker, image, environment.name)
     for name in names:
-        settings_change.check_change(definitions, name, "")
+        settings_change.check_change(environment.name, definitions, name, "")
 
 
 def apply_stored(environment, token, actor):

@@ -83,31 +83,36 @@ def check_name(name):
         raise UsageError(f"invalid setting {name[:80]!r}", why, "make settings-dev settings-prod lists the names")
 
 
-def read_value(name, stream):
-    """The value of a setting in a binary stream, without one newline at its end. Raises UsageError, without the value.
+def read_value(environment, name, stream):
+    """The value of a setting in a binary stream, without one newline at its end.
 
-    Also refuses what one of the stores cannot have: Parameter Store has no empty values and none with {{.
+    Raises UsageError, without the value, for a value that one of the stores cannot have.
     """
-
-    def refusal(why):
-        return UsageError(f"invalid value of {name}: nothing was changed", why, f"make set-dev SETTING={name}")
-
     data = stream.read(LONGEST + 2)
     data = data[:-1] if data.endswith(b"\n") else data
     if not data:
-        why = "only a setting that is removed has no value"
-        raise UsageError(f"the value of {name} is empty: nothing was changed", why, f"make unset-dev SETTING={name}")
-    if len(data) > LONGEST:
-        raise refusal(f"it has more than {LONGEST} bytes")
+        why, remedy = "only a setting that is removed has no value", f"make unset-{environment} SETTING={name}"
+        raise UsageError(f"the value of {name} is empty: nothing was changed", why, remedy)
     try:
         value = data.decode()
+        why = fault(value)
     except UnicodeDecodeError:
-        raise refusal("it is not UTF-8") from None
-    if any(unicodedata.category(character) in LINE_BREAKS for character in value):
-        raise refusal("expected one line without control characters")
-    if "{{" in value:
-        raise refusal("it contains {{, which Parameter Store refuses")
+        why = f"it has more than {LONGEST} bytes" if len(data) > LONGEST else "it is not UTF-8"
+    if why:
+        what = f"invalid value of {name}: nothing was changed"
+        raise UsageError(what, why, f"make set-{environment} SETTING={name}")
     return value
+
+
+def fault(value):
+    """Why no setting can have this value, without the value; None if one can."""
+    if len(value.encode()) > LONGEST:
+        return f"it has more than {LONGEST} bytes"
+    if any(unicodedata.category(character) in LINE_BREAKS for character in value):
+        return "expected one line without control characters"
+    if "{{" in value:
+        return "it contains {{, which Parameter Store refuses"
+    return None
 
 
 class FileSettings:

@@ -16,6 +16,19 @@ from delivery.process import ProgramFailed
 FOR_DEVELOPERS = "DEBUG"
 
 
+def set_value(environment, name, stream, actor):
+    """Changes a setting to the value in a binary stream. Raises what `change` raises."""
+    settings.check_name(name)
+    value = settings.read_value(environment.name, name, stream)
+    change(environment, name, value, actor, f"set {name}")
+
+
+def unset(environment, name, actor):
+    """Removes a setting. Raises what `change` raises."""
+    settings.check_name(name)
+    change(environment, name, None, actor, f"unset {name}")
+
+
 def change(environment, name, value, actor, label):
     """Changes one setting and applies it; with the value None, removes it.
 
@@ -31,7 +44,8 @@ def change_locked(environment, token, name, value, actor, label):
     """As `change`, for a caller that holds the lock and has claimed the state."""
     stored, image = environment.settings.load(), environment.live()
     defining = settings_schema.image(environment)
-    check_change(settings_schema.definitions(environment.docker, defining, environment.name), name, value)
+    definitions = settings_schema.definitions(environment.docker, defining, environment.name)
+    check_change(environment.name, definitions, name, value)
     changed = {key: setting for key, setting in stored.items() if key != name}
     if value is not None:
         time_of_change = state.now()
@@ -39,7 +53,7 @@ def change_locked(environment, token, name, value, actor, label):
         changed[name] = stored[name] if is_same else settings.Setting(value, actor, time_of_change)
     new = settings.snapshot(settings.values(changed))
     settings_schema.check(environment.docker, defining, new.values)
-    environment.host_names.check(new.values)
+    environment.host_names.check(environment.name, new.values)
 
     def save():
         if changed != stored:
@@ -92,16 +106,16 @@ def check_recorded(environment, image):
         raise CommandError(f"{environment.name} is between two images: nothing was changed", why, remedy)
 
 
-def check_change(definitions, name, value):
+def check_change(environment, definitions, name, value):
     """Raises UsageError unless the image defines the setting, and does not require one that is removed."""
     definition = definitions.get(name)
     if value is None:
         if definition and definition["required"] and definition["default"] is None:
             why = "the application requires it, and it has no default"
-            raise UsageError(f"{name} can't be removed", why, f"make set-dev SETTING={name} changes it")
+            raise UsageError(f"{name} can't be removed", why, f"make set-{environment} SETTING={name} changes it")
     elif definition is None or name == FOR_DEVELOPERS:
         why = "it is for developers" if definition else "the application has no setting of this name"
-        raise UsageError(f"invalid setting '{name}'", why, "make settings-dev settings-prod lists the names")
+        raise UsageError(f"invalid setting '{name}'", why, f"make settings-{environment} lists the names")
 
 
 def record(environment, token, label, actor, image, revision, result, seconds):

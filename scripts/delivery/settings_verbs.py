@@ -34,7 +34,7 @@ def change(environment, setting):
     Raises UsageError for a value that no setting can have, before anything is sent.
     """
     settings.check_name(setting)
-    value = settings.read_value(setting, _input(setting))
+    value = settings.read_value(environment, setting, _input(setting))
     target = targets.for_environment(environment)
     _give(value.encode())
     target.attach("set", environment, setting)

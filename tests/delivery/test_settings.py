@@ -1,6 +1,7 @@
 """The settings of an environment: the values that can be stored, and the file that has them."""
 
 import io
+import re
 import subprocess
 
 import pytest
@@ -17,14 +18,15 @@ REFUSED += [character.encode() for character in ("\x85", "\u2028", "\u2029")]
 @pytest.mark.parametrize("value", EXACT)
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_value_is_what_was_sent_without_one_newline(value, end):
-    assert settings.read_value("NAME", io.BytesIO((value + end).encode())) == value
+    assert settings.read_value("dev", "NAME", io.BytesIO((value + end).encode())) == value
 
 
 @pytest.mark.parametrize("data", REFUSED)
 def test_a_value_that_no_store_can_have_is_refused_without_it_in_the_error(data):
     with pytest.raises(UsageError) as refused:
-        settings.read_value("NAME", io.BytesIO(data))
+        settings.read_value("prod", "NAME", io.BytesIO(data))
     assert "NAME" in str(refused.value)
+    assert re.fullmatch("make (un)?set-prod SETTING=NAME", refused.value.remedy)
     assert not data or data.decode(errors="replace") not in str(refused.value).replace("\n", "")
 
 

@@ -127,7 +127,8 @@ def test_a_wrong_setting_or_value_is_refused_before_any_change(place, name, valu
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL"])
 def test_a_required_setting_cannot_be_removed(place, name):
     with place.unchanged():
-        place.run("unset", name).must_fail("the application requires it, and it has no default", status=2)
+        why, remedy = "the application requires it, and it has no default", f"make set-{place.name} SETTING={name}"
+        place.run("unset", name).must_fail(why, remedy, status=2)
 
 
 @pytest.mark.parametrize("name", ["COOKIE_SUFFIX", "EMAIL_HOST", "LONG_GONE"])
@@ -343,7 +344,8 @@ def test_a_change_of_the_names_that_was_killed_before_nginx_loaded_them_is_compl
 def test_a_name_that_nginx_cannot_have_stops_a_deploy_before_any_change(place):
     edit(place, "ALLOWED_HOSTS", "shop.*")
     with place.unchanged():
-        place.deploy(2).must_fail("invalid ALLOWED_HOSTS: nothing was changed", status=2)
+        remedy = f"make set-{place.name} SETTING=ALLOWED_HOSTS"
+        place.deploy(2).must_fail("invalid ALLOWED_HOSTS: nothing was changed", remedy, status=2)
 
 
 def test_settings_lists_what_the_image_defines(place, act_as):

@@ -63,7 +63,7 @@ class KubernetesRollout:
             what = "Kubernetes does not answer: nothing was changed"
             raise CommandError(what, error.why, self.kubernetes.remedy) from None
         settings = self.settings.current()
-        self.host_names.check(settings.values)
+        self.host_names.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
         manifests = versioned_secrets.insert(self._manifests(image), settings.version)
         return Candidate(image, revision, settings, manifests, returns, images.pages_of(self.docker, image))
