@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import urllib.parse
 
 from delivery import cluster_pods
 from delivery.cli import AlreadyReported, CommandError, UsageError, log
+from delivery.postgres_client import CONNECTION, service_file
 from delivery.process import ProgramFailed
 
 IMAGE, ADMIN = "DELIVERY_POSTGRES_IMAGE", "DELIVERY_ADMIN_URL"
@@ -15,7 +15,6 @@ EXAMPLES = {  # reviewed 2026-11-27
 }
 # Files in the pod. libpq reads the connection from a file, so the password is in no argument list.
 SERVICES, DUMP, EMPTY, NEW = "/tmp/services", "/tmp/dump", "/tmp/empty.sql", "/tmp/new.sql"  # noqa: S108
-CONNECTION = "service=shop"
 # The schema as PostgreSQL creates it. A dump does not contain it.
 EMPTY_SCHEMA = """\
 drop schema public cascade;
@@ -28,7 +27,7 @@ grant usage on schema public to public;
 def client(kubernetes, url):
     """A Pod with PostgreSQL's client programs while the context lasts; CONNECTION names the database of the URL."""
     with cluster_pods.running(kubernetes, "data", spec(variable(IMAGE))) as pod:
-        pod.write(SERVICES, service(url))
+        pod.write(SERVICES, service_file(url))
         yield pod
 
 
@@ -57,25 +56,6 @@ def spec(image):
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
-
-
-def service(url):
-    """A database's URL as an entry of libpq's connection service file. Raises CommandError, without any value."""
-    parts = urllib.parse.urlsplit(url)
-    values = {
-        "host": parts.hostname,
-        "port": parts.port,
-        "dbname": urllib.parse.unquote(parts.path.removeprefix("/")),
-        "user": parts.username and urllib.parse.unquote(parts.username),
-        "password": parts.password and urllib.parse.unquote(parts.password),
-    }
-    values |= urllib.parse.parse_qsl(parts.query)
-    lines = [f"{name}={value}" for name, value in values.items() if value]
-    for line in lines:
-        if not line.isprintable() or line.endswith(" "):
-            what = f"the {line.partition('=')[0]!r} of the database's URL cannot be used"
-            raise CommandError(what, "it ends with a space or contains a control character", "choose another one")
-    return "\n".join(["[shop]", *lines, ""])
 
 
 def run(kubernetes, url, *command, terminal=False):

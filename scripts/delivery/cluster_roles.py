@@ -7,6 +7,7 @@ import urllib.parse
 from delivery import cluster_data, database_roles, scram
 from delivery.cli import CommandError
 from delivery.postgres import database
+from delivery.postgres_client import CONNECTION
 
 # A managed server's administrator is not a superuser, so it must be a member of a role to give it a database.
 OWNER = """\
@@ -50,7 +51,7 @@ class ClusterRoles:
     def _run(self, statements):
         """The output of SQL, which is in no argument list."""
         options = ("--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1")
-        return self.pod.output("psql", *options, cluster_data.CONNECTION, input=statements).strip()
+        return self.pod.output("psql", *options, CONNECTION, input=statements).strip()
 
 
 @contextlib.contextmanager

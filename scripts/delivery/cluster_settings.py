@@ -8,7 +8,7 @@ import base64
 import json
 import urllib.parse
 
-from delivery import settings
+from delivery import database_roles, settings
 from delivery.application import NAME
 from delivery.cli import CommandError
 from delivery.environments import versioned_secrets
@@ -17,7 +17,7 @@ from delivery.settings import Setting, Snapshot
 
 POINTER, POLICY = f"{NAME}-settings", "servers"
 LABELS = {"app.kubernetes.io/name": NAME}  # without that of the web pods: a deploy would delete the objects
-POSTGRESQL, MAIL = 5432, {"starttls": 587, "tls": 465, "none": 25}  # ports
+MAIL = {"starttls": 587, "tls": 465, "none": 25}  # ports, as in book_shop/settings.py
 
 
 class ClusterSettings:
@@ -96,10 +96,10 @@ def data_of(stored):
 
 def ports(values):
     """The ports of the servers that settings name, except PostgreSQL's own, which the manifests allow."""
-    found = {urllib.parse.urlsplit(values.get("DATABASE_URL", "")).port or POSTGRESQL}
+    found = {urllib.parse.urlsplit(values.get("DATABASE_URL", "")).port or database_roles.PORT}
     if values.get("EMAIL_HOST"):
         found.add(int(values.get("EMAIL_PORT") or MAIL[values.get("EMAIL_SECURITY") or "starttls"]))
-    return found - {POSTGRESQL}
+    return found - {database_roles.PORT}
 
 
 def allow(kubernetes, ports):

@@ -8,6 +8,7 @@ from delivery.application import MEMORY, NAME, PORTS
 from delivery.cli import number_variable
 from delivery.cluster_settings import ClusterSecrets, ClusterSettings
 from delivery.containerd import Containerd
+from delivery.database_roles import HOST as DATABASE_HOST
 from delivery.database_setup import HostRoles, NoRoles
 from delivery.docker import Docker
 from delivery.environments.docker_slots import DockerSlots
@@ -26,7 +27,7 @@ from delivery.switch import Switch
 HARDENED = (
     *("--read-only", "--tmpfs", "/tmp:size=64m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),  # noqa: S108
     *("--memory", f"{MEMORY}m", "--pids-limit", "200"),
-    *("--add-host", f"db.internal:{DATABASE_ADDRESS}"),
+    *("--add-host", f"{DATABASE_HOST}:{DATABASE_ADDRESS}"),
 )
 HOST_KINDS = ("deployments", "services")
 CLUSTER_KINDS = (

@@ -10,11 +10,13 @@ import signal
 import subprocess
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from delivery import process
+from delivery import database_roles, process
+from delivery.cli import CommandError
 from delivery.files import in_memory
 
 AS_NOBODY = ("runuser", "-u", "nobody", "--")
-INTERNAL = "db.internal"  # the name of the host's PostgreSQL in containers and pods
+SERVICE = "application"
+CONNECTION = f"service={SERVICE}"  # the argument of PostgreSQL's programs that names the entry of a service file
 
 
 @contextlib.contextmanager
@@ -22,26 +24,40 @@ def connection(url, address, database=None):
     """The environment variables that connect PostgreSQL's programs to the server and the database in a DATABASE_URL.
 
     `address` is that of db.internal; `database` is another one on the same server. The password is in a file in
-    memory only.
+    memory only. Raises what `service_file` raises.
+    """
+    changed = {"host": address} if urlsplit(url).hostname == database_roles.HOST else {}
+    changed |= {"dbname": database} if database else {}
+    with in_memory(service_file(url, **changed)) as path:
+        yield {"PGSERVICEFILE": path, "PGSERVICE": SERVICE, "PSQL_HISTORY": "/dev/null"}
+
+
+def service_file(url, **changed):
+    """A database's URL as the entry SERVICE of libpq's connection service file, with other values of some keys.
+
+    Raises CommandError, without any value, for one that would be more than its line.
     """
     parts = urlsplit(url)
     values = {
-        "host": address if parts.hostname == INTERNAL else parts.hostname,
-        "port": parts.port or 5432,
+        "host": parts.hostname,
+        "port": parts.port,
+        "dbname": unquote(parts.path.removeprefix("/")),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
-        "dbname": database or unquote(parts.path.strip("/")),
     }
-    values |= dict(parse_qsl(parts.query))
-    text = "[application]\n" + "".join(f"{name}={value}\n" for name, value in values.items() if value)
-    with in_memory(text) as path:
-        yield {"PGSERVICEFILE": path, "PGSERVICE": "application", "PSQL_HISTORY": "/dev/null"}
+    values |= changed | dict(parse_qsl(parts.query))
+    lines = [f"{name}={value}" for name, value in values.items() if value]
+    for line in lines:
+        if line != line.rstrip() or {"\n", "\0"} & set(line):
+            what = f"the {line.partition('=')[0]!r} of the database's URL cannot be used"
+            raise CommandError(what, "it ends with a blank or contains a line break or NUL", "choose another one")
+    return "\n".join([f"[{SERVICE}]", *lines, ""])
 
 
 def load(path, role, variables):
     """Loads a dump into an empty database. The role owns the objects. Raises ProgramFailed."""
     with open(path, "rb") as file:
-        options = ("--exit-on-error", "--no-owner", f"--role={role}", "--dbname=service=application")
+        options = ("--exit-on-error", "--no-owner", f"--role={role}", f"--dbname={CONNECTION}")
         process.run([*AS_NOBODY, "pg_restore", *options], stdin=file, env=os.environ | variables)
 
 

@@ -179,27 +179,6 @@ def test_a_failing_program_has_its_exit_status(pods, url):
     assert failure.value.status in (1, 3)
 
 
-@pytest.mark.parametrize(
-    ("url", "lines"),
-    [
-        (
-            "postgresql://a:p%40ss%2F@h:6432/d?sslmode=require",
-            "host=h port=6432 dbname=d user=a password=p@ss/ sslmode=require",
-        ),
-        ("postgresql://a@h/d", "host=h dbname=d user=a"),
-    ],
-)
-def test_a_url_is_an_entry_of_a_service_file(url, lines):
-    assert cluster_data.service(url).split() == ["[shop]", *lines.split()]
-
-
-@pytest.mark.parametrize("password", ["a%0Ahost=evil", "a%20", "%00"])
-def test_a_password_that_a_service_file_cannot_have_is_refused_without_its_value(password):
-    with pytest.raises(CommandError, match="the 'password' of the database's URL cannot be used") as error:
-        cluster_data.service(f"postgresql://a:{password}@h/d")
-    assert "evil" not in str(error.value)
-
-
 OWNER = "book_shop_prod"
 
 

