@@ -273,8 +273,8 @@ cluster-setup: setup-deploy ## prepare kubectl's current cluster for the shop; a
 	@scripts/cluster-setup
 
 .PHONY: cluster-data-create
-cluster-data-create: setup-deploy ## create the shop's role and database; print the DATABASE_URL
-	@scripts/cluster-data create
+cluster-data-create: setup-deploy ## create the shop's database and roles; print the DATABASE_URL
+	@scripts/cluster-data-create
 
 ##@ Infrastructure and GitHub
 ## Variables: NAME, AWS_ACCOUNT, AWS_REGION, GITHUB_REPOSITORY, PROD, CLUSTER, CLUSTER_URL

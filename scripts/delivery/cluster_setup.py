@@ -1,19 +1,16 @@
 """Prepares a cluster for the shop: its namespace, the permissions and the lock of deploys, and its first settings."""
 
-import hashlib
-import json
 import os
-import secrets
 import sys
 import urllib.parse
 
-from delivery import cluster_data, cluster_roles
+from delivery import cluster_data, cluster_roles, initial_settings
 from delivery.application import NAME
 from delivery.cli import CommandError, UsageError, confirm, log
 from delivery.cluster_settings import ClusterSettings
 from delivery.environments.versioned_secrets import PLAIN
 from delivery.lock import LEASE
-from delivery.settings import LONGEST, Setting, values
+from delivery.settings import Setting, fault, values
 from delivery.state import CONFIG_MAP
 from delivery.targets.cluster import Cluster
 
@@ -53,9 +50,7 @@ def set_up(yes):
     for name in manifests:
         cluster.kubectl("apply", "--filename", name)
     for kind, (version, name) in RECORDS.items():
-        if not cluster.kubectl("get", kind, name, "--ignore-not-found", "--output", "name"):
-            record = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
-            cluster.kubectl("create", "--filename", "-", input=json.dumps(record))
+        cluster.kubernetes.create({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
     if eks:
         cluster.kubectl("label", "namespace", NAME, GATE, "--overwrite")
     if not is_stored:
@@ -66,14 +61,14 @@ def set_up(yes):
     return f"{cluster.context}: {NAME}"
 
 
-def create_database(operation):
-    """create: the database and its roles; returns the DATABASE_URL (cluster_roles.create). Raises CommandError."""
+def create_database():
+    """Creates the database and its roles; returns the DATABASE_URL (cluster_roles.create). Raises CommandError."""
     cluster = Cluster()
     cluster.check()
     for name in (cluster_data.IMAGE, cluster_data.ADMIN):
         cluster_data.variable(name)
     cluster.kubectl("apply", "--filename", MANIFESTS[0])  # the pod runs in its namespace
-    return {"create": cluster_roles.create}[operation](cluster.kubernetes)
+    return cluster_roles.create(cluster.kubernetes)
 
 
 def check_environment(current):
@@ -96,25 +91,18 @@ def first_settings(former):
 
     Raises CommandError if there is no DATABASE_URL.
     """
-    # The load balancer's host name is not known before it exists.
-    generated = {"SECRET_KEY": secrets.token_urlsafe(48), "ALLOWED_HOSTS": "*"}
-    result = generated | given() | former
-    if not result.get("DATABASE_URL"):
+    known = given() | former
+    if not known.get("DATABASE_URL"):
         why, remedy = "the cluster has no DATABASE_URL yet", f"export DATABASE_URL={EXAMPLES['DATABASE_URL']}"
         raise CommandError("DATABASE_URL is not set", why, remedy)
-    if "COOKIE_SUFFIX" not in result:
-        # With the names that the shop's cookies had, an upgrade signs no one out.
-        key = former.get("SECRET_KEY")
-        result["COOKIE_SUFFIX"] = hashlib.sha256(f"cookie names:{key}".encode()).hexdigest()[:8] if key else "prod"
-    return result
+    # The load balancer's host name is not known before it exists, so the shop answers every name.
+    return known | initial_settings.missing("prod", known, "*")
 
 
 def check(name, value):
     """Raises UsageError, without the value, unless it can be a setting. No image is live yet that could validate it."""
-    why = None
-    if not value.isprintable() or len(value.encode()) > LONGEST:
-        why = f"expected one line of at most {LONGEST} bytes"
-    elif name == "DATABASE_URL":
+    why = fault(value)
+    if not why and name == "DATABASE_URL":
         try:
             why = None if urllib.parse.urlsplit(value).port != 0 else "Port out of range 1-65535"
         except ValueError as error:  # the message has the port, the URL has a password

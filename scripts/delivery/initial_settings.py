@@ -1,13 +1,13 @@
-"""The settings that a host generates for an environment that has none yet, at its installation.
+"""The settings that are generated for an environment that has none yet, when a host or a cluster is set up.
 
-database-roles generates DATABASE_URL, with the role of the database.
+On a host, database-roles generates DATABASE_URL, with the role of the database.
 """
 
 import hashlib
 import secrets
 
 from delivery import state
-from delivery.settings import Setting
+from delivery.settings import Setting, values
 
 ACTOR = "bootstrap"
 
@@ -17,23 +17,23 @@ def ensure(environment, store, lock, allowed_hosts):
 
     `allowed_hosts` is the first value of ALLOWED_HOSTS. Returns whether another one is stored.
     """
-    if missing(environment, store.load(), allowed_hosts):
+    if missing(environment, values(store.load()), allowed_hosts):
         with lock.acquire(f"bootstrap {environment}"):
             settings = store.load()
-            for name, value in missing(environment, settings, allowed_hosts).items():
+            for name, value in missing(environment, values(settings), allowed_hosts).items():
                 settings[name] = Setting(value, ACTOR, state.now())
                 store.save(settings)
     return store.load()["ALLOWED_HOSTS"].value != allowed_hosts
 
 
-def missing(environment, settings, allowed_hosts):
-    """{name: value} of the settings to add, in an order in which an interrupted run can be repeated."""
-    values = {
-        "COOKIE_SUFFIX": cookie_suffix(environment, settings.get("SECRET_KEY")),
+def missing(environment, stored, allowed_hosts):
+    """{name: value} to add to the stored ones, in an order in which an interrupted run can be repeated."""
+    generated = {
+        "COOKIE_SUFFIX": cookie_suffix(environment, stored.get("SECRET_KEY")),
         "SECRET_KEY": secrets.token_hex(32),
         "ALLOWED_HOSTS": allowed_hosts,
     }
-    return {name: value for name, value in values.items() if name not in settings}
+    return {name: value for name, value in generated.items() if name not in stored}
 
 
 def cookie_suffix(environment, key):
@@ -41,4 +41,4 @@ def cookie_suffix(environment, key):
 
     With a SECRET_KEY, it is the suffix that earlier images derive from it, or an upgrade would sign out all users.
     """
-    return hashlib.sha256(f"cookie names:{key.value}".encode()).hexdigest()[:8] if key else environment
+    return hashlib.sha256(f"cookie names:{key}".encode()).hexdigest()[:8] if key else environment

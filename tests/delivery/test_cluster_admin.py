@@ -67,7 +67,7 @@ def test_setup_names_the_cluster_asks_and_creates_manifests_and_settings(cluster
     assert (done.returncode, done.stdout) == (0, b"the-cluster: book-shop\n"), done.stderr
     messages = done.stderr.decode()
     assert messages.startswith("==> cluster the-cluster, https://10.0.0.1:6443\n")
-    assert "settings that it creates: SECRET_KEY, ALLOWED_HOSTS, DATABASE_URL, COOKIE_SUFFIX\n" in messages
+    assert "settings that it creates: DATABASE_URL, COOKIE_SUFFIX, SECRET_KEY, ALLOWED_HOSTS\n" in messages
     assert messages.endswith("Set this cluster up? Type yes to continue: ")
     assert (cluster.text("manifests").split(), cluster.text("labels")) == (MANIFESTS, "")
     stored = cluster.stored()
@@ -155,10 +155,9 @@ def test_setup_lets_the_pods_reach_the_port_of_the_database(cluster, port):
         ("cluster-setup -y", {"DATABASE_URL": URL + "\n"}, "invalid DATABASE_URL"),
         ("cluster-setup -y", {"ALLOWED_HOSTS": "x" * 5000}, "invalid ALLOWED_HOSTS"),
         ("cluster-setup -y", {"DELIVERY_CLUSTER": "other"}, "remedy: kubectl config use-context other"),
-        ("cluster-data create", {"DELIVERY_CLUSTER": "other"}, "wrong cluster"),
-        ("cluster-data create", {"DELIVERY_POSTGRES_IMAGE": ""}, "POSTGRES_IMAGE is not set"),
-        ("cluster-data create", {"DELIVERY_ADMIN_URL": ""}, "ADMIN_URL is not set"),
-        ("cluster-data dump", {}, "invalid choice: 'dump'"),
+        ("cluster-data-create", {"DELIVERY_CLUSTER": "other"}, "wrong cluster"),
+        ("cluster-data-create", {"DELIVERY_POSTGRES_IMAGE": ""}, "POSTGRES_IMAGE is not set"),
+        ("cluster-data-create", {"DELIVERY_ADMIN_URL": ""}, "ADMIN_URL is not set"),
     ],
 )
 def test_changes_nothing_without_confirmation_settings_or_the_expected_cluster(cluster, command, settings, message):

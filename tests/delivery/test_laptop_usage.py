@@ -16,7 +16,6 @@ OF_AN_ENVIRONMENT = (
     "unset",
 )  # fmt: skip
 REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
-    "cluster-data": "create",
     "invite": "dev ann@example.org",
     "manage": "dev check",
     "rotate": "dev database",
@@ -24,7 +23,7 @@ REQUIRED = dict.fromkeys(OF_AN_ENVIRONMENT, "dev") | {
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ *",
 }
 SURPLUS = {
-    "backup": "dev prod", "backups": "dev", "cluster-data": "create create", "cluster-setup": "one",
+    "backup": "dev prod", "backups": "dev", "cluster-data-create": "one", "cluster-setup": "one",
     "deploy": "dev 1.0.0 more", "dump": "dev prod", "github-setup": "now", "history": "dev 1 2",
     "host-archive": "one", "invite": "dev a@example.org b@example.org", "load": "dev dump", "logs": "dev 1 2",
     "manage": "dev check all", "promote": "HEAD HEAD", "prune": "-y 1 2", "psql": "dev select", "push": "HEAD HEAD",
@@ -34,7 +33,6 @@ SURPLUS = {
     "user-data": "@URL@ @SHA256@ @REPOSITORY@ * r p t more", "verify-aws": "list list", "version": "source HEAD HEAD",
 }  # fmt: skip
 CHOICES = {
-    "cluster-data": ("dump",),
     "release": ("now",),
     "status": ("yaml", ""),
     "version": ("latest",),

@@ -9,7 +9,7 @@ teardown() { stop_runs; }
 two_available() { [ "$(kubectl get deployment book-shop -o 'jsonpath={.status.availableReplicas}')" = 2 ]; }
 
 @test "create the database, set up the cluster and deploy; a second deploy changes nothing" {
-  url=$(DELIVERY_ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data" create)
+  url=$(DELIVERY_ADMIN_URL=$(admin_url) in_cluster "$SHOP/scripts/cluster-data-create")
   DATABASE_URL=$url ALLOWED_HOSTS=localhost in_cluster "$SHOP/scripts/cluster-setup" -y
   in_cluster "$SHOP/scripts/deploy" prod 1.0.1
   # The first rollout starts one pod; the autoscaler adds the second.
