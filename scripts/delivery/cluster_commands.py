@@ -5,8 +5,6 @@ from delivery.application import NAME
 from delivery.cli import CommandError
 from delivery.environments.kubernetes_rollout import MIGRATION_PODS
 
-MIGRATE = ("python3", "manage.py", "migrate", "--noinput")
-
 
 def running(prod):
     """A Pod with the live image and the settings of the live pods, while the context lasts. Raises CommandError."""

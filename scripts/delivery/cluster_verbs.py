@@ -12,9 +12,9 @@ from delivery import (
     cluster_commands,
     cluster_data,
     cluster_roles,
+    command_run,
     commands,
     logs,
-    manage,
     operations,
     rotation,
     settings_change,
@@ -91,7 +91,7 @@ def run_command(prod, words, terminal):
         with cluster_commands.running(prod) as pod:
             return pod.run(*command, terminal=terminal)
 
-    manage.manage(prod, words, actor.name(), run)
+    command_run.run(prod, words, actor.name(), run)
 
 
 def load(prod, anonymous=None):
@@ -110,7 +110,7 @@ def load(prod, anonymous=None):
             result = "ok"
         finally:
             if image:
-                manage.record(prod, "load", actor.name(), image, result, time.monotonic() - started)
+                command_run.record(prod, "load", actor.name(), image, result, time.monotonic() - started)
     log("prod has the data of the dump")
 
 
@@ -118,7 +118,7 @@ def migrate(prod):
     """Migrates the database to the live image's code. Raises CommandError."""
     log("migrate")
     with cluster_commands.running(prod) as pod:
-        if pod.run(*cluster_commands.MIGRATE, stdin=subprocess.DEVNULL, stdout=sys.stderr):
+        if pod.run(*commands.MIGRATE, stdin=subprocess.DEVNULL, stdout=sys.stderr):
             why = "see the message above. The dump is loaded"
             raise CommandError("the loaded data was not migrated", why, "deploy the release that the dump is of")
 

@@ -12,6 +12,7 @@ MOST = 100  # arguments
 LONGEST = 8192  # bytes of the JSON list
 SHOWN = 120  # characters of a command in the history, which a ConfigMap may store
 PROGRAM = ("python3", "manage.py")
+MIGRATE = (*PROGRAM, "migrate", "--noinput")
 EXAMPLE = "make manage-dev COMMAND='check --deploy'"
 
 

@@ -3,8 +3,7 @@
 import sys
 
 from delivery import backup as dumps
-from delivery import logs, runs
-from delivery import manage as commands
+from delivery import command_run, logs, runs
 from delivery import restore as restoring
 from delivery.application import NAME
 from delivery.cli import AlreadyReported
@@ -23,7 +22,7 @@ def manage(environment, command):
     def run(image, program):
         return docker.attach(name, image, program, live.settings.current().values, sys.stdin.isatty())
 
-    commands.manage(live, command, actor(), run)
+    command_run.run(live, command, actor(), run)
 
 
 def print_logs(environment, lines, since, grep, previous, follow):

@@ -11,6 +11,7 @@ from delivery import settings as stored
 from delivery.application import NAME
 from delivery.cli import CommandError, log, number_variable
 from delivery.clock import Clock
+from delivery.commands import PROGRAM
 from delivery.compositions import HARDENED, actor, host_environments, host_settings, parameter_store
 from delivery.docker import Docker
 from delivery.parameter_store import move_file
@@ -19,7 +20,7 @@ from delivery.postgres import Postgres
 from delivery.references import ENVIRONMENTS
 
 SESSIONS_LIMIT = 600  # seconds
-CLEAR_SESSIONS = ("python3", "manage.py", "clearsessions")
+CLEAR_SESSIONS = (*PROGRAM, "clearsessions")
 
 
 def status():

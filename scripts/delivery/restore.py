@@ -10,13 +10,13 @@ from typing import NamedTuple
 from delivery import backup, backups
 from delivery.application import NAME
 from delivery.cli import CommandError, log
-from delivery.environments.docker_slots import MIGRATE
+from delivery.commands import MIGRATE, PROGRAM
 from delivery.postgres import database
 from delivery.settings import environment_file
 from delivery.state import entry
 
 MIGRATION_LIMIT = 300  # seconds
-ANONYMIZE = ("python3", "manage.py", "anonymize")
+ANONYMIZE = (*PROGRAM, "anonymize")
 MAGIC = b"PGDMP"  # begins a dump in the custom format
 PART = 1 << 20  # bytes
 

@@ -6,6 +6,7 @@ import sys
 from delivery import application, application_log, http_client, images, pages, sockets
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
+from delivery.commands import MIGRATE, PROGRAM
 from delivery.environments.base import Candidate
 from delivery.logs import Source
 from delivery.process import ProgramFailed, TimedOut
@@ -14,7 +15,6 @@ from delivery.switch import PORTS
 
 URL = f"http://localhost:{application.PORTS['dev']}"
 MIGRATION = f"{application.NAME}-migration"
-MIGRATE = ("python3", "manage.py", "migrate", "--noinput")
 
 
 def container(slot):
@@ -67,7 +67,7 @@ class DockerSlots:
     def plan(self, candidate):
         """As Environment.plan."""
         name = f"{application.NAME}-plan-{os.getpid()}"
-        command = ("python3", "manage.py", "migrate", "--plan")
+        command = (*PROGRAM, "migrate", "--plan")
         settings = environment_file(candidate.settings.values)
         return self.docker.run(name, candidate.image, command, settings, self.limits.migration, show=False)
 

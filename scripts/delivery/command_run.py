@@ -7,10 +7,10 @@ from delivery.cli import AlreadyReported, CommandError, log
 from delivery.state import entry
 
 
-def manage(environment, words, actor, run):
+def run(environment, words, actor, execute):
     """Runs manage.py with these arguments and records it in the history. It holds no lock: deploys continue.
 
-    `run(image, command)` runs the command next to the live image and returns its exit status. Raises AlreadyReported
+    `execute(image, command)` runs the command next to the live image and returns its exit status. Raises AlreadyReported
     with this status unless it is 0, and CommandError if there is no live image or the command could not be started.
     """
     image = environment.live()
@@ -19,7 +19,7 @@ def manage(environment, words, actor, run):
         raise CommandError("cannot run the command", why, f"make deploy-{environment.name}")
     started, result = time.monotonic(), "failed"
     try:
-        status = run(image, [*commands.PROGRAM, *words])
+        status = execute(image, [*commands.PROGRAM, *words])
         result = "failed" if status else "ok"
     finally:
         record(environment, commands.verb(words), actor, image, result, time.monotonic() - started)
