@@ -12,7 +12,7 @@ import types
 
 import fake_aws
 import pytest
-from delivery import attached, aws, host_cli, transfer
+from delivery import attached, aws, transfer
 from delivery.cli import AlreadyReported, CommandError, UsageError
 from delivery.paths import Paths
 from delivery.targets import aws as target
@@ -265,15 +265,6 @@ def test_a_verb_has_the_laptops_stdin_and_stdout(s3, machine, stdin, capfdbinary
     assert len(host.sent[0][2]["Transfer"]) == 32
 
 
-def test_a_file_replaces_stdin_and_stdout(s3, machine, stdin, tmp_path):
-    machine.does("manage", COUNT)
-    stdin(b"not this")
-    with (tmp_path / "out").open("w+b") as out:
-        Host(machine).attach("manage", "dev", '["x"]', stdin=io.BytesIO(b"abc"), stdout=out)
-        Host(machine).attach("manage", "dev", '["x"]', stdin=subprocess.DEVNULL, stdout=out)
-    assert (tmp_path / "out").read_bytes() == b"cba"
-
-
 def test_a_failing_verb_passes_its_status_and_stdout_on(s3, machine, stdin, capfdbinary):
     machine.does("manage", "print('half', flush=True); sys.exit(17)")
     stdin(b"")
@@ -284,7 +275,7 @@ def test_a_failing_verb_passes_its_status_and_stdout_on(s3, machine, stdin, capf
     assert objects(s3) == {}
 
 
-def test_a_terminal_is_not_read_and_the_user_is_told(s3, machine, monkeypatch, capfdbinary):
+def test_a_terminal_is_not_read_which_is_reported_if_the_verb_would_use_it(s3, machine, monkeypatch, capfdbinary):
     machine.does("manage", COUNT)
     _, terminal = os.openpty()
     monkeypatch.setattr(sys, "stdin", open(terminal, encoding="utf-8"))  # noqa: SIM115
@@ -359,8 +350,3 @@ def test_psql_and_following_are_refused_with_the_way_on_the_host(machine):
         host.follow("logs", "dev", "100", "--grep=a b", "--follow")
     assert refused.value.remedy.endswith("sudo /opt/book-shop/bin/logs dev 100 '--grep=a b' --follow")
     assert host.sent == []
-
-
-def test_the_host_uses_its_role_and_no_settings_of_root():
-    names = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG")
-    assert {host_cli.ENVIRONMENT[name] for name in names} == {"/dev/null"}

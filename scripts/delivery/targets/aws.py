@@ -5,7 +5,6 @@ import itertools
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ class AwsHost:
     """A Target whose verbs run as the Systems Manager documents of terraform/verbs.tf.
 
     Systems Manager returns at most LIMITS of a verb's output, some of it only after the verb has ended. stdin and
-    stdout of a verb that is attached go through a bucket instead.
+    stdout of an attached verb pass through a bucket instead.
     """
 
     def __init__(self, sleep=time.sleep, clock=time.monotonic):
@@ -80,7 +79,7 @@ class AwsHost:
         check_success(verb, invocation)
         return invocation["StandardOutputContent"]
 
-    def attach(self, verb, *arguments, terminal=False, stdin=None, stdout=None):
+    def attach(self, verb, *arguments, terminal=False):
         """As Target.attach. stdin is read to its end first, and stdout is written at the end.
 
         Run Command has no terminal: if stdin is one, the verb has an empty stdin. After an interrupt the verb
@@ -90,13 +89,13 @@ class AwsHost:
         if terminal:
             log(f"Run Command has no terminal, so {verb} reads nothing. With one: {self._shell(verb, *arguments)}")
         with tempfile.TemporaryFile() as content:
-            copy_stdin(stdin, content)
+            copy_stdin(content)
             with self._transfer(content) as (id, transfer):
                 invocation = self._complete(verb, arguments, pass_output=True, Transfer=id)
                 if cut(invocation, "StandardOutputContent"):
                     log("Systems Manager left out the rest of the host's messages")
                 if invocation["Status"] == "Success" or invocation["ResponseCode"] > 0:
-                    self._write_stdout(transfer, invocation, stdout or sys.stdout.buffer)
+                    self._write_stdout(transfer, invocation)
         check_success(verb, invocation)
 
     def follow(self, verb, *arguments):
@@ -120,19 +119,19 @@ class AwsHost:
             except CommandError as error:
                 log(f"stdin and stdout of the verb stay in the bucket for a day: {error.why}")
 
-    def _write_stdout(self, transfer, invocation, stdout):
-        """Writes the verb's stdout to a binary file. A verb that failed may have none."""
+    def _write_stdout(self, transfer, invocation):
+        """Prints the verb's stdout. A verb that failed may have none."""
         try:
-            transfer.get("stdout", stdout)
+            transfer.get("stdout", sys.stdout.buffer)
         except Missing:
             if invocation["Status"] == "Success":
                 raise
-        stdout.flush()
+        sys.stdout.buffer.flush()
 
     def _shell(self, verb, *arguments):
         """The commands that run a verb in a shell on the host."""
-        words = " ".join(map(shlex.quote, (verb, *arguments)))
-        return f"aws ssm start-session --region {self.ssm.region} --target {self.id}, then sudo {paths.BIN}/{words}"
+        session = f"aws ssm start-session --region {self.ssm.region} --target {self.id}"
+        return f"{session}, then {in_shell(verb, *arguments)}"
 
     def url(self, environment):
         """The address of the environment; empty if the instance has no public address."""
@@ -256,8 +255,7 @@ def request(verb, arguments):
     """(documents, parameters) for a verb, from verbs.json: the documents that run it, and their parameters."""
     form = verbs()[verb]
     if not form["document"]:
-        words = " ".join(map(shlex.quote, (verb, *arguments)))
-        remedy = f"aws ssm start-session opens a shell on the host; there: sudo {paths.BIN}/{words}"
+        remedy = f"aws ssm start-session opens a shell on the host; there: {in_shell(verb, *arguments)}"
         raise UsageError(f"{verb} is not available on AWS", "Systems Manager's Run Command has no terminal", remedy)
     names = [name.rstrip("?").capitalize() for name in form["arguments"]]
     if form["takes_environment"]:
@@ -273,11 +271,15 @@ def request(verb, arguments):
     return [parameters["Environment"]] if form["takes_environment"] else ENVIRONMENTS, parameters
 
 
-def copy_stdin(stdin, file):
-    """Copies stdin, as Target.attach has it, into a file, and rewinds that. A terminal is not read."""
-    source = sys.stdin and sys.stdin.buffer if stdin is None else stdin
-    if source and source != subprocess.DEVNULL and not source.isatty():
-        shutil.copyfileobj(source, file)
+def in_shell(verb, *arguments):
+    """The command that runs a verb in a shell on the host."""
+    return f"sudo {paths.BIN}/{shlex.join((verb, *arguments))}"
+
+
+def copy_stdin(file):
+    """Copies this process's stdin into a file, and rewinds that. A terminal is not read."""
+    if not sys.stdin.isatty():
+        shutil.copyfileobj(sys.stdin.buffer, file)
         file.seek(0)
 
 
