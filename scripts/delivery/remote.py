@@ -168,11 +168,11 @@ def invite(environment, email):
     if not EMAIL.fullmatch(email):
         raise UsageError(f"invalid EMAIL {email[:80]!r}", "expected name@domain", f"make invite-{environment} EMAIL=…")
     target, argument = targets.for_environment(environment), commands.encode(["invite", email])
-    streams.close_input()
+    streams.set_input()
     path = streams.output_of(lambda: target.attach("manage", environment, argument)).strip()
     address = target.url(environment)
     if not address:
-        log(f"{environment} has no address yet: put it before this path")
+        log(f"{environment} has no address yet: put the address before this path")
     return f"{address}{path}"
 
 
@@ -193,7 +193,7 @@ def dump(environment):
         why = "a dump is binary data"
         raise UsageError("stdout is a terminal", why, f"make dump-{environment} >{environment}.dump")
     target = targets.for_environment(environment)
-    streams.close_input()
+    streams.set_input()
     target.attach("dump", environment)
 
 

@@ -3,10 +3,9 @@
 import getpass
 import io
 import json
-import os
 import sys
 
-from delivery import settings, targets
+from delivery import settings, streams, targets
 
 
 def show(environment, values):
@@ -36,7 +35,7 @@ def change(environment, setting):
     settings.check_name(setting)
     value = settings.read_value(environment, setting, _input(setting))
     target = targets.for_environment(environment)
-    _give(value.encode())
+    streams.set_input(value.encode())
     target.attach("set", environment, setting)
 
 
@@ -53,13 +52,3 @@ def _input(setting):
         return io.BytesIO(getpass.getpass(f"{setting}: ").encode(errors="surrogateescape"))
     except EOFError:
         return io.BytesIO()
-
-
-def _give(data):
-    """Makes the data, which is shorter than a pipe's buffer, this process's stdin."""
-    reader, writer = os.pipe()
-    os.write(writer, data)
-    os.close(writer)
-    os.dup2(reader, 0)
-    os.close(reader)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115

@@ -10,11 +10,17 @@ def are_terminal():
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def close_input():
-    """Makes the input of this process empty, for verbs that read none: they must not wait for its end."""
-    empty = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(empty, 0)
-    os.close(empty)
+def set_input(data=b""):
+    """Makes the data, which is shorter than a pipe's buffer, this process's stdin.
+
+    Without data it is empty, for verbs that read none: they must not wait for its end.
+    """
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    os.dup2(reader, 0)
+    os.close(reader)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
 
 def output_of(operation):
