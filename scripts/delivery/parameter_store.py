@@ -1,23 +1,21 @@
 """The settings of an environment in Parameter Store of AWS Systems Manager, for a host on AWS.
 
 Each setting is a SecureString <path>/<NAME> with the plain value. Its description is the user who changed it, and
-AWS records when. docs/decisions/0085-settings-in-parameter-store.md says who may read it.
+AWS records when. Only the host may read them (docs/decisions/0085-settings-in-parameter-store.md).
 """
 
-import datetime
 import functools
 import re
 import time
 
-from delivery import aws
+from delivery import aws, state
 from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 from delivery.references import ENVIRONMENTS
 from delivery.settings import LONGEST, Setting, snapshot, values
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"  # as in the history
 DELETED_AT_ONCE = 10
-PAUSES = (*aws.PAUSES, 15)  # seconds; AWS asks for 30 s before a deleted parameter is created again
+PAUSES = (*aws.PAUSES, 15)  # seconds; AWS requires 30 s before a deleted parameter is created again
 PER_PAGE = 50  # of DescribeParameters; that of GetParametersByPath is 10
 REFUSALS = {  # of PutParameter: why, remedy
     "ParameterLimitExceeded": ("the account has as many parameters as AWS allows", "delete unused parameters"),
@@ -46,7 +44,7 @@ class ParameterStore:
         settings = {}
         for entry in sorted(stored, key=lambda entry: entry["Name"]):
             actor = actors.get(entry["Name"], "")
-            changed = entry["LastModifiedDate"].astimezone(datetime.timezone.utc).strftime(TIME)
+            changed = state.in_utc(entry["LastModifiedDate"])
             known = actor if re.fullmatch(GRAMMAR["actor"], actor) else None
             settings[entry["Name"].rpartition("/")[2]] = Setting(entry["Value"], known, changed)
         return settings

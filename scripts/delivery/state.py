@@ -63,7 +63,12 @@ class State(Protocol):
 
 def now():
     """The current time in UTC, as in the history."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ")
+    return in_utc(datetime.datetime.now(datetime.timezone.utc))
+
+
+def in_utc(moment):
+    """A datetime in UTC, as in the history."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%FT%TZ")
 
 
 def entry(environment, verb, actor, image, commit, result, seconds, **more):
