@@ -10,8 +10,9 @@ from delivery.state import entry
 def run(environment, words, actor, execute):
     """Runs manage.py with these arguments and records it in the history. It holds no lock: deploys continue.
 
-    `execute(image, command)` runs the command next to the live image and returns its exit status. Raises AlreadyReported
-    with this status unless it is 0, and CommandError if there is no live image or the command could not be started.
+    `execute(image, command)` runs the command next to the live image and returns its exit status. Raises
+    AlreadyReported with this status unless it is 0, and CommandError if there is no live image or the command could
+    not be started.
     """
     image = environment.live()
     if not image:
