@@ -91,7 +91,7 @@ def show(environment, selection, previous):
         raise nothing_live(environment)
     if previous and not any(texts):
         why = "since it was deployed, it has run without a restart"
-        raise CommandError(f"{environment.name} has no logs of before a crash", why, f"make logs-{environment.name}")
+        raise CommandError(f"{environment.name} has no logs from before a crash", why, f"make logs-{environment.name}")
     return "\n".join(line for text in texts for line in selection.of(text))
 
 

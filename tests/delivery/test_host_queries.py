@@ -131,9 +131,9 @@ def test_logs_with_a_text_are_the_last_lines_that_contain_it(host, monkeypatch):
     host.run("logs", "dev", "--grep=A.C").must_print("")
 
 
-def test_the_previous_logs_are_those_of_before_a_crash(place):
+def test_the_previous_logs_are_those_from_before_a_crash(place):
     place.deployed(1)
-    place.run("logs", "100", "--previous").must_fail(f"{place.name} has no logs of before a crash")
+    place.run("logs", "100", "--previous").must_fail(f"{place.name} has no logs from before a crash")
     if place.name == "dev":
         place.world.docker.containers["book-shop-b"].restarted = "2026-11-25T03:15:00Z"
     else:
