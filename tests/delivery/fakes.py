@@ -23,6 +23,7 @@ import functools
 import itertools
 import json
 import math
+import sys
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -35,6 +36,7 @@ from delivery.process import ProgramFailed, TimedOut
 from delivery.settings import Snapshot
 
 REPOSITORY = "localhost:5000/book-shop"
+KUBECTL = Path(__file__).parents[1] / "lib/cluster-kubectl.fake"
 SCHEMA = [
     {"name": name, "type": "str", "required": required, "secret": secret, "default": default, "help": f"the {name}"}
     for name, required, secret, default in (
@@ -707,6 +709,13 @@ def what_runs(found):
     """The image and the name of the Secret of a Deployment, a Job or a pod."""
     (container,) = found["spec"].get("template", found)["spec"]["containers"]
     return container["image"], container["envFrom"][0]["secretRef"]["name"]
+
+
+def install_kubectl(directory):
+    """Installs a kubectl whose cluster is this directory (tests/lib/cluster-kubectl.fake)."""
+    program = directory / "kubectl"
+    program.write_text(KUBECTL.read_text().replace("/usr/bin/env python3", f"{sys.executable} -SE"))
+    program.chmod(0o755)
 
 
 def labelled(kind, name, component="web", **spec):

@@ -247,9 +247,7 @@ def test_sends_every_verb_that_the_host_declares():
     assert {call[0] for call, _, _ in CALLS} == {verb for verb, form in verbs().items() if form["document"]}
 
 
-def test_sends_the_options_that_a_verb_declares(monkeypatch):
-    logs = verbs()["logs"] | {"options": ["since", "grep", "previous", "follow"]}
-    monkeypatch.setattr(target, "verbs", lambda: {"logs": logs})
+def test_sends_the_options_that_a_verb_declares():
     options = ["--since=2h30m", "--grep=--grep=a {b}", "--previous"]
     _, parameters = target.request("logs", ["dev", "7", *options])
     sent = {"Since": "2h30m", "Grep": "--grep=a {b}", "Previous": "yes"}

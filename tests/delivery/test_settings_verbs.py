@@ -53,7 +53,7 @@ def test_the_failure_of_the_host_is_the_one_of_set(shop, local_host):
     shop.verb("set", "dev", "EMAIL_HOST", stdin="a b").must_fail("EMAIL_HOST: it is not a host name", status=2)
 
 
-def test_a_terminal_is_asked_for_the_value_without_an_echo(tmp_path):
+def test_set_reads_the_value_from_a_terminal_without_an_echo(tmp_path):
     """On a local host whose docker stores what it reads."""
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\n[ $2 = inspect ] && echo true || cat >{tmp_path}/value\n")

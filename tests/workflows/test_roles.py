@@ -7,14 +7,12 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import workflows
 import yaml
 from delivery.targets import base
 
-ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = {"AWS_ROLE": "the-role"}
 BRANCHES = {"DEV_AWS_ROLE": "role-of-dev", "PROD_AWS_ROLE": "role-of-prod"}
 
@@ -54,17 +52,6 @@ def test_the_workflows_run_no_verb_that_their_role_may_not_send():
     inputs = workflows.workflows()["operate.yml"]["on"]["workflow_dispatch"]["inputs"]
     offered = {kinds.get(re.sub("-(dev|prod)$", "", option)) for option in inputs["verb"]["options"]}
     assert offered <= {None, "environment"}
-
-
-def test_the_group_of_the_deployers_reads_no_secret_in_the_cluster():
-    files = ("scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml")
-    objects = [found for file in files for found in yaml.safe_load_all((ROOT / file).read_text())]
-    roles = {found["metadata"]["name"]: found["rules"] for found in objects if found["kind"] == "Role"}
-    bound = {found["roleRef"]["name"] for found in objects if found["kind"] == "RoleBinding"}
-    assert bound == {"deployer", "deployer-of-cluster"}
-    assert not [found for found in objects if found["kind"].startswith("ClusterRole")]
-    resources = {resource for name in bound for rule in roles[name] for resource in rule["resources"]}
-    assert resources & {"*", "secrets", "pods/exec", "serviceaccounts/token"} == set()
 
 
 @pytest.mark.parametrize(
