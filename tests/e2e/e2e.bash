@@ -30,11 +30,21 @@ get() { curl -fsS "http://localhost:$(port_of "$1")$2"; }
 await_ready() {
   curl -fsS -o /dev/null --retry "$2" --retry-delay 1 --retry-all-errors "http://localhost:$(port_of "$1")/readyz"
 }
+# live_slot: prints the id of dev's container.
+live_slot() { on_host docker ps --quiet --filter 'name=^book-shop-[ab]$'; }
+# live_setting ENVIRONMENT NAME: the value in the live slot or in a pod; stored_setting: the stored one.
+live_setting() {
+  case $1 in
+    dev) on_host docker exec "$(live_slot)" printenv "$2" ;;
+    prod) kubectl exec deployment/book-shop -- printenv "$2" ;;
+  esac
+}
+stored_setting() { on_host sed -n "s/^$2=//p" "/etc/book-shop/$1.env"; }
 # django ENVIRONMENT PYTHON: runs it in the shop's own shell, in the live slot or in a pod.
 django() {
   local shell=(python3 manage.py shell --verbosity 0)
   case $1 in
-    dev) into_host docker exec -i "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" "${shell[@]}" ;;
+    dev) into_host docker exec -i "$(live_slot)" "${shell[@]}" ;;
     prod) into_host kubectl --namespace book-shop exec -i deployment/book-shop -- "${shell[@]}" ;;
   esac <<<"$2"
 }

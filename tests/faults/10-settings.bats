@@ -11,15 +11,7 @@ teardown() { stop_runs; }
 
 # set_to ENVIRONMENT NAME: changes a setting to the value on stdin. Sets $status and $output.
 set_to() { run "$SHOP/scripts/set" "$1" "$2"; }
-# inside ENVIRONMENT NAME: the variable of the live application.
-inside() {
-  case $1 in
-    dev) on_host docker exec "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" printenv "$2" ;;
-    prod) kubectl exec deployment/book-shop -- printenv "$2" ;;
-  esac
-}
-stored() { on_host sed -n "s/^$2=//p" "/etc/book-shop/$1.env"; } # ENVIRONMENT NAME
-# everything ENVIRONMENT: what runs, and what is stored about settings and deploys.
+# everything ENVIRONMENT: the live containers and pods, the stored settings and the history.
 everything() {
   identities
   on_host cat "/etc/book-shop/$1.env" /var/lib/book-shop/deploys.jsonl
@@ -70,11 +62,11 @@ answers() {
     assert_output --partial "$environment: the stored settings are not the live ones. To apply them: make deploy-$environment IMAGE="
     read -ra command <<<"${lines[-1]##*To apply them: make }"
     shop "${command[@]}"
-    assert_equal "$(inside "$environment" EMAIL_HOST)" edited.example
+    assert_equal "$(live_setting "$environment" EMAIL_HOST)" edited.example
     run "$SHOP/scripts/status"
     refute_output --partial "the stored settings are not the live ones"
     "$SHOP/scripts/unset" "$environment" EMAIL_HOST
-    run inside "$environment" EMAIL_HOST
+    run live_setting "$environment" EMAIL_HOST
     assert_failure
   done
 }
@@ -123,12 +115,12 @@ TABLE
 
 @test "a value with which the application is never ready is not stored, and the old one stays in effect" {
   for environment in "${ENVIRONMENTS[@]}"; do
-    before=$(inside "$environment" DATABASE_URL)
+    before=$(live_setting "$environment" DATABASE_URL)
     set_to "$environment" DATABASE_URL <<<"${before/@db.internal/@127.0.0.1}"
     assert_failure 1
     assert_output --partial "$environment keeps its previous settings"
-    assert_equal "$(stored "$environment" DATABASE_URL)" "$before"
-    assert_equal "$(inside "$environment" DATABASE_URL)" "$before"
+    assert_equal "$(stored_setting "$environment" DATABASE_URL)" "$before"
+    assert_equal "$(live_setting "$environment" DATABASE_URL)" "$before"
     get "$environment" /readyz
     run "$SHOP/scripts/history" "$environment" 1
     assert_output --partial "set DATABASE_URL"
@@ -168,8 +160,8 @@ unwatch_processes() {
     set_to "$environment" EMAIL_HOST_PASSWORD <<<"$hostile"
     assert_success
     refute_output --partial trace-of-a-value
-    assert_equal "$(stored "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
-    assert_equal "$(inside "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
+    assert_equal "$(stored_setting "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
+    assert_equal "$(live_setting "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
     run "$SHOP/scripts/settings" "$environment" --values
     assert_success
     refute_output --partial trace-of-a-value
@@ -186,7 +178,7 @@ unwatch_processes() {
     set_to "$environment" EMAIL_HOST_PASSWORD < <(yes trace-of-a-value | tr -d '\n' | head -c 65536)
     assert_failure 2
     assert_equal "$(identities)" "$before"
-    assert_equal "$(stored "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
+    assert_equal "$(stored_setting "$environment" EMAIL_HOST_PASSWORD)" "$hostile"
   done
   unwatch_processes
   assert_equal "$(cat "$BATS_TEST_TMPDIR/processes")" ""

@@ -43,18 +43,9 @@ end_visits() {
   grep -E 'http_reqs\.|http_req_failed\.|checks_(total|failed)\.' "$BATS_TEST_TMPDIR/visits" | sed 's/^/# /' >&3
 }
 
-# setting ENVIRONMENT NAME: the stored value.
-setting() { on_host sed -n "s/^$2=//p" "/etc/book-shop/$1.env"; }
-# live_setting ENVIRONMENT NAME: the value in the live slot or in a pod.
-live_setting() {
-  case $1 in
-    dev) on_host docker exec "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" printenv "$2" ;;
-    prod) kubectl exec deployment/book-shop -- printenv "$2" ;;
-  esac
-}
-# logs_in URL: whether PostgreSQL accepts it. The URL is on stdin.
+# logs_in URL: whether PostgreSQL accepts its role and password. Python reads it from stdin.
 logs_in() {
-  into_host docker exec -i "$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')" \
+  into_host docker exec -i "$(live_slot)" \
     python3 -c 'import sys, psycopg; psycopg.connect(sys.stdin.readline().strip(), connect_timeout=5)' <<<"$1" 2>"$BATS_TEST_TMPDIR/login" \
     || {
       grep -qE 'password authentication failed|not permitted to log in' "$BATS_TEST_TMPDIR/login" || fail "$(cat "$BATS_TEST_TMPDIR/login")"
@@ -72,7 +63,7 @@ rotate_both() {
 @test "both secrets of both environments are replaced twice under load, and nothing is lost" {
   declare -A url key
   for environment in dev prod; do
-    url[$environment]=$(setting $environment DATABASE_URL) key[$environment]=$(setting $environment SECRET_KEY)
+    url[$environment]=$(stored_setting $environment DATABASE_URL) key[$environment]=$(stored_setting $environment SECRET_KEY)
     logs_in "${url[$environment]}"
   done
   start_visits
@@ -83,11 +74,11 @@ rotate_both() {
   end_visits
 
   for environment in dev prod; do
-    logs_in "$(setting $environment DATABASE_URL)"
+    logs_in "$(stored_setting $environment DATABASE_URL)"
     run ! logs_in "${url[$environment]}"
-    assert_equal "$(live_setting $environment DATABASE_URL)" "$(setting $environment DATABASE_URL)"
-    assert_equal "$(live_setting $environment SECRET_KEY)" "$(setting $environment SECRET_KEY)"
-    assert_equal "$(setting $environment SECRET_KEY_FALLBACKS | tr , '\n' | sed -n 3p)" "${key[$environment]}"
+    assert_equal "$(live_setting $environment DATABASE_URL)" "$(stored_setting $environment DATABASE_URL)"
+    assert_equal "$(live_setting $environment SECRET_KEY)" "$(stored_setting $environment SECRET_KEY)"
+    assert_equal "$(stored_setting $environment SECRET_KEY_FALLBACKS | tr , '\n' | sed -n 3p)" "${key[$environment]}"
     run shop history-$environment
     assert_output --regexp "rotate database .* ok "
     refute_output --partial "${key[$environment]}"
@@ -96,7 +87,7 @@ rotate_both() {
 
 @test "a database password edited by hand takes effect with the next deploy, and nothing is lost" {
   for environment in dev prod; do
-    old=$(setting $environment DATABASE_URL)
+    old=$(stored_setting $environment DATABASE_URL)
     on_host sed -i -E 's,^(DATABASE_URL=postgresql://[^:]*:)[^@]*,\1by%20hand%40'$environment, "/etc/book-shop/$environment.env"
     [ -n "${VISITS:-}" ] || start_visits
     on_host /opt/book-shop/bin/bootstrap
@@ -104,7 +95,7 @@ rotate_both() {
     run shop status
     assert_output --partial "$environment: the stored settings are not the live ones"
     shop deploy-$environment
-    new=$(setting $environment DATABASE_URL)
+    new=$(stored_setting $environment DATABASE_URL)
     [[ $new == *:by%20hand%40$environment@* ]]
     assert_equal "$(live_setting $environment DATABASE_URL)" "$new"
     logs_in "$new"
@@ -118,7 +109,7 @@ rotate_both() {
   for environment in dev prod; do
     case $environment in dev) steps=("start slot" "drain") ;; prod) steps=("roll out" "drain") ;; esac
     for step in "${steps[@]}"; do
-      old=$(setting $environment DATABASE_URL)
+      old=$(stored_setting $environment DATABASE_URL)
       : >"$BATS_TEST_TMPDIR/verb"
       on_host /opt/book-shop/bin/rotate $environment database >"$BATS_TEST_TMPDIR/verb" 2>&1 3>&- &
       VERB=$!
@@ -126,10 +117,10 @@ rotate_both() {
       on_host pkill -9 -f "bin/rotate $environment"
       run ! wait "$VERB"
       VERB=
-      assert_equal "$(setting $environment DATABASE_URL)" "$old"
+      assert_equal "$(stored_setting $environment DATABASE_URL)" "$old"
       run shop rotate-$environment WHAT=database
       assert_success
-      assert_equal "$(live_setting $environment DATABASE_URL)" "$(setting $environment DATABASE_URL)"
+      assert_equal "$(live_setting $environment DATABASE_URL)" "$(stored_setting $environment DATABASE_URL)"
       run ! logs_in "$old"
     done
   done

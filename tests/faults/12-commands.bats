@@ -1,6 +1,7 @@
-# One-off commands, logs and copies of data, on a real host.
+#!/usr/bin/env bats
 # shellcheck disable=SC2154 # $stderr is bats' own
 bats_require_minimum_version 1.5.0
+# One-off commands, logs and copies of data, on a real host.
 load faults.bash
 
 # manage ENVIRONMENT COMMAND: with the test's stdin. Sets $status, $output and $stderr.
@@ -82,7 +83,6 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   printf '%s\n' isbn,title,author,publishing_year,rating,reviewer,category,price,stock \
     '9780306406157,Notes,A. Lovelace,1843,5,Sami,Science,12.50,3' >"$BATS_TEST_TMPDIR/books.csv"
   manage dev 'import_books -' <"$BATS_TEST_TMPDIR/books.csv"
-  echo "$output $stderr"
   assert_success
   run psql book_shop_dev -c "select title from books_book where title = 'Notes'"
   assert_output Notes
@@ -103,9 +103,9 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   refute grep -q new_password1 "$page"
 }
 
-@test "logs: those of before a crash, and those that follow across a deploy" {
+@test "logs: prints those from before a crash, and follows across a deploy" {
   local process
-  process=$(on_host docker ps --quiet --filter 'name=^book-shop-[ab]$')
+  process=$(live_slot)
   get dev "/before-the-crash" || true
   on_host sh -c "kill -9 \$(docker inspect --format '{{.State.Pid}}' $process)"
   await_ready dev 60
@@ -128,7 +128,7 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   until [ -z "$(on_host pgrep -f 'bin/logs dev' || true)" ]; do sleep 0.2; done # ends by itself
 }
 
-@test "psql: is no superuser, and a failing statement is exit status 3" {
+@test "psql: has no superuser's rights, and a failing statement is exit status 3" {
   run --separate-stderr "$SHOP/scripts/psql" dev <<<"\\t on
 select current_user, usesuper from pg_user where usename = session_user;"
   assert_success
