@@ -4,7 +4,7 @@
 
 resource "aws_s3_bucket" "transfer" {
   #checkov:skip=CKV_AWS_18:the objects exist for seconds, and CloudTrail can record the requests
-  #checkov:skip=CKV_AWS_21:a deleted object must be gone, so there are no versions
+  #checkov:skip=CKV_AWS_21:no version of a deleted object may remain
   #checkov:skip=CKV_AWS_144:the objects exist for seconds
   #checkov:skip=CKV_AWS_145:S3's own key is enough, because only the owner and the host may read the bucket
   #checkov:skip=CKV2_AWS_62:no service needs its events

@@ -14,7 +14,7 @@ from delivery.git import REVISION_LABEL, VERSION_LABEL
 from delivery.settings import environment_file
 
 SETTINGS_LABEL = f"{NAME}.settings"
-TEMPORARY = f"{NAME}.temporary"  # the label of containers that exist only to copy files out of an image
+TEMPORARY = f"{NAME}.temporary"  # the label of containers that copy files out of an image, and of queries
 OWNER = f"{NAME}.owner"  # the label of containers of commands: the process that removes them
 LOGS = ("--log-opt", "max-size=10m", "--log-opt", "max-file=3")
 GRACE = 10  # seconds that a command has to end after an interrupt
@@ -225,7 +225,7 @@ class Docker:
             self._docker("rm", container)
 
     def remove_leftovers(self):
-        """Removes the containers of commands whose verb was killed, and copies of images after an hour."""
+        """Removes containers that killed verbs left behind: those of commands at once, temporary ones after an hour."""
         self._docker("container", "prune", "--force", "--filter", f"label={TEMPORARY}", "--filter", "until=1h")
         form = f'{{{{.Names}}}} {{{{.Label "{OWNER}"}}}}'
         for line in self._docker("ps", "--all", "--filter", f"label={OWNER}", "--format", form).splitlines():

@@ -15,7 +15,7 @@ ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
     "DOCKER_CONTEXT": "default",  # this machine's engine, whatever /root/.docker has selected
-    # AWS is asked with the role of the EC2 instance, whatever /root/.aws has.
+    # AWS clients use the role of the EC2 instance, whatever is in /root/.aws.
     **dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "BOTO_CONFIG"), "/dev/null"),
 }
 

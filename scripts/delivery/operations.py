@@ -195,7 +195,7 @@ def history(environment, lines):
 
 
 def status(environment, web=http_client):
-    """The status of an environment, as a dict with the keys in the module `status`.
+    """The status of an environment, as a dict with the keys that delivery/status.py lists.
 
     A value that cannot be determined is None, or False for healthy.
     """

@@ -118,7 +118,7 @@ def fault(value):
 class FileSettings:
     """A file on the host that only root can read: lines NAME=value.
 
-    The comment `# TIME ACTOR` before a line says when and by whom it was changed with a verb.
+    The comment `# TIME ACTOR` before a line is about its last change with a verb.
     """
 
     def __init__(self, path):

@@ -86,7 +86,7 @@ BASH
   assert_equal "$(stat -c %a "$CONF/dev.env")" 600
 }
 
-@test "bootstrap-postgresql: a password changed by hand goes to a role that is not in use" {
+@test "bootstrap-postgresql: gives a password that was changed by hand to a role that is not in use" {
   verb bootstrap-postgresql
   before=$(cat "$WORLD/roles/book_shop_prod_a")
   sed -i 's,^DATABASE_URL=.*,DATABASE_URL=postgresql://book_shop_prod_a:by%20hand@db.internal:5432/book_shop_prod,' "$CONF/prod.env"

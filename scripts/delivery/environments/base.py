@@ -7,6 +7,7 @@ from delivery.docker import Docker
 from delivery.environments import versioned_secrets
 from delivery.lock import Lock
 from delivery.logs import Source
+from delivery.nginx import HostNames
 from delivery.settings import Settings, Snapshot
 from delivery.state import State
 
@@ -47,6 +48,8 @@ class Environment(Protocol):
     lock: Lock
     state: State
     settings: Settings
+    host_names: HostNames
+    repository: str  # the only one whose images it accepts
 
     def url(self) -> str:
         """The address at which NGINX or the load balancer serves it; empty while there is none."""
