@@ -17,6 +17,7 @@ from delivery import (
     cluster_verbs,
     compositions,
     host_commands,
+    host_settings,
     host_verbs,
     http_client,
     nginx,
@@ -54,6 +55,7 @@ def world(monkeypatch):
     made = World()
     for module in (compositions, host_commands, host_verbs):
         monkeypatch.setattr(module, "Docker", lambda *options: made.docker)
+    for module in (compositions, host_commands, host_settings, host_verbs):
         monkeypatch.setattr(module, "Postgres", lambda: made.postgres)
     monkeypatch.setattr(nginx, "process", types.SimpleNamespace(run=made.run_program))
     monkeypatch.setattr(compositions, "Kubernetes", lambda *options, remedy="": made.kubernetes)

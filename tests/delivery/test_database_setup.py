@@ -1,7 +1,7 @@
 """database-roles, which bootstrap runs on a host: the roles, and the stored DATABASE_URLs."""
 
 import pytest
-from delivery import cli, host_verbs, scram
+from delivery import cli, host_settings, scram
 from delivery.database_roles import Role
 from delivery.settings import FileSettings
 from test_killed import kills
@@ -15,7 +15,7 @@ def database_roles(host):
 
     def operation():
         with cli.reported():
-            host_verbs.database_roles(host.paths)
+            host_settings.database_roles(host.paths)
 
     return run(operation, "database-roles")
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from delivery import host_verbs, initial_settings, settings
+from delivery import host_settings, initial_settings, settings
 from delivery.cli import reported
 from test_killed import kills
 from verb import run
@@ -21,7 +21,7 @@ def bootstrap(host, monkeypatch):
 
         def operation():
             with reported():
-                host_verbs.initial_settings(host.paths)
+                host_settings.initial_settings(host.paths)
 
         return run(operation, "initial-settings")
 

@@ -6,7 +6,7 @@ import sys
 import fake_aws
 import pytest
 from botocore.stub import Stubber
-from delivery import aws, compositions, host_verbs, settings
+from delivery import aws, compositions, host_settings, settings
 from delivery.cli import CommandError, UsageError
 from delivery.parameter_store import ParameterStore, delete_all, move_file
 from delivery.references import ENVIRONMENTS
@@ -185,7 +185,7 @@ def test_bootstrap_moves_the_files_of_a_host_on_aws_and_generates_what_is_missin
     for name in ENVIRONMENTS:  # until they are moved, the files count
         assert isinstance(compositions.host_settings(name, host.paths), FileSettings)
     for _ in "first", "second":
-        host_verbs.initial_settings(host.paths)
+        host_settings.initial_settings(host.paths)
         assert list(host.paths.settings.glob("dev.env*")) + list(host.paths.settings.glob("prod.env*")) == []
     for name, old in before.items():
         found = compositions.host_settings(name, host.paths).load()
@@ -200,7 +200,7 @@ def test_a_new_host_on_aws_generates_its_settings_in_parameter_store(moto, host)
         env.write(f"AWS_REGION={fake_aws.REGION}\nPARAMETERS=/book-shop\nTRANSFER=bucket\n")
     for name in ENVIRONMENTS:
         (host.paths.settings / f"{name}.env").unlink()
-    host_verbs.initial_settings(host.paths)
+    host_settings.initial_settings(host.paths)
     dev, prod = (compositions.host_settings(name, host.paths).load() for name in ENVIRONMENTS)
     assert dev["SECRET_KEY"].value != prod["SECRET_KEY"].value
     assert list(host.paths.settings.glob("*.env")) == [host.paths.settings / "host.env"]
