@@ -140,8 +140,8 @@ history-dev: setup-deploy ## list the last deploys of dev: user, image and resul
 history-prod: setup-deploy ## list the last deploys of prod
 	@scripts/history prod
 
-log_options = $(if $(FOLLOW),--follow) $(if $(PREVIOUS),--previous) $(if $(SINCE),--since=$(SINCE)) \
-  $(if $(GREP),--grep=$(GREP))
+log_options = $(if $(FOLLOW),--follow) $(if $(PREVIOUS),--previous) \
+  $(if $(SINCE),--since=$(SINCE)) $(if $(GREP),--grep=$(GREP))
 
 .PHONY: logs-dev
 logs-dev: setup-deploy ## print the last log lines of dev
@@ -167,7 +167,7 @@ summary: setup-deploy ## print the live images and the duration of each step as 
 ## Variables: HOST, PROD, NAME, AWS_REGION, CLUSTER, SETTING, VALUES, WHAT, COMMAND, EMAIL
 
 .PHONY: settings-dev
-settings-dev: setup-deploy ## list the settings of dev; with VALUES=1 also values that are not secret
+settings-dev: setup-deploy ## list the settings of dev; VALUES=1 adds values that are not secret
 	@scripts/settings dev $(if $(VALUES),--values)
 
 .PHONY: settings-prod
