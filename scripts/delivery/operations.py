@@ -116,15 +116,8 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
     if verb == "deploy":
         order.check(environment, image, after)
 
-    try:
+    with recorded_failure(record, lambda: f"Still live: {_still_live(environment)}"):
         make_live(environment, token, candidate)
-    except LockLost:
-        raise
-    except CommandError as error:
-        with contextlib.suppress(ProgramFailed):
-            record("failed")
-        why = f"{error.why}. Still live: {_still_live(environment)}"
-        raise CommandError(error.what, why, error.remedy) from error
     try:
         record("ok")
         save_state()
@@ -151,6 +144,19 @@ def make_live(environment, token, candidate, save=lambda: None):
         environment.drain(candidate)
         token.check()
         save()
+
+
+@contextlib.contextmanager
+def recorded_failure(record, effect):
+    """Records a failed change of what is live, and adds its effect, which the function returns, to the reason."""
+    try:
+        yield
+    except LockLost:
+        raise
+    except CommandError as error:
+        with contextlib.suppress(ProgramFailed):  # the reason is more important than the entry
+            record("failed")
+        raise CommandError(error.what, f"{error.why}. {effect()}", error.remedy) from error
 
 
 def has_other_settings(environment, candidate):

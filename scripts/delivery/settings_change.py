@@ -5,13 +5,10 @@ fails, or the change is killed, the old value is still the stored one, and the n
 (docs/decisions/0077-prove-then-store.md).
 """
 
-import contextlib
 import time
 
 from delivery import operations, settings, settings_schema, state
 from delivery.cli import CommandError, UsageError, log
-from delivery.lock import LockLost
-from delivery.process import ProgramFailed
 
 FOR_DEVELOPERS = "DEBUG"
 
@@ -83,15 +80,8 @@ def apply(environment, token, image, new, actor, label, save):
     def end(result):
         record(environment, token, label, actor, image, candidate.revision, result, time.monotonic() - started)
 
-    try:
+    with operations.recorded_failure(end, lambda: f"{environment.name} keeps its previous settings"):
         operations.make_live(environment, token, candidate, save)
-    except LockLost:
-        raise
-    except CommandError as error:
-        with contextlib.suppress(ProgramFailed):
-            end("failed")
-        why = f"{error.why}. {environment.name} keeps its previous settings"
-        raise CommandError(error.what, why, error.remedy) from error
     end("ok")
     environment.state.save(token, environment.state.load().with_live(image, candidate.manifests))
     environment.clean_up(candidate)
