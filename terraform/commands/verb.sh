@@ -48,13 +48,13 @@ END
 [ -n "$known" ] || { echo "unknown verb '$SSM_Verb': expected a verb of scripts/delivery/verbs.json" >&2 && exit 2; }
 
 # With a transfer, stdin and stdout of the verb are objects in a bucket.
-transfer=${SSM_Transfer:-}
-set -- "$SSM_Verb" "$@"
-[ -z "$transfer" ] || set -- attached "$transfer" "$@"
+transfer=${SSM_Transfer:-} program=$SSM_Verb
+if [ -n "$transfer" ]; then
+  set -- "$transfer" "$program" "$@"
+  program=attached
+fi
 
 # Systems Manager returns the first 24,000 characters of stdout but only 8,000 of stderr. The reason
 # why a deploy failed is at the end.
 [ -z "$merge_output$transfer" ] || exec 2>&1
-program=$1
-shift
 exec "/opt/book-shop/bin/$program" "$@"

@@ -22,7 +22,7 @@ def methods(owner):
     }
 
 
-# `make image` calls the first one. The others start programs whose output goes to the caller: test_commands.py.
+# `make image` calls the first one. The others start programs with the caller's streams: test_commands.py.
 NOT_FAKED = {"files_of_image", "log_command", "psql"}
 
 
