@@ -164,7 +164,8 @@ summary: setup-deploy ## print the live images and the duration of each step as 
 	@scripts/summary
 
 ##@ Settings and commands
-## Variables: HOST, PROD, NAME, AWS_REGION, CLUSTER, SETTING, VALUES, WHAT, COMMAND, EMAIL
+## Variables: HOST, PROD, NAME, AWS_REGION, TIME_LIMIT, CLUSTER, POSTGRES_IMAGE,
+##            DELIVERY_ADMIN_URL, SETTING, VALUES, WHAT, COMMAND, EMAIL
 
 .PHONY: settings-dev
 settings-dev: setup-deploy ## list the settings of dev; VALUES=1 adds values that are not secret
@@ -215,7 +216,8 @@ invite-prod: setup-deploy ## create an administrator of prod
 	@scripts/invite prod $(EMAIL)
 
 ##@ The host
-## Variables: HOST, PROD, NAME, REPOSITORY, BACKUP, KEEP, AWS_REGION, TIME_LIMIT, ANONYMOUS
+## Variables: HOST, PROD, NAME, REPOSITORY, BACKUP, KEEP, AWS_REGION, TIME_LIMIT, CLUSTER,
+##            POSTGRES_IMAGE, ANONYMOUS
 
 .PHONY: backup
 backup: setup-deploy ## back up dev's and prod's databases now; the host does so every night
