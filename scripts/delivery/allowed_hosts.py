@@ -6,13 +6,15 @@ from delivery.cli import UsageError
 from delivery.grammar import GRAMMAR
 
 OF_HEALTH_CHECKS = ("localhost", "127.0.0.1")
+LONGEST = 253  # characters of a host name: nginx/book-shop/http.conf has room for them
+OF_NGINX = ("default", "hostnames", "include", "volatile")  # words that it reads as its own unless \ precedes them
 
 
 def check(names):
     """Raises UsageError unless Django and NGINX understand each of the names."""
     one = GRAMMAR["allowed_host"]
-    if not re.fullmatch(f"{one}(,{one})*", names):
-        why = "expected names separated by commas"
+    if not re.fullmatch(f"{one}(,{one})*", names) or max(map(len, names.split(","))) > LONGEST:
+        why = f"expected names separated by commas, each of at most {LONGEST} characters"
         raise UsageError(f"invalid host names {names[:200]!r}", why, "ALLOWED_HOSTS=shop.example,.example.org")
 
 
@@ -29,4 +31,9 @@ def nginx_map(names):
         return "default 1;"
     # NGINX refuses duplicate names, and .example.org includes example.org.
     kept = [name for name in every if f".{name}" not in every]
-    return "\n".join(sorted(["default 0;", *(f"{name} 1;" for name in kept)]))
+    return "\n".join(sorted(["default 0;", *(f"{escaped(name)} 1;" for name in kept)]))
+
+
+def escaped(name):
+    """A host name as NGINX's map has it."""
+    return f"\\{name}" if name in OF_NGINX else name

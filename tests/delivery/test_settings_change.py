@@ -115,6 +115,7 @@ def test_the_old_value_stays_when_the_new_one_cannot_be_stored(place, monkeypatc
         ("EMAIL_HOST", "x" * 70000, "it has more than 4096 bytes"),
         ("EMAIL_HOST", "", "only a setting that is removed has no value"),
         ("ALLOWED_HOSTS", "shop.*", "expected names separated by commas"),
+        ("ALLOWED_HOSTS", f"shop.example,{'x' * 254}", "each of at most 253 characters"),
     ],
 )
 def test_a_wrong_setting_or_value_is_refused_before_any_change(place, name, value, why):
@@ -309,6 +310,13 @@ def test_nginx_has_the_names_of_the_environment_after_a_change(host, place):
         "nginx -t",
         "systemctl reload",
     ]
+
+
+def test_nginx_reads_its_own_words_as_host_names(place):
+    set_(place, "ALLOWED_HOSTS", "default,Include,hostnames,volatile,default.example").must_succeed()
+    names = (place.paths.nginx / f"allowed-hosts-{place.name}.conf").read_text().splitlines()
+    words = ["\\default 1;", "\\hostnames 1;", "\\include 1;", "\\volatile 1;"]
+    assert sorted(names) == sorted([*words, "127.0.0.1 1;", "default 0;", "default.example 1;", "localhost 1;"])
 
 
 def test_nginx_is_reloaded_only_when_the_names_have_changed(place):

@@ -43,6 +43,13 @@ answers() {
   answers prod localhost 200 new.example 200 other.example 200 example.org 421
   answers dev other.example 421
 
+  # Words that NGINX's configuration reserves, and the longest name.
+  label=$(printf 'x%.0s' {1..62})
+  longest=$label.$label.$label.$label.x
+  set_to dev ALLOWED_HOSTS <<<"localhost,new.example,default,include,$longest"
+  assert_success
+  answers dev default 200 include 200 "$longest" 200 other.example 421
+
   run install_host
   assert_success
   answers dev new.example 200 other.example 421
