@@ -20,6 +20,7 @@ PER_PAGE = 50  # of DescribeParameters; that of GetParametersByPath is 10
 REFUSALS = {  # of PutParameter: why, remedy
     "ParameterLimitExceeded": ("the account has as many parameters as AWS allows", "delete unused parameters"),
     "ParameterMaxVersionLimitExceeded": ("its oldest version has a label", "aws ssm unlabel-parameter-version"),
+    "HierarchyTypeMismatchException": ("it exists with another type than SecureString", "aws ssm delete-parameter"),
     **dict.fromkeys(aws.THROTTLED, ("AWS accepts no more changes at the moment", "run the command again in a minute")),
 }
 

@@ -290,6 +290,7 @@ MINUTE = "run the command again in a minute"
         ("ThrottlingException", 6, "no more changes at the moment", MINUTE),
         ("ParameterLimitExceeded", 1, "as many parameters as AWS allows", "delete unused parameters"),
         ("ParameterMaxVersionLimitExceeded", 1, "has a label", "aws ssm unlabel-parameter-version"),
+        ("HierarchyTypeMismatchException", 1, "another type than SecureString", "aws ssm delete-parameter"),
         ("ValidationException", 1, "refused the value (ValidationException)", "choose another value"),
     ],
 )
