@@ -72,7 +72,10 @@ def version(values):
 
 
 def environment_file(values):
-    """The values as lines NAME=value, for Docker."""
+    """The values as lines NAME=value, for Docker. Raises CommandError if a value would be more than one line."""
+    for name, value in values.items():
+        if "\n" in value:  # it was stored by hand
+            raise CommandError(f"invalid value of {name}", "it has more than one line", f"make set-dev SETTING={name}")
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
@@ -80,7 +83,8 @@ def check_name(name):
     """Raises UsageError unless the name has the form of a setting's name."""
     if not re.fullmatch(GRAMMAR["setting"], name):
         why = "expected capital letters, digits and _, as in ALLOWED_HOSTS"
-        raise UsageError(f"invalid setting {name[:80]!r}", why, "make settings-dev settings-prod lists the names")
+        shown = name.partition("=")[0][:80]  # without a value that is no argument
+        raise UsageError(f"invalid setting {shown!r}", why, "make settings-dev settings-prod lists the names")
 
 
 def read_value(environment, name, stream):
@@ -157,4 +161,7 @@ class FileSettings:
             if setting.time:
                 lines.append(f"# {setting.time} {setting.actor}\n")
             lines.append(f"{name}={setting.value}\n")
-        files.replace(self.path, "".join(lines), mode=0o600)
+        try:
+            files.replace(self.path, "".join(lines), mode=0o600)
+        except OSError as error:
+            raise CommandError(f"can't write '{self.path}'", error.strerror, "df -h /etc on the host") from None

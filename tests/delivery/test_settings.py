@@ -36,6 +36,19 @@ def test_another_name_than_that_of_a_setting_is_refused(name):
         settings.check_name(name)
 
 
+def test_a_value_that_was_taken_for_a_part_of_the_name_is_not_shown():
+    with pytest.raises(UsageError, match="invalid setting 'A'") as refused:
+        settings.check_name("A=secret")
+    assert "secret" not in str(refused.value)
+
+
+def test_docker_never_gets_a_value_with_more_than_one_line():
+    """Parameter Store has such values if they were stored by hand. The second line would be a setting of its own."""
+    with pytest.raises(CommandError, match="invalid value of A") as refused:
+        settings.environment_file({"A": "secret\nB=x"})
+    assert "secret" not in str(refused.value)
+
+
 def test_a_file_has_what_was_saved_and_only_root_can_read_it(tmp_path):
     store = FileSettings(tmp_path / "prod.env")
     assert store.load() == {}
