@@ -49,10 +49,13 @@ def change_locked(environment, token, name, value, actor, label):
         is_same = name in stored and stored[name].value == value
         changed[name] = stored[name] if is_same else settings.Setting(value, actor, time_of_change)
     new = settings.snapshot(settings.values(changed))
-    settings_schema.check(environment.docker, defining, new.values)
+    settings_schema.check(environment.docker, defining, name, settings.values(stored), new.values)
     environment.host_names.check(environment.name, new.values)
 
     def save():
+        if environment.settings.load() != stored:
+            what = f"the stored settings of {environment.name} have changed meanwhile"
+            raise CommandError(what, "another program wrote them", f"try again: make settings-{environment.name}")
         if changed != stored:
             environment.settings.save(changed)
 

@@ -70,14 +70,25 @@ def definitions(docker, image, environment):
         raise CommandError(f"the image of {environment} does not define its settings", why, remedy) from None
 
 
-def check(docker, image, values):
-    """Raises UsageError with the image's reasons, which have no values, if the image refuses the values."""
+def check(docker, image, name, old, new):
+    """Raises UsageError with the image's reasons, which have no values, if it refuses the change of one setting.
+
+    `old` and `new` are all values. A stored setting that it refuses anyway stops no change of another one: the image
+    before the last one may not know its name, and a value that was edited by hand may have worked for years.
+    """
+    found = problems(docker, image, new)
+    known = problems(docker, image, old) if found else []
+    if caused := [line for line in found if line not in known or line.startswith(f"{name}: ")]:
+        what = "the application refuses the settings: nothing was changed"
+        raise UsageError(what, "; ".join(caused), "choose another value")
+
+
+def problems(docker, image, values):
+    """The lines `NAME: why`, without values, about those that the image refuses."""
     try:
         docker.query(image, (*SETTINGS, "check"), json.dumps(values), LIMIT)
     except ProgramFailed as error:
         if error.code != 1:  # Docker could not run it
             raise
-        why = "; ".join(error.stderr.splitlines()) or error.why
-        raise UsageError(
-            "the application refuses the settings: nothing was changed", why, "choose another value"
-        ) from None
+        return error.stderr.splitlines() or [error.why]
+    return []

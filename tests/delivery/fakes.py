@@ -304,9 +304,11 @@ class FakeDocker(Fake):
             return ""
         if command[-1] == "schema":
             return json.dumps(SCHEMA)
-        refused = [name for name, value in json.loads(input).items() if value == "refused"]
-        if refused:
-            message = "\n".join(f"{name}: it is not what the application expects" for name in refused)
+        known, values = [definition["name"] for definition in SCHEMA], json.loads(input)
+        lines = [f"{name}: this image has no such setting" for name in values if name not in known]
+        lines += [f"{name}: it is not what the application expects" for name in values if values[name] == "refused"]
+        if lines:
+            message = "\n".join(lines)
             raise ProgramFailed(["docker", "run"], message, message, 1)
         return ""
 

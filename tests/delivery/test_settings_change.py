@@ -1,11 +1,13 @@
 """The host's verbs set, unset and settings, and deploys of the live image with newer settings."""
 
 import base64
+import errno
 import json
+import os
 
 import pytest
 from conftest import NGINX, SETTINGS
-from delivery import settings
+from delivery import files, settings
 from fakes import SCHEMA, image
 from test_killed import kills
 
@@ -79,6 +81,20 @@ def test_a_value_that_the_application_refuses_is_refused_before_any_change(place
     assert "EMAIL_HOST" not in stored(place)
 
 
+@pytest.mark.parametrize(("name", "value"), [("LONG_GONE", "x"), ("EMAIL_PORT", "refused")])
+def test_a_stored_setting_that_the_application_refuses_stops_no_change_of_another(place, name, value):
+    """As after a rollback to an image that does not know the setting, or after an edit by hand."""
+    edit(place, name, value)
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    assert live(place)["EMAIL_HOST"] == stored(place)["EMAIL_HOST"] == "mail.example"
+    assert stored(place)[name] == value
+    with place.unchanged():
+        set_(place, "EMAIL_HOST", "refused").must_fail(
+            "why: EMAIL_HOST: it is not what the application expects\n", status=2
+        )
+    set_(place, "EMAIL_PORT", "refused").must_fail("EMAIL_PORT: it is not what the application expects", status=2)
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "EMAIL_HOST"])
 def test_the_old_value_stays_when_the_application_does_not_become_ready(place, name):
     before = stored(place)
@@ -101,6 +117,38 @@ def test_the_old_value_stays_when_the_new_one_cannot_be_stored(place, monkeypatc
     set_(place, "EMAIL_HOST", "mail.example").must_fail("the disk is full", "keeps its previous settings")
     assert stored(place) == live(place) == before
     assert place.serves() == 1
+
+
+def test_settings_that_another_program_stores_during_a_change_stay(place, monkeypatch):
+    kind = type(place.environment)
+    before, prove = live(place), kind.prove
+
+    def edited(environment, candidate):
+        edit(place, "EMAIL_PORT", "2525")
+        prove(environment, candidate)
+
+    with monkeypatch.context() as context:
+        context.setattr(kind, "prove", edited)
+        failed = set_(place, "EMAIL_HOST", "mail.example")
+    failed.must_fail(f"the stored settings of {place.name} have changed meanwhile")
+    assert stored(place) == before | {"EMAIL_PORT": "2525"}
+    assert live(place) == before
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
+    assert stored(place) == live(place) == before | {"EMAIL_PORT": "2525", "EMAIL_HOST": "mail.example"}
+
+
+def test_a_full_disk_keeps_the_old_value(place, monkeypatch):
+    before, replace = stored(place), files.replace
+
+    def full(path, *arguments, **options):
+        if path.suffix == ".env":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(path, *arguments, **options)
+
+    monkeypatch.setattr(files, "replace", full)
+    set_(place, "EMAIL_HOST", "mail.example").must_fail("can't write", "No space left", "keeps its previous settings")
+    assert stored(place) == live(place) == before
+    assert events(place)[-1] == ("unknown", "set EMAIL_HOST", "failed")
 
 
 @pytest.mark.parametrize(
