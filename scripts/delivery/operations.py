@@ -154,7 +154,7 @@ def recorded_failure(record, effect):
     except LockLost:
         raise
     except CommandError as error:
-        with contextlib.suppress(ProgramFailed):  # the reason is more important than the entry
+        with contextlib.suppress(ProgramFailed, OSError):  # the reason is more important than the entry
             record("failed")
         raise CommandError(error.what, f"{error.why}. {effect()}", error.remedy) from error
 

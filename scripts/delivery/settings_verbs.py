@@ -3,20 +3,37 @@
 import getpass
 import io
 import json
+import shutil
 import sys
+import textwrap
 
 from delivery import settings, streams, targets
 
+NARROWEST = 30  # columns
+
 
 def show(environment, values):
-    """The settings of an environment as a table; with `values` also those that are not secret."""
+    """The settings of an environment as a table; with `values` also those that are not secret.
+
+    In a terminal, the texts of the last column are broken at its width.
+    """
     answer = targets.for_environment(environment).ask("settings", environment, *["values"] if values else [])
     entries = json.loads(answer)
     head = ("NAME", "STATE", "CHANGED", "BY", *["VALUE"] * values, "HELP")
     rows = [head, *(row(entry, values) for entry in entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (" ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return table(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize)
+
+
+def table(rows, most):
+    """The rows as lines of at most `most` columns, unless less than NARROWEST of them are left for the last cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    indent = sum(widths) + len(widths)
+    most = max(most, indent + NARROWEST)
+    lines = []
+    for *cells, text in rows:
+        start = "".join(f"{cell:{width}} " for cell, width in zip(cells, widths, strict=True))
+        lines.append(textwrap.fill(text, most, initial_indent=start, subsequent_indent=" " * indent))
+    return "\n".join(lines)
 
 
 def row(entry, with_value):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from delivery import settings_verbs
 from laptop import SCRIPTS
 
 TABLE = """\
@@ -25,6 +26,17 @@ SECRET_KEY set     -                    -   (hidden)     the SECRET_KEY"""
 @pytest.mark.parametrize(("arguments", "table"), [([], TABLE), (["--values"], VALUES)])
 def test_settings_is_a_table(shop, local_host, arguments, table):
     shop.verb("settings", "dev", *arguments).must_print(table)
+
+
+def test_the_table_of_settings_fits_into_a_terminal():
+    rows = [("NAME", "HELP"), ("EMAIL_HOST", "the host name of the server that sends mail"), ("A", "x")]
+    assert settings_verbs.table(rows, 45).splitlines() == [
+        "NAME       HELP",
+        "EMAIL_HOST the host name of the server that",
+        "           sends mail",
+        "A          x",
+    ]
+    assert settings_verbs.table(rows, 5) == settings_verbs.table(rows, 41)
 
 
 @pytest.mark.parametrize("value", ["x", " $(id) '\"` ü ", "-y", "x" * 4096])
