@@ -133,9 +133,12 @@ class FileSettings:
         return snapshot(values(self.load()))
 
     def load(self):
-        """As Settings.load. Raises CommandError for a line that is neither a setting nor a comment."""
+        """As Settings.load. Raises CommandError for a line that is neither a setting nor a comment.
+
+        As for Docker and kubectl, which read this file until version 1.0, a line may begin with blanks.
+        """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
@@ -143,8 +146,9 @@ class FileSettings:
             raise CommandError(f"can't read '{self.path}'", why, "correct the file") from None
         settings, changed = {}, (None, None)
         for number, line in enumerate(text.split("\n"), 1):
+            line = line.lstrip()
             name, is_setting, value = line.partition("=")
-            if not line.strip() or line.startswith("#"):
+            if not line or line.startswith("#"):
                 change = re.fullmatch(CHANGE, line)
                 changed = (change[2], change[1]) if change else (None, None)
             elif is_setting and re.fullmatch(GRAMMAR["setting"], name):

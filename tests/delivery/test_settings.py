@@ -63,17 +63,20 @@ def test_a_file_has_what_was_saved_and_only_root_can_read_it(tmp_path):
 def test_a_file_that_was_edited_by_hand_is_read_and_its_user_is_unknown(tmp_path):
     store = FileSettings(tmp_path / "prod.env")
     store.path.write_text(
-        "\n# a comment\nONE=1\n\n# 2026-11-25T03:15:00Z ann\nTWO=a=b\n# 2026-11-25T03:15:00Z bob\n\nSIX=\r\n"
+        "\ufeff\n# a comment\nONE=1\n \n# 2026-11-25T03:15:00Z ann\nTWO=a=b\n# 2026-11-25T03:15:00Z bob\n\nSIX=\r\n"
+        "\t# SEVEN=x\r\n  EIGHT= a \r\nNINE=1\nNINE=2"
     )
     assert store.load() == {
         "ONE": Setting("1"),
         "TWO": Setting("a=b", "ann", "2026-11-25T03:15:00Z"),
         "SIX": Setting(""),
+        "EIGHT": Setting(" a "),
+        "NINE": Setting("2"),
     }
 
 
 @pytest.mark.parametrize(
-    "line", ["secret-value", "export NAME=secret-value", "na me=secret-value", " NAME=secret-value"]
+    "line", ["secret-value", "export NAME=secret-value", "na me=secret-value"]
 )
 def test_a_line_that_is_no_setting_is_reported_without_its_text(tmp_path, line):
     store = FileSettings(tmp_path / "prod.env")
