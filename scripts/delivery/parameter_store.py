@@ -128,7 +128,8 @@ def move_file(file, store):
     An interrupted move is completed by the next one. Raises CommandError, and keeps the file, if a setting has
     another value in Parameter Store.
     """
-    old = file.load()
+    # The application takes an empty value for none, and Parameter Store cannot have it.
+    old = {name: setting for name, setting in file.load().items() if setting.value}
     store.save(old | store.load())
     moved = values(store.load())
     if different := [name for name, value in values(old).items() if moved.get(name) != value]:

@@ -153,6 +153,12 @@ def test_the_settings_of_a_file_are_moved(store, file):
     assert [setting.actor for setting in store.load().values()] == [None, "ann"]
 
 
+def test_an_empty_setting_of_a_file_is_not_moved(store, file):
+    file.path.write_text("A=1\nEMPTY=\n")
+    move_file(file, store)
+    assert (file.path.exists(), settings.values(store.load())) == (False, {"A": "1"})
+
+
 def test_an_interrupted_move_is_completed(store, file):
     store.save({"A": Setting(" 1")})
     move_file(file, store)

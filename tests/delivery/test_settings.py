@@ -75,9 +75,7 @@ def test_a_file_that_was_edited_by_hand_is_read_and_its_user_is_unknown(tmp_path
     }
 
 
-@pytest.mark.parametrize(
-    "line", ["secret-value", "export NAME=secret-value", "na me=secret-value"]
-)
+@pytest.mark.parametrize("line", ["secret-value", "export NAME=secret-value", "na me=secret-value"])
 def test_a_line_that_is_no_setting_is_reported_without_its_text(tmp_path, line):
     store = FileSettings(tmp_path / "prod.env")
     store.path.write_text(f"NAME=x\n{line}\n")
