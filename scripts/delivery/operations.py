@@ -6,6 +6,7 @@ import time
 
 from delivery import http_client, images, order
 from delivery.cli import CommandError, log
+from delivery.files import NotWritten
 from delivery.lock import LockLost
 from delivery.process import ProgramFailed
 from delivery.state import entry
@@ -154,7 +155,7 @@ def recorded_failure(record, effect):
     except LockLost:
         raise
     except CommandError as error:
-        with contextlib.suppress(ProgramFailed, OSError):  # the reason is more important than the entry
+        with contextlib.suppress(ProgramFailed, NotWritten):  # the reason is more important than the entry
             record("failed")
         raise CommandError(error.what, f"{error.why}. {effect()}", error.remedy) from error
 

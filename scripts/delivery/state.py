@@ -130,7 +130,7 @@ class FileState:
 
     def note(self, entry):
         """As State.note. The line is one write in append mode, so lines of other processes stay whole."""
-        with open(self.log, "ab+") as file:
+        with files.reported(self.log), open(self.log, "ab+") as file:
             line = json.dumps(entry, separators=(",", ":")) + "\n"
             file.write(("" if ends_with_newline(file) else "\n").encode() + line.encode())
 

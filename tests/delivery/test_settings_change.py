@@ -7,7 +7,7 @@ import os
 
 import pytest
 from conftest import NGINX, SETTINGS
-from delivery import files, settings
+from delivery import settings
 from fakes import SCHEMA, image
 from test_killed import kills
 
@@ -137,18 +137,22 @@ def test_settings_that_another_program_stores_during_a_change_stay(place, monkey
     assert stored(place) == live(place) == before | {"EMAIL_PORT": "2525", "EMAIL_HOST": "mail.example"}
 
 
-def test_a_full_disk_keeps_the_old_value(place, monkeypatch):
-    before, replace = stored(place), files.replace
+@pytest.mark.parametrize("directory", ["settings", "state"])
+def test_a_full_disk_keeps_the_old_value(place, monkeypatch, directory):
+    before, opened = stored(place), os.open
 
-    def full(path, *arguments, **options):
-        if path.suffix == ".env":
+    def full(path, flags, *arguments, **options):
+        if flags & os.O_WRONLY and str(path).startswith(str(getattr(place.paths, directory))):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        replace(path, *arguments, **options)
+        return opened(path, flags, *arguments, **options)
 
-    monkeypatch.setattr(files, "replace", full)
-    set_(place, "EMAIL_HOST", "mail.example").must_fail("can't write", "No space left", "keeps its previous settings")
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "open", full)
+        failed = set_(place, "EMAIL_HOST", "mail.example")
+    failed.must_fail("can't write", "why: No space left")
+    assert "Traceback" not in failed.err
     assert stored(place) == live(place) == before
-    assert events(place)[-1] == ("unknown", "set EMAIL_HOST", "failed")
+    set_(place, "EMAIL_HOST", "mail.example").must_succeed()
 
 
 @pytest.mark.parametrize(
