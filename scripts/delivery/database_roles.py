@@ -7,7 +7,7 @@ the owner role. A new password is given to the one that is not in use
 
 import secrets
 from typing import NamedTuple, Protocol
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from delivery import scram
 from delivery.cli import CommandError
@@ -15,6 +15,7 @@ from delivery.cli import CommandError
 SETTING = "DATABASE_URL"
 HOST, PORT = "db.internal", 5432
 SCHEMES = ("postgresql", "postgres", "pgsql")
+OVERRIDES = {"dbname", "host", "hostaddr", "passfile", "password", "port", "service", "user"}  # in the URL's query
 # For psql, because a database cannot be created in a transaction. It can run again.
 CREATE = """\
 select format('create role %I', name) from unnest(array['{owner}', '{owner}_a', '{owner}_b']) as name
@@ -98,11 +99,14 @@ def role_of(url, owner, host=HOST, port=PORT):
     try:
         parts = urlsplit(url.strip())
         place = (parts.hostname, parts.port or PORT, unquote(parts.path))
+        overrides = OVERRIDES & dict(parse_qsl(parts.query, keep_blank_values=True)).keys()
     except ValueError:
-        parts, place = SplitResult("", "", "", "", ""), ()
+        parts, place, overrides = SplitResult("", "", "", "", ""), (), set()
     role, password = unquote(parts.username or ""), unquote(parts.password or "")
     if parts.scheme not in SCHEMES:
         why = "it is not a valid PostgreSQL URL"
+    elif overrides:
+        why = f"its query has {', '.join(sorted(overrides))}"
     elif place != (host, port, f"/{owner}"):
         why = f"it names another server or database than {host}:{port}/{owner}"
     elif role not in (owner, *logins(owner)):
@@ -114,6 +118,12 @@ def role_of(url, owner, host=HOST, port=PORT):
     name = owner.rpartition("_")[2]
     remedy = f"if you changed the password there: make set-{name} SETTING={SETTING}"
     raise Foreign(f"this project does not manage the role in the {SETTING} of {name}", why, remedy)
+
+
+def with_database(url, owner, database, host=HOST, port=PORT):
+    """The DATABASE_URL of an owner role's database with another database of the same server. Raises Foreign."""
+    role_of(url, owner, host, port)
+    return urlsplit(url.strip())._replace(path=f"/{database}").geturl()
 
 
 def idle(owner, role):

@@ -3,7 +3,7 @@
 import sys
 
 from delivery import backup as dumps
-from delivery import command_run, logs, runs
+from delivery import command_run, database_roles, logs, runs
 from delivery import restore as restoring
 from delivery.application import NAME
 from delivery.cli import AlreadyReported
@@ -11,7 +11,7 @@ from delivery.compositions import HARDENED, actor, host_environments
 from delivery.docker import Docker
 from delivery.host_verbs import parts_of_restore
 from delivery.paths import Paths
-from delivery.postgres import Postgres
+from delivery.postgres import Postgres, database
 
 
 def manage(environment, command):
@@ -33,11 +33,12 @@ def print_logs(environment, lines, since, grep, previous, follow):
 
 
 def dump(environment):
-    """Prints a dump of an environment's live database."""
-    paths = Paths()
-    dumps.print_dump(
-        environment, Postgres(), paths.backups, host_environments(paths)[environment].lock, sys.stdout.buffer
-    )
+    """Prints a dump of an environment's live database. Raises Foreign for one that is not on this host."""
+    paths, postgres = Paths(), Postgres()
+    live = host_environments(paths)[environment]
+    url = live.settings.current().values.get(database_roles.SETTING, "")
+    database_roles.role_of(url, database(environment), *postgres.place)  # otherwise the live data is elsewhere
+    dumps.print_dump(environment, postgres, paths.backups, live.lock, sys.stdout.buffer)
 
 
 def load(environment, anonymous=None):

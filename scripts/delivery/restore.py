@@ -1,13 +1,12 @@
 """Replaces the data of an environment with a dump."""
 
 import contextlib
-import re
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from delivery import backup, backups
+from delivery import backup, backups, database_roles
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.commands import MIGRATE, PROGRAM
@@ -123,6 +122,9 @@ def replace(
             why = f"{environment.name} has no live image to migrate the data to"
             raise CommandError("cannot restore", why, f"make deploy-{environment.name}")
         candidate = environment.prepare(image)
+        values = candidate.settings.values
+        # Never the live database: the new one is migrated without regard to code that runs, and anonymised.
+        address = database_roles.with_database(values.get(database_roles.SETTING, ""), live, new, *postgres.place)
 
         def record(result):
             seconds = time.monotonic() - started
@@ -133,13 +135,11 @@ def replace(
         postgres.drop(new)
         try:
             log(f"restore {dump.name} next to the live data")
-            values = candidate.settings.values
             postgres.create(new, live)
-            postgres.load(dump.path, new, live, values["DATABASE_URL"])
+            postgres.load(dump.path, new, live, address)
             log("migrate")
-            address = re.sub(rf"/{live}(?=\?|$)", f"/{new}", values["DATABASE_URL"])
             # No code uses the new database, so it may be expanded and contracted in one run.
-            overridden = environment_file(values | {"DATABASE_URL": address, "DATABASE_IN_USE": "0"})
+            overridden = environment_file(values | {database_roles.SETTING: address, "DATABASE_IN_USE": "0"})
             docker.run(container, image, MIGRATE, overridden, MIGRATION_LIMIT)
             if anonymous:
                 log("replace personal data")

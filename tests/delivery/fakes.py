@@ -360,7 +360,7 @@ class FakeDocker(Fake):
         if command[-1] == "--plan":
             return f"Planned operations of {number_of(image)}\n"
         values = dict(line.split("=", 1) for line in settings.splitlines())
-        database = self.world.postgres.databases.get(values["DATABASE_URL"].rpartition("/")[2])
+        database = self.world.postgres.databases.get(unquote(urlsplit(values["DATABASE_URL"]).path[1:]))
         if database is None or "migration" in faults:
             raise failure("docker run", "exit status 1")
         if command[2] == "anonymize":

@@ -2,6 +2,7 @@
 
 import pytest
 from conftest import VERBS
+from fakes import image
 from verb import run_script
 
 DUMP = b'PGDMP{"data": "their books", "schema": null, "sessions": 0}\nend\n'
@@ -84,3 +85,34 @@ def test_stdin_is_read_before_the_lock_is_taken(place, monkeypatch):
     with place.locked("dump"):
         load(place).must_fail("is locked")
         load(place, stdin=b"").must_fail("it is empty")
+
+
+def with_url(place, **changes):
+    """Stores another form of the environment's DATABASE_URL."""
+    file = place.paths.settings / f"{place.name}.env"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("DATABASE_URL=")]
+    parts = {"name": f"book_shop_{place.name}", "host": "db.internal", "query": ""} | changes
+    url = f"postgresql://book_shop_{place.name}:the-password@{parts['host']}:5432/{parts['name']}{parts['query']}"
+    file.write_text("\n".join([*lines, f"DATABASE_URL={url}"]) + "\n")
+
+
+@pytest.mark.parametrize("form", [{"query": "?sslmode=prefer"}, {"query": "?"}, {"encoded": True}])
+def test_the_new_database_is_changed_whatever_the_form_of_the_url(place, form):
+    with_url(place, **({"name": f"book%5Fshop%5F{place.name}"} if "encoded" in form else form))
+    place.host.run("deploy", place.name, image(1))
+    load(place, "anonymous").must_succeed()
+    assert (live(place), replaced(place)) == ("no names", ["new books"])
+
+
+@pytest.mark.parametrize(
+    "form", [{"host": "rds.example.org"}, {"name": "other"}, {"query": "?dbname=other"}, {"query": "?hostaddr=10.0.0.1"}]
+)
+@pytest.mark.parametrize("verb", [("load",), ("load", "anonymous"), ("restore", "latest"), ("dump",)])
+def test_data_that_is_not_in_the_database_of_this_host_is_neither_replaced_nor_dumped(place, form, verb):
+    assert place.host.run("backup").status == 0
+    with_url(place, **form)
+    before = place.snapshot()
+    name, *more = verb
+    result = run_script(VERBS / name, place.name, *more, stdin=DUMP)
+    result.must_fail("this project does not manage the role in the DATABASE_URL")
+    assert (place.snapshot(), result.out) == (before, "")
