@@ -34,12 +34,13 @@ class UsageError(CommandError):
 class AlreadyReported(Exception):
     """A program failed and has printed its own error.
 
-    `status` is its exit status, `output` is its output on stdout.
+    `status` is its exit status, as in a shell 128 + the number of a signal that ended it. `output` is its output on
+    stdout.
     """
 
     def __init__(self, status, output=""):
         super().__init__(status)
-        self.status, self.output = status, output
+        self.status, self.output = status if status >= 0 else 128 - status, output
 
 
 class Parser(argparse.ArgumentParser):

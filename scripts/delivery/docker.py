@@ -145,7 +145,10 @@ class Docker:
                     self.remove(name)
 
     def _ended(self, name, status):
-        """The exit status of a command. Raises CommandError if its container could not be created or started."""
+        """The exit status of a command, of which `status` is that of its client.
+
+        Raises CommandError if its container could not be created or started.
+        """
         found = self._inspect("container", name)
         if found is None:  # it could not be created, or another process has removed it
             if status != 125:
@@ -161,7 +164,8 @@ class Docker:
             )
         if state["OOMKilled"]:
             log(f"the command was killed: it needed more memory than {self._memory()}")
-        return state["ExitCode"]
+        # The client may have ended first, because it could not write the output.
+        return status if state["Running"] else state["ExitCode"] or status
 
     def _memory(self):
         """The limit of a container's memory, as in the options."""

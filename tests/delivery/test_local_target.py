@@ -132,13 +132,32 @@ def test_the_actor_is_the_user_or_unknown_if_the_user_has_no_name(monkeypatch):
 def test_an_attached_verb_has_the_streams_of_the_caller_and_its_status_is_passed_on(docker, capfd):
     docker.answers("exec", "the data\n", "a message\n", 77)
     with pytest.raises(AlreadyReported) as raised:
-        LocalHost().attach("manage", "dev", '["check"]')
+        LocalHost().attach("set", "dev", "ALLOWED_HOSTS")
     assert raised.value.status == 77
     assert capfd.readouterr() == ("the data\n", "a message\n")
     ((*options, container, verb, environment, argument),) = docker.calls()
-    assert (container, verb, environment, argument) == ("test-host", "/opt/book-shop/bin/manage", "dev", '["check"]')
+    assert (container, verb, environment, argument) == ("test-host", "/opt/book-shop/bin/set", "dev", "ALLOWED_HOSTS")
     assert "--interactive" in options
     assert "--tty" not in options
+
+
+@pytest.mark.parametrize(("verb", "ends"), [("manage", True), ("psql", True), ("dump", True), ("load", False)])
+def test_a_command_whose_output_cannot_be_written_is_ended_on_the_host(docker, verb, ends):
+    """The client then fails, but not the command on the host."""
+    docker.answers("exec", "", "write /dev/stdout: no space left on device\n", 1)
+    with pytest.raises(AlreadyReported) as raised:
+        LocalHost().attach(verb, "dev")
+    assert raised.value.status == 1
+    run = docker.calls()[0][3].partition("=")[2]
+    assert [call[-2:] for call in docker.calls()[1:]] == [["/opt/book-shop/bin/interrupt", run]] * ends
+
+
+def test_a_program_that_a_signal_has_ended_has_the_exit_status_of_a_shell(monkeypatch):
+    monkeypatch.setattr(subprocess.Popen, "wait", lambda *_, **__: -13)
+    for verb in (LocalHost().attach, LocalHost().follow):
+        with pytest.raises(AlreadyReported) as raised:
+            verb("logs", "dev")
+        assert raised.value.status == 141
 
 
 @pytest.mark.parametrize(

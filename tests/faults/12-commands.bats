@@ -79,6 +79,17 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   assert_equal "$(leftovers)" ""
 }
 
+@test "manage: ends when its output cannot be written" {
+  local forever="shell -v0 -c 'while True: print(\"x\" * 99)'"
+  status=0
+  "$SHOP/scripts/manage" dev "$forever" </dev/null | head -n 1 || status=$?
+  assert_equal "$status" 141
+  run ! timeout 60 "$SHOP/scripts/manage" dev "$forever" </dev/null >/dev/full
+  until [ -z "$(leftovers)" ]; do sleep 0.2; done
+  run ! on_host sh -c "/opt/book-shop/bin/manage dev '[\"check\"]' >/dev/full"
+  assert_regex "$(last_verb dev)" "manage check .* failed"
+}
+
 @test "manage: imports a catalogue from stdin" {
   printf '%s\n' isbn,title,author,publishing_year,rating,reviewer,category,price,stock \
     '9780306406157,Notes,A. Lovelace,1843,5,Sami,Science,12.50,3' >"$BATS_TEST_TMPDIR/books.csv"

@@ -64,6 +64,9 @@ class LocalHost:
                 client.kill()
             raise
         if status:
+            if verb in INTERRUPTED:  # docker may have ended before the verb, because it could not write its output
+                with contextlib.suppress(AlreadyReported):
+                    self._execute("interrupt", [run], stdin=subprocess.DEVNULL)
             raise AlreadyReported(status)
 
     def follow(self, verb, *arguments):
