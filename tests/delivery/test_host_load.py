@@ -105,7 +105,8 @@ def test_the_new_database_is_changed_whatever_the_form_of_the_url(place, form):
 
 
 @pytest.mark.parametrize(
-    "form", [{"host": "rds.example.org"}, {"name": "other"}, {"query": "?dbname=other"}, {"query": "?hostaddr=10.0.0.1"}]
+    "form",
+    [{"host": "rds.example.org"}, {"name": "other"}, {"query": "?dbname=other"}, {"query": "?hostaddr=10.0.0.1"}],
 )
 @pytest.mark.parametrize("verb", [("load",), ("load", "anonymous"), ("restore", "latest"), ("dump",)])
 def test_data_that_is_not_in_the_database_of_this_host_is_neither_replaced_nor_dumped(place, form, verb):
