@@ -118,6 +118,15 @@ def test_database_that_no_code_uses_is_expanded_and_contracted_in_one_run(build,
     assert applied(migrated_database) == [EXPAND, MOVE_ON, CONTRACT]
 
 
+def test_database_of_another_application_is_refused_while_it_is_loaded(build, database, migrated_database):
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute("UPDATE django_migrations SET app = 'news' WHERE app = 'books'")
+    for other in (database, migrated_database):
+        done = migrate(build(EXPAND), other, DATABASE_IN_USE="0")
+        assert done.returncode == 1
+        assert "not a database of the shop" in done.stderr
+
+
 def test_new_database_is_expanded_and_contracted_in_one_run(build, database):
     done = migrate(build(EXPAND, MOVE_ON, CONTRACT), database)
     assert done.returncode == 0, done.stderr

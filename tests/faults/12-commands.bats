@@ -159,6 +159,9 @@ select current_user, usesuper from pg_user where usename = session_user;"
     assert_regex "$stderr" "nothing was changed"
   done
   assert_equal "$(psql book_shop_dev -c 'select count(*) from books_book')" "$before"
+  run --separate-stderr "$SHOP/scripts/load" -y dev < <(on_host runuser -u postgres -- pg_dump -Fc template1)
+  assert_failure 1
+  assert_regex "$stderr" "not a database of the shop.*dev has its previous data"
   # A dump has the rights of the environment's role only.
   psql book_shop_dev -qc "create extension file_fdw"
   "$SHOP/scripts/dump" dev >"$dump"

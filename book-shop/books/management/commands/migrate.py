@@ -47,8 +47,13 @@ def _try_lock(cursor) -> bool:
 
 
 def check_compatibility(connection):
-    """Raise CommandError if this build must not run on the database, or must not migrate it."""
+    """Raise CommandError if this build must not run on the database, or must not migrate it.
+
+    A database that the host is loading must have been the shop's: the dump may be that of another application.
+    """
     executor = MigrationExecutor(connection)
+    if not compatibility.in_use() and not any(label == "books" for label, _ in executor.loader.applied_migrations):
+        raise CommandError("This is not a database of the shop: it has no books. Nothing was migrated.")
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     steps = [(step.app_label, step.name) for step, _ in plan]
     found = compatibility.problems(executor.loader, steps, compatibility.in_use())
