@@ -42,6 +42,10 @@ export newline
 quoted = $(if $1,'$(subst $(newline),'"$$newline"',$(subst ','\'',$1))')
 arguments := IMAGE TO COMMIT KEEP BACKUP BENCH FROM SETTING VALUES WHAT COMMAND EMAIL \
   FOLLOW SINCE GREP PREVIOUS ANONYMOUS
+# These are switches: FOLLOW=0 must not follow.
+$(foreach name,VALUES FOLLOW PREVIOUS ANONYMOUS,$(if $(filter command,$(origin $(name))),\
+  $(if $(filter-out 1,$(value $(name))),\
+  $(error invalid $(name) '$(value $(name))': expected 1 or no value))))
 # A script would read an argument with a leading dash as its option, such as -h or -y.
 $(foreach name,$(arguments),$(if $(filter command,$(origin $(name))),\
   $(if $(filter -%,$(firstword $(value $(name)))),\

@@ -121,6 +121,18 @@ TABLE
   refute [ -e owned ]
 }
 
+@test "a switch has no other value than 1" {
+  for switch in VALUES FOLLOW PREVIOUS ANONYMOUS; do
+    run make -n help $switch=0
+    assert_failure 2
+    assert_output --partial "invalid $switch '0': expected 1 or no value"
+    run make -n help $switch=1
+    assert_success
+    run make -n help $switch=
+    assert_success
+  done
+}
+
 @test "make: passes FORCE and REASON as they are, from the command line only" {
   fake_in_shop scripts/deploy 'printf "%s\n" "$@" "force $DELIVERY_FORCE" "reason $DELIVERY_REASON"'
   for reason in "it isn't \$5" '$(touch owned)' '`touch owned`' '"'; do
