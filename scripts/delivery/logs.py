@@ -13,7 +13,8 @@ from delivery.cli import CommandError, UsageError
 
 MOST = 99999  # lines
 LONGEST = 200  # characters of a text to search for
-DURATION = re.compile("(?=.)([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?")
+# Not 0s, which kubectl takes for no limit.
+DURATION = re.compile("(?=.*[1-9])([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?")
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 

@@ -41,7 +41,15 @@ CHOICES = {
 BACKUP = "20261125T031500Z"
 NOT_BACKUPS = ("", "x", f"../{BACKUP}", f"{BACKUP}.dump", BACKUP.lower(), "latest\n", f"{BACKUP};id")
 NOT_BACKUPS += ("٢٠٢٦١١٢٥T٠٣١٥٠٠Z",)  # noqa: RUF001
-BAD_OPTIONS = ("--since=1d", "--since=h", "--since=-1h", "--since=2026-11-25", "--since=2026-13-25T03:15:00Z")
+BAD_OPTIONS = (
+    "--since=1d",
+    "--since=0s",
+    "--since=0h00m",
+    "--since=h",
+    "--since=-1h",
+    "--since=2026-11-25",
+    "--since=2026-13-25T03:15:00Z",
+)
 BAD_OPTIONS += ("--since=2026-11-25T03:15:00", "--since=1h\n", "--since=1.5h", "--since=1h 2m", "--since=2m1h")
 BAD_OPTIONS += ("--grep=a\nb", "--grep={{x}}", f"--grep={'a' * 201}")
 # (verb, its arguments, what is reported)
