@@ -75,7 +75,8 @@ def environment_file(values):
     """The values as lines NAME=value, for Docker. Raises CommandError if a value would be more than one line."""
     for name, value in values.items():
         if "\n" in value:  # it was stored by hand
-            raise CommandError(f"invalid value of {name}", "it has more than one line", f"make set-dev SETTING={name}")
+            remedy = f"make set-dev SETTING={name}; or set-prod"
+            raise CommandError(f"invalid value of {name}", "it has more than one line", remedy)
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 

@@ -4,6 +4,7 @@ import collections
 from unittest import mock
 
 import pytest
+from delivery.files import NotWritten
 from delivery.state import FileState
 from fakes import REPOSITORY, image, revision
 
@@ -220,6 +221,7 @@ def test_the_history_survives_a_torn_line(host):
 def test_a_state_file_is_replaced_whole_or_not_at_all(host, monkeypatch):
     host.dev.deployed(1)
     monkeypatch.setattr("os.fsync", mock.Mock(side_effect=OSError(28, "No space left on device")))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(NotWritten) as failure:
         FileState("dev", host.paths.state).save(host.dev.environment.lock, host.dev.environment.state.load())
+    assert failure.value.why == "No space left on device"
     assert host.dev.remembered() == (1, None)

@@ -86,7 +86,7 @@ WRONG = [
     *(
         (verb, f"prod {shlex.quote(name)}", f"invalid setting {name!r}")
         for verb in ("set", "unset")
-        for name in ("", "email_host", "A=B", "A\n", "$(id)", "A" * 65)
+        for name in ("", "email_host", "A\n", "$(id)", "A" * 65)
     ),
     *(("restore", f"prod {shlex.quote(name)}", "invalid backup name") for name in NOT_BACKUPS),
 ]
