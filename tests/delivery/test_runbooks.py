@@ -79,7 +79,9 @@ def test_secrets_are_rotated_with_these_verbs(tmp_path, heading, verbs):
         path.write_text("" if name == "setup" else '#!/bin/sh\necho "${0##*/} $*" | sed "s/ $//"\n')
         path.chmod(0o755)
     script = "\n".join(line for line in lines if line.startswith("make "))
-    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True)
+    of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in of_make}
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout.splitlines()) == (0, verbs), done.stderr
 
 
