@@ -145,10 +145,10 @@ def test_the_history_has_a_long_command_cut(place):
 def test_an_interrupt_reaches_the_processes_of_one_run():
     mine, other = runs.new(), runs.new()
     program = [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"]
-    started = [
-        subprocess.Popen(program, env={runs.VARIABLE: run}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for run in (mine, other)
-    ]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    # A shell that runs the tests in the background lets them ignore SIGINT.
+    default = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    started = [subprocess.Popen(program, env={runs.VARIABLE: run}, **streams, **default) for run in (mine, other)]
     for process in started:
         process.stdout.readline()
     runs.interrupt(mine)
