@@ -86,8 +86,12 @@ restore_upstream() {
 apply_tutorial() {
   delete_tutorial
   kubectl create namespace bench >/dev/null
-  kubectl --namespace book-shop get secret book-shop-env -o json \
-    | jq '.metadata = {name: .metadata.name, namespace: "bench"}' | kubectl apply -f - >/dev/null
+  local settings # the Secret of the live pods, whose name has their version
+  settings=$(kubectl --namespace book-shop get deployment book-shop \
+    -o 'jsonpath={.spec.template.spec.containers[0].envFrom[0].secretRef.name}')
+  kubectl --namespace book-shop get secret "$settings" -o json \
+    | jq '{apiVersion, kind, data, metadata: {name: "book-shop-env", namespace: "bench"}}' \
+    | kubectl apply -f - >/dev/null
   kubectl --namespace bench apply -f - >/dev/null <<YAML
 apiVersion: apps/v1
 kind: Deployment

@@ -27,7 +27,8 @@ setup_file() {
   commit "checks and manifests for the tests"
   git -C "$SHOP" branch -f dev
   # As in docs/operations/move-to-a-cluster.md: prepare the cluster, and deploy the live release.
-  KUBECONFIG=$ADMIN "$SHOP/scripts/cluster-setup" -y
+  KUBECONFIG=$ADMIN DATABASE_URL=$(on_host sed -n 's/^DATABASE_URL=//p' /etc/book-shop/prod.env) \
+    "$SHOP/scripts/cluster-setup" -y
   shop image push promote
   KUBECONFIG=$ADMIN DELIVERY_PROD=cluster DELIVERY_CLUSTER_URL=$ADDRESS "$SHOP/scripts/deploy" prod 8.0.0
 
