@@ -81,9 +81,8 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
 
 @test "manage: ends when its output cannot be written" {
   local forever="shell -v0 -c 'while True: print(\"x\" * 99)'"
-  status=0
-  "$SHOP/scripts/manage" dev "$forever" </dev/null | head -n 1 || status=$?
-  assert_equal "$status" 141
+  "$SHOP/scripts/manage" dev "$forever" </dev/null | head -n 1
+  assert_equal "${PIPESTATUS[0]}" 141
   run ! timeout 60 "$SHOP/scripts/manage" dev "$forever" </dev/null >/dev/full
   until [ -z "$(leftovers)" ]; do sleep 0.2; done
   run ! on_host sh -c "/opt/book-shop/bin/manage dev '[\"check\"]' >/dev/full"
