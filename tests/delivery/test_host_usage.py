@@ -63,7 +63,14 @@ ACCEPTED |= {("load", "dev", ""), ("load", "prod", "")}
 ACCEPTED |= {("logs", *prefix, "--follow") for prefix in (("dev",), ("prod",), ("dev", "5"))}
 ACCEPTED |= {("status", "--json")}  # an older checkout sends it
 ACCEPTED |= {(verb, name, "2026") for verb in ("history", "logs") for name in ("dev", "prod")}
-SHELL = ["bootstrap", "bootstrap-kubernetes", "bootstrap-namespace", "bootstrap-nginx", "bootstrap-postgresql"]
+SHELL = [
+    "bootstrap",
+    "bootstrap-kubernetes",
+    "bootstrap-namespace",
+    "bootstrap-nginx",
+    "bootstrap-packages",
+    "bootstrap-postgresql",
+]
 
 
 def test_every_program_of_the_host_is_tested():

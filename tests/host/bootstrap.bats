@@ -134,7 +134,7 @@ rm -rf /opt/book-shop-releases"
 
 @test "bootstrap: -h and wrong usage change nothing, also for the scripts that it calls" {
   before=$(tree "$HOST_ROOT")
-  for name in bootstrap bootstrap-kubernetes bootstrap-namespace bootstrap-nginx bootstrap-postgresql; do
+  for name in bootstrap bootstrap-kubernetes bootstrap-namespace bootstrap-nginx bootstrap-packages bootstrap-postgresql; do
     succeeds "$name" -h
     assert_output --partial "Usage: $name"
     assert_output --partial "Runs on: the host"
