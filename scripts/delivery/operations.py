@@ -104,6 +104,7 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
     candidate = environment.prepare(image, returns=verb == "rollback")
     if image == environment.live() == environment.state.load().current and has_other_settings(environment, candidate):
         verb = "restart"  # no other image becomes live, so rollback and undo ignore it
+        candidate = candidate.with_settings(candidate.settings)
     version, replaced = order.describe(environment, image).version, order.replaced(environment, image)
     if environment.is_live(candidate):
         # A deploy that was killed may have stopped between its last steps.

@@ -84,7 +84,7 @@ def check_name(name):
     """Raises UsageError unless the name has the form of a setting's name."""
     if not re.fullmatch(GRAMMAR["setting"], name):
         why = "expected capital letters, digits and _, as in ALLOWED_HOSTS"
-        shown = name.partition("=")[0][:80]  # without a value that is no argument
+        shown = name.partition("=")[0][:80]  # never NAME=value, which may be a secret
         raise UsageError(f"invalid setting {shown!r}", why, "make settings-dev settings-prod lists the names")
 
 

@@ -107,6 +107,16 @@ def test_the_old_value_stays_when_the_application_does_not_become_ready(place, n
     assert stored(place) == live(place) == before | {name: "another"}
 
 
+def test_a_migration_that_fails_with_other_settings_names_them_as_the_cause(place):
+    """The code was live before, so it is not the cause: with a wrong password, the migration is what fails first."""
+    place.world.push(1, "migration")
+    set_(place, "EMAIL_HOST", "mail.example").must_fail("the migration failed", "remedy: correct the setting")
+    edited = place.environment.settings.load() | {"EMAIL_HOST": settings.Setting("by-hand.example")}
+    place.environment.settings.save(edited)
+    place.deploy(1).must_fail("the migration failed", "remedy: correct the setting")
+    place.deploy(2, "migration").must_fail("the migration failed", "remedy: fix it, commit, and deploy again")
+
+
 def test_the_old_value_stays_when_the_new_one_cannot_be_stored(place, monkeypatch):
     before = stored(place)
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from delivery.docker import Docker
 from delivery.environments import versioned_secrets
 from delivery.lock import Lock
+from delivery.paths import BOOTSTRAP
 from delivery.logs import Source
 from delivery.nginx import HostNames
 from delivery.settings import Settings, Snapshot
@@ -18,7 +19,7 @@ class Candidate:
 
     `revision` is the commit it was built from. `manifests` are the Kubernetes manifests in the image (YAML),
     or "" for dev. `returns` is set for a rollback: the live image may be faulty. `pages` are those that must
-    work (delivery/pages.py). It starts with `settings`.
+    work (delivery/pages.py). It starts with `settings`; `restarts` is set if only these differ from the live ones.
     """
 
     image: str
@@ -27,15 +28,18 @@ class Candidate:
     manifests: str = ""
     returns: bool = False
     pages: tuple = ()
+    restarts: bool = False
 
     def with_settings(self, settings: Snapshot) -> "Candidate":
-        """The same image with other settings."""
+        """The same image, which is live, with other settings."""
         manifests = versioned_secrets.insert(self.manifests, settings.version)
-        return dataclasses.replace(self, settings=settings, manifests=manifests)
+        return dataclasses.replace(self, settings=settings, manifests=manifests, restarts=True)
 
     @property
     def remedy(self) -> str:
         """What to do if its code or its migration fails."""
+        if self.restarts:
+            return f"correct the setting; after an edit of the database password in a file, run {BOOTSTRAP} on the host"
         return "choose another version from the history" if self.returns else "fix it, commit, and deploy again"
 
 
