@@ -6,9 +6,9 @@ from typing import Protocol
 from delivery.docker import Docker
 from delivery.environments import versioned_secrets
 from delivery.lock import Lock
-from delivery.paths import BOOTSTRAP
 from delivery.logs import Source
 from delivery.nginx import HostNames
+from delivery.paths import BOOTSTRAP
 from delivery.settings import Settings, Snapshot
 from delivery.state import State
 
