@@ -43,14 +43,15 @@ end_visits() {
   grep -E 'http_reqs\.|http_req_failed\.|checks_(total|failed)\.' "$BATS_TEST_TMPDIR/visits" | sed 's/^/# /' >&3
 }
 
-# logs_in URL: whether PostgreSQL accepts its role and password. Python reads it from stdin.
+# logs_in URL: whether PostgreSQL accepts its role and password. Status 1 is its refusal, 2 any other
+# failure. Python reads the URL from stdin.
 logs_in() {
   into_host docker exec -i "$(live_slot)" \
     python3 -c 'import sys, psycopg; psycopg.connect(sys.stdin.readline().strip(), connect_timeout=5)' <<<"$1" 2>"$BATS_TEST_TMPDIR/login" \
-    || {
-      grep -qE 'password authentication failed|not permitted to log in' "$BATS_TEST_TMPDIR/login" || fail "$(cat "$BATS_TEST_TMPDIR/login")"
-      return 1
-    }
+    && return
+  cat "$BATS_TEST_TMPDIR/login"
+  grep -qE 'password authentication failed|not permitted to log in' "$BATS_TEST_TMPDIR/login" && return 1
+  return 2
 }
 # rotate_both ENVIRONMENT TIMES
 rotate_both() {
@@ -75,7 +76,7 @@ rotate_both() {
 
   for environment in dev prod; do
     logs_in "$(stored_setting $environment DATABASE_URL)"
-    run ! logs_in "${url[$environment]}"
+    run -1 logs_in "${url[$environment]}"
     assert_equal "$(live_setting $environment DATABASE_URL)" "$(stored_setting $environment DATABASE_URL)"
     assert_equal "$(live_setting $environment SECRET_KEY)" "$(stored_setting $environment SECRET_KEY)"
     assert_equal "$(stored_setting $environment SECRET_KEY_FALLBACKS | tr , '\n' | sed -n 3p)" "${key[$environment]}"
@@ -99,7 +100,7 @@ rotate_both() {
     [[ $new == *:by%20hand%40$environment@* ]]
     assert_equal "$(live_setting $environment DATABASE_URL)" "$new"
     logs_in "$new"
-    run ! logs_in "$old"
+    run -1 logs_in "$old"
   done
   end_visits
 }
@@ -115,13 +116,13 @@ rotate_both() {
       VERB=$!
       until grep -q "^==> $step" "$BATS_TEST_TMPDIR/verb"; do kill -0 "$VERB" || fail "$(cat "$BATS_TEST_TMPDIR/verb")"; done
       on_host pkill -9 -f "bin/rotate $environment"
-      run ! wait "$VERB"
+      if wait "$VERB"; then fail "the rotation was not killed: $(cat "$BATS_TEST_TMPDIR/verb")"; fi
       VERB=
       assert_equal "$(stored_setting $environment DATABASE_URL)" "$old"
       run shop rotate-$environment WHAT=database
       assert_success
       assert_equal "$(live_setting $environment DATABASE_URL)" "$(stored_setting $environment DATABASE_URL)"
-      run ! logs_in "$old"
+      run -1 logs_in "$old"
     done
   done
   end_visits
@@ -130,8 +131,8 @@ rotate_both() {
 @test "no password or key is in the logs of PostgreSQL and of the journal, and in no list of processes" {
   secrets=$(on_host sed -nE 's/^SECRET_KEY(_FALLBACKS)?=//p; s,^DATABASE_URL=[^:]*://[^:]*:([^@]*)@.*,\1,p' /etc/book-shop/dev.env /etc/book-shop/prod.env | tr , '\n')
   [ "$(wc -l <<<"$secrets")" -ge 4 ]
-  run ! into_host sh -c 'grep -rqFf - /var/log/postgresql' <<<"$secrets"
-  run ! into_host sh -c 'cat >/run/secrets-of-test; journalctl --no-pager | grep -qFf /run/secrets-of-test' <<<"$secrets"
-  run ! on_host sh -c 'ps -eo args | grep -v grep | grep -qFf /run/secrets-of-test'
+  run -1 into_host sh -c 'grep -rqFf - /var/log/postgresql' <<<"$secrets"
+  run -1 into_host sh -c 'cat >/run/secrets-of-test; journalctl --no-pager | grep -qFf /run/secrets-of-test' <<<"$secrets"
+  run -1 on_host sh -c 'ps -eo args | grep -v grep | grep -qFf /run/secrets-of-test'
   on_host rm /run/secrets-of-test
 }

@@ -7,6 +7,17 @@ load faults.bash
 # manage ENVIRONMENT COMMAND: with the test's stdin. Sets $status, $output and $stderr.
 manage() { run --separate-stderr "$SHOP/scripts/manage" "$@"; }
 leftovers() { on_host docker ps --all --filter label=book-shop.owner --format '{{.Names}}'; }
+following() { on_host pgrep -f 'bin/logs dev' || [ $? -eq 1 ]; } # 1: there is none
+# await_none COMMAND: waits until it prints nothing, for at most a minute.
+await_none() {
+  local found
+  for _ in {1..300}; do
+    found=$("$1")
+    [ -n "$found" ] || return 0
+    sleep 0.2
+  done
+  fail "$1 still prints: $found"
+}
 last_verb() { "$SHOP/scripts/history" "$1" | tail -n 1; }
 
 @test "manage: passes arguments, streams and the exit status on exactly" {
@@ -87,7 +98,7 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   # shellcheck disable=SC2016 # that shell expands them
   run timeout 60 sh -c '"$0" dev "$1" >/dev/full' "$SHOP/scripts/manage" "$forever" </dev/null
   assert_regex "$status" '^(1|141)$' # 124 would be the time limit
-  until [ -z "$(leftovers)" ]; do sleep 0.2; done
+  await_none leftovers
   run ! on_host sh -c "/opt/book-shop/bin/manage dev '[\"check\"]' >/dev/full"
   assert_regex "$(last_verb dev)" "manage check .* failed"
 }
@@ -112,7 +123,7 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   assert_equal "$code" 302
   run psql book_shop_dev -c "select is_staff, password like 'pbkdf2%' or password like 'scrypt%' or password like 'argon2%' from auth_user where email = 'ann@example.org'"
   assert_output 't|t'
-  run curl -sSL -o "$page" "$link"
+  curl -sSL -o "$page" "$link"
   refute grep -q new_password1 "$page"
 }
 
@@ -138,7 +149,7 @@ print(shlex.join(["shell", "-v0", "-c", code]))' "$words")" </dev/null
   await_line follow-new
   kill "$following"
   wait "$following" || true
-  until [ -z "$(on_host pgrep -f 'bin/logs dev' || true)" ]; do sleep 0.2; done # ends by itself
+  await_none following # ends by itself
 }
 
 @test "psql: has no superuser's rights, and a failing statement is exit status 3" {
