@@ -12,7 +12,7 @@ from fakes import Killed, image, labelled, number_of
 def kills(place, verb):
     """Kills a verb before its first change, its second and so on, each time from the same state.
 
-    Yields the change after each kill. The last run of the verb is not killed.
+    Yields the change after each kill, at least one. The last run of the verb is not killed.
     """
     world = place.world
     root = place.paths.files.parents[1] if hasattr(place, "paths") else None  # only a host has files
@@ -24,6 +24,7 @@ def kills(place, verb):
         world.kill_at = number
         try:
             verb()
+            assert number > 1, "the verb made no change"
             return
         except Killed as kill:
             change = str(kill)
