@@ -713,6 +713,11 @@ def what_runs(found):
     return container["image"], container["envFrom"][0]["secretRef"]["name"]
 
 
+def settings_in(secret):
+    """The settings that a Secret has."""
+    return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+
+
 def install_kubectl(directory):
     """Installs a kubectl whose cluster is this directory (tests/lib/cluster-kubectl.fake)."""
     program = directory / "kubectl"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from fakes import install_kubectl
+from fakes import install_kubectl, settings_in
 from laptop import SCRIPTS
 
 ADMIN = "postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require"
@@ -46,8 +46,7 @@ class Cluster:
     def stored(self):
         """The stored settings."""
         name = self.objects["configmap/book-shop-settings"]["data"]["secret"]
-        data = self.objects[f"secret/{name}"]["data"]
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
+        return settings_in(self.objects[f"secret/{name}"])
 
     def had(self, **settings):
         """It was set up before its settings had versions."""

@@ -1,6 +1,5 @@
 """The settings of prod on a cluster: who may read them, what pods get, and what is left."""
 
-import base64
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 import yaml
 from delivery import settings
 from delivery.cluster_settings import ClusterSettings, ports
+from fakes import settings_in
 
 ROOT = Path(__file__).parents[2]
 POINTER = "configmap/book-shop-settings"
@@ -22,12 +22,10 @@ def name(values):
 
 def secrets(cluster):
     """{name: {setting: value}} of the cluster's Secrets."""
-    found = {
-        key.removeprefix("secret/"): each for key, each in cluster.world.kubernetes.objects.items() if "secret/" in key
-    }
     return {
-        key: {setting: base64.b64decode(value).decode() for setting, value in secret["data"].items()}
-        for key, secret in found.items()
+        key.removeprefix("secret/"): settings_in(found)
+        for key, found in cluster.world.kubernetes.objects.items()
+        if key.startswith("secret/")
     }
 
 

@@ -185,7 +185,6 @@ def test_connections_during_a_change_of_roles_always_succeed(roles):
         clients = [pool.submit(lambda: [roles.lets_in(A, "old") for _ in range(30)]) for _ in range(3)]
         roles.let_in(B, scram.verifier("new"))
         assert all(all(client.result()) for client in clients)
-    clients = []
     with concurrent.futures.ThreadPoolExecutor() as pool:
         clients = [pool.submit(lambda: [roles.lets_in(B, "new") for _ in range(30)]) for _ in range(3)]
         roles.lock_out(A, OWNER)

@@ -1,12 +1,11 @@
 """rotate on a host: another database password or another key, while the environment serves."""
 
-import base64
 import re
 
 import pytest
 from delivery import database_roles
 from delivery.environments import versioned_secrets
-from fakes import WEB, image, matches
+from fakes import WEB, image, matches, settings_in
 from test_database_setup import database_roles as bootstrap
 from test_killed import kills
 
@@ -40,8 +39,7 @@ class Rotated:
         return [self.secret(pod) for pod in pods if pod["end"] is None or pod["end"] > self.world.now]
 
     def secret(self, pod):
-        data = self.world.kubernetes.objects[f"secret/{versioned_secrets.name_in(pod)}"]["data"]
-        return {name: base64.b64decode(value).decode() for name, value in data.items()}
+        return settings_in(self.world.kubernetes.objects[f"secret/{versioned_secrets.name_in(pod)}"])
 
     def check(self):
         """Each process can log in to the database, and accepts what every other one signs."""

@@ -1,6 +1,5 @@
 """The host's verbs set, unset and settings, and deploys of the live image with newer settings."""
 
-import base64
 import errno
 import json
 import os
@@ -8,7 +7,7 @@ import os
 import pytest
 from conftest import NGINX, SETTINGS
 from delivery import settings
-from fakes import SCHEMA, image
+from fakes import SCHEMA, image, settings_in
 from test_killed import kills
 
 SECRET = "s3cret-value"
@@ -28,7 +27,7 @@ def live(place):
         slot = place.world.docker.containers[f"book-shop-{place.world.switch.slot}"]
         return slot.settings.values
     secret = place.world.kubernetes.objects[f"secret/{place.world.kubernetes.rolled_out_secret}"]
-    return {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    return settings_in(secret)
 
 
 def events(place):
@@ -507,7 +506,7 @@ def test_the_pods_of_a_host_that_was_upgraded_keep_their_secret_until_a_deploy(h
     assert "book-shop-env" not in secrets(place)
 
 
-def test_migrations_restores_and_cleared_sessions_use_the_stored_settings(host):
+def test_expired_sessions_are_deleted_in_the_database_of_the_stored_settings(host):
     """The fake of PostgreSQL has the database of this name only."""
     for place in (host.dev, host.prod):
         place.deployed(1)
