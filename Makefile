@@ -355,7 +355,7 @@ test-e2e: setup-test ## test the whole path on local hosts that the test creates
 	@scripts/test e2e
 
 .PHONY: test-faults
-test-faults: setup-test ## test deploys under faults on local hosts; about 45 minutes
+test-faults: setup-test ## test deploys under faults on local hosts
 	@scripts/test faults
 
 .PHONY: test-load
