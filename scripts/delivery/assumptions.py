@@ -110,15 +110,15 @@ ASSUMPTIONS = [
         "explicitDeny, twice",
     ),
     Assumption(
-        "Parameter Store keeps blanks at both ends of a value, and a setting that was removed can be set again at once",
-        "printf ' a b ' | make set-dev SETTING=EMAIL_HOST_USER HOST=aws; make settings-dev VALUES=1 HOST=aws\n"
+        "Parameter Store keeps each character of a value, and a setting that was removed can be set again at once",
+        "printf 'a  b, ü' | make set-dev SETTING=EMAIL_HOST_USER HOST=aws; make settings-dev VALUES=1 HOST=aws\n"
         "make unset-dev SETTING=EMAIL_HOST_USER HOST=aws\n"
         "printf x | make set-dev SETTING=EMAIL_HOST_USER HOST=aws; make unset-dev SETTING=EMAIL_HOST_USER HOST=aws",
         "no error; the host compares each value with what Parameter Store returns",
     ),
     Assumption(
         "stdin and stdout of a verb reach the host and the laptop through the bucket, and a failure keeps its status",
-        "echo hello | make manage-dev COMMAND='shell -c \"print(input())\"' HOST=aws\n"
+        "echo hello | make manage-dev COMMAND='shell -v0 -c \"print(input())\"' HOST=aws\n"
         "make manage-dev COMMAND='no_such_command' HOST=aws </dev/null; echo $?",
         "hello; then Django's error and 2, make's status for a recipe that failed",
     ),
