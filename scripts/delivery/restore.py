@@ -123,7 +123,7 @@ def replace(
             raise CommandError("cannot restore", why, f"make deploy-{environment.name}")
         candidate = environment.prepare(image)
         values = candidate.settings.values
-        # Never the live database: the new one is migrated without regard to code that runs, and anonymised.
+        # Never the live database: the new one is migrated without regard to code that runs, and anonymized.
         address = database_roles.with_database(values.get(database_roles.SETTING, ""), live, new, *postgres.place)
 
         def record(result):
