@@ -12,11 +12,12 @@ old() {
   make --no-print-directory -C "$OLD" HOST=local DEMO="$DELIVERY_DEMO" HTTP_PORT="$DELIVERY_HTTP_PORT" \
     DEV_PORT="$DELIVERY_DEV_PORT" REGISTRY_PORT="$DELIVERY_REGISTRY_PORT" "$@"
 }
-# state: prints the settings, the history and the live images, which an upgrade must keep. It may add
-# settings.
+# settings: prints those of both environments that an upgrade must keep. It may add others.
+settings() { on_host cat /etc/book-shop/dev.env /etc/book-shop/prod.env | grep -E '^(SECRET_KEY|DATABASE_URL|ALLOWED_HOSTS)='; }
+# state: prints the settings' hash, the history and the live images, which an upgrade must keep.
 state() {
-  on_host sh -c 'grep -hE "^(SECRET_KEY|DATABASE_URL|ALLOWED_HOSTS)=" /etc/book-shop/*.env | sha256sum
-    cd /var/lib/book-shop; cat deploys.jsonl */current */previous'
+  settings | sha256sum
+  on_host sh -c 'cd /var/lib/book-shop; cat deploys.jsonl */current */previous'
   revision_of dev
   revision_of prod
 }
@@ -55,6 +56,7 @@ teardown() { stop_runs; }
   register dev
   register prod
   before=$(state)
+  assert_equal "$(settings | wc -l)" 6
   # NGINX has to load other files. Its reload closes idle connections, at times when the next form is
   # on its way.
   start_steady_run kept 16566 on --env RESEND=on
