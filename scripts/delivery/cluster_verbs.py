@@ -14,6 +14,7 @@ from delivery import (
     cluster_roles,
     command_run,
     commands,
+    database_roles,
     logs,
     operations,
     rotation,
@@ -21,8 +22,8 @@ from delivery import (
     settings_schema,
 )  # fmt: skip
 from delivery.cli import CommandError, UsageError, log
-from delivery.cluster_settings import ClusterSettings
 from delivery.compositions import cluster_environments
+from delivery.settings import stored_value
 
 # What an account must be allowed to do in the shop's namespace. Deployers are not.
 SECRETS, COMMANDS = ("create", "secrets"), ("create", "pods/exec")
@@ -71,9 +72,9 @@ def attach(verb, *arguments, context, repository="", terminal=False):
     {
         "set": lambda setting: settings_change.set_value(prod, setting, sys.stdin.buffer, actor.name()),
         "manage": lambda command: run_command(prod, commands.decode(command), terminal),
-        "dump": lambda: cluster_data.run(kubernetes, database_url(kubernetes), "pg_dump", "--format=custom"),
+        "dump": lambda: cluster_data.run(kubernetes, database_url(prod), "pg_dump", "--format=custom"),
         "load": lambda *anonymous: load(prod, *anonymous),
-        "psql": lambda: cluster_data.run(kubernetes, database_url(kubernetes), *psql, terminal=terminal),
+        "psql": lambda: cluster_data.run(kubernetes, database_url(prod), *psql, terminal=terminal),
     }[verb](*arguments[1:])
 
 
@@ -103,7 +104,7 @@ def load(prod, anonymous=None):
     with prod.lock.acquire("load prod") as token:
         prod.state.claim(token)
         try:
-            cluster_data.load(prod.kubernetes, database_url(prod.kubernetes))
+            cluster_data.load(prod.kubernetes, database_url(prod))
             token.check()
             if image:
                 migrate(prod)
@@ -123,13 +124,9 @@ def migrate(prod):
             raise CommandError("the loaded data was not migrated", why, "deploy the release that the dump is of")
 
 
-def database_url(kubernetes):
-    """The stored DATABASE_URL."""
-    setting = ClusterSettings(kubernetes).load().get("DATABASE_URL")
-    if not setting:
-        why = "it has no setting DATABASE_URL"
-        raise CommandError("the cluster has no database", why, "make set-prod SETTING=DATABASE_URL PROD=cluster")
-    return setting.value
+def database_url(prod):
+    """The stored DATABASE_URL. Raises CommandError if there is none."""
+    return stored_value(prod, database_roles.SETTING)
 
 
 def check_right(kubernetes, verb):

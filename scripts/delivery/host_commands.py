@@ -12,6 +12,7 @@ from delivery.docker import Docker
 from delivery.host_verbs import parts_of_restore
 from delivery.paths import Paths
 from delivery.postgres import Postgres, database
+from delivery.settings import stored_value
 
 
 def manage(environment, command):
@@ -48,6 +49,6 @@ def load(environment, anonymous=None):
 
 def psql(environment):
     """Runs psql on an environment's live database, with the role in its settings."""
-    values = host_environments()[environment].settings.current().values
-    if status := Postgres().psql(values["DATABASE_URL"], sys.stdin.isatty()):
+    url = stored_value(host_environments()[environment], database_roles.SETTING)
+    if status := Postgres().psql(url, sys.stdin.isatty()):
         raise AlreadyReported(status)

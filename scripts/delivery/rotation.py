@@ -7,7 +7,7 @@ deploy returns to the stored values.
 import secrets
 
 from delivery import database_roles, database_setup, scram, settings, settings_change, settings_schema
-from delivery.cli import CommandError, log
+from delivery.cli import log
 from delivery.postgres import database
 
 KEY, FALLBACKS = "SECRET_KEY", "SECRET_KEY_FALLBACKS"
@@ -37,7 +37,7 @@ def rotate(environment, what, roles, actor):
 def rotate_database(environment, roles, label, change):
     """Gives a new password to the login role that is not in use, and then uses that role."""
     owner = database(environment.name)
-    url = stored_value(environment, database_roles.SETTING)
+    url = settings.stored_value(environment, database_roles.SETTING)
     current, _ = database_roles.role_of(url, owner, *roles.place)
     roles.create_roles(owner)
     password, role = database_roles.new_password(), database_roles.idle(owner, current)
@@ -49,7 +49,7 @@ def rotate_database(environment, roles, label, change):
 
 def rotate_key(environment, roles, label, change):
     """Makes all processes accept a new key, and then sign with it. The previous keys stay accepted (OLDER)."""
-    current, new = stored_value(environment, KEY), secrets.token_hex(32)
+    current, new = settings.stored_value(environment, KEY), secrets.token_hex(32)
     stored = settings.values(environment.settings.load()).get(FALLBACKS, "")
     older = [key for key in map(str.strip, stored.split(",")) if key and key != current]
     accepted = list(dict.fromkeys([new, current, *older]))[: OLDER + 1]
@@ -77,12 +77,3 @@ def apply_stored(environment, token, actor):
     if image and environment.live_settings() != current.version:
         log("first apply the stored settings")
         settings_change.apply(environment, token, image, current, actor, "restart", lambda: None)
-
-
-def stored_value(environment, name):
-    """The stored value of a setting. Raises CommandError if there is none."""
-    setting = environment.settings.load().get(name)
-    if not setting:
-        why = "it is generated when the environment is set up"
-        raise CommandError(f"{environment.name} has no {name}", why, f"make set-{environment.name} SETTING={name}")
-    return setting.value

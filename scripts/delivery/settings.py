@@ -57,6 +57,15 @@ def values(settings):
     return {name: setting.value for name, setting in settings.items()}
 
 
+def stored_value(environment, name):
+    """The stored value of a setting of an environment. Raises CommandError if there is none."""
+    setting = environment.settings.load().get(name)
+    if not setting:
+        why = "it is generated when the environment is set up"
+        raise CommandError(f"{environment.name} has no {name}", why, f"make set-{environment.name} SETTING={name}")
+    return setting.value
+
+
 def snapshot(values):
     """The Snapshot of {name: value}."""
     return Snapshot(version(values), values)

@@ -96,6 +96,13 @@ def with_url(place, **changes):
     file.write_text("\n".join([*lines, f"DATABASE_URL={url}"]) + "\n")
 
 
+def test_without_a_database_url_psql_says_how_to_set_one(place):
+    file = place.paths.settings / f"{place.name}.env"
+    file.write_text("SECRET_KEY=the-key\n")
+    result = run_script(VERBS / "psql", place.name)
+    result.must_fail(f"{place.name} has no DATABASE_URL", f"make set-{place.name} SETTING=DATABASE_URL")
+
+
 @pytest.mark.parametrize("form", [{"query": "?sslmode=prefer"}, {"query": "?"}, {"encoded": True}])
 def test_the_new_database_is_changed_whatever_the_form_of_the_url(place, form):
     with_url(place, **({"name": f"book%5Fshop%5F{place.name}"} if "encoded" in form else form))
