@@ -5,6 +5,7 @@ import subprocess
 
 from delivery import process
 from delivery.application import NAME
+from delivery.cli import log
 
 
 class Kubernetes:
@@ -92,13 +93,16 @@ class Kubernetes:
         return process.succeeds(self._command("rollout", "status", f"deployment/{deployment}", "--timeout=1s"))
 
     def logs(self, pod, lines, since=None, previous=False):
-        """The last log lines of a pod, or "all"; empty if it never started.
+        """The last log lines of a pod, or "all"; empty if it has none or they cannot be read.
 
         `since` is as in logs.Selection. With `previous`, those of its container before the last restart.
         """
         try:
             return self.kubectl(*log_options(pod, lines, since), *(["--previous"] if previous else []))
-        except process.ProgramFailed:
+        except process.ProgramFailed as error:
+            # It has not started or was not restarted (BadRequest), or it was deleted meanwhile.
+            if not any(reason in error.stderr for reason in ("(BadRequest)", "(NotFound)")):
+                log(f"the log of {pod} cannot be read: {error.why}")
             return ""
 
     def log_command(self, pod, lines, since):

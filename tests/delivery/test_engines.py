@@ -123,6 +123,23 @@ def test_a_query_reaches_the_command_in_a_container_without_a_network_by_a_pipe(
     assert f"--read-only --network none {REFERENCE} check it\n" in arguments
 
 
+@pytest.mark.parametrize(
+    ("message", "reported"),
+    [
+        ("Error from server (BadRequest): the container is waiting to start", ""),
+        ("Error from server (NotFound): no such pod", ""),
+        ("Error from server (Forbidden): no", "the log of web-1 cannot be read: Error from server (Forbidden): no"),
+        ("dial tcp 10.0.0.9:10250: no route to host", "cannot be read: dial tcp 10.0.0.9:10250: no route to host"),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_reported_unless_there_is_none(stub, capfd, message, reported):
+    stub("kubectl", f"echo '{message}' >&2; exit 1")
+    assert Kubernetes().logs("web-1", 20) == ""
+    printed = capfd.readouterr().err
+    assert reported in printed
+    assert bool(reported) == bool(printed)
+
+
 def test_an_object_that_exists_is_not_created_again(stub, tmp_path):
     stub("kubectl", "cat >input; echo 'Error from server (AlreadyExists): it exists' >&2; exit 1")
     Kubernetes().create({"kind": "Secret"})
