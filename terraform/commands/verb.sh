@@ -38,7 +38,8 @@ while read -r verb form; do
       --grep) value=${SSM_Grep:+--grep=$SSM_Grep} ;;
       --previous) value=${SSM_Previous:+--previous} ;;
       merge_output) merge_output=yes value='' ;;
-      *) value='' ;; # only on other targets
+      --follow) value='' ;; # only on other targets
+      *) echo "unknown argument '$word': terraform/commands/verb.sh must pass it on" >&2 && exit 2 ;;
     esac
     [ -z "$value" ] || set -- "$@" "$value"
   done

@@ -160,6 +160,13 @@ def test_runs_only_declared_verbs(host, verb):
     assert done.returncode == 2
 
 
+def test_runs_no_verb_without_an_argument_that_it_does_not_know(host):
+    host.command = host.command.replace("\nbackups\n", "\nbackups newest\n")
+    done = host.run(Verb="backups", Actor="me")
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert "unknown argument 'newest'" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["deploy-dev", "rollback-prod", "plan-dev", "history-prod", "restore-dev"])
 def test_tells_an_old_checkout_to_update(host, verb):
     done = host.run(Verb=verb, Image="r@sha256:1")
