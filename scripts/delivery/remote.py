@@ -11,9 +11,7 @@ from delivery.cli import AlreadyReported, CommandError, UsageError, confirm, fla
 from delivery.references import ENVIRONMENTS, VERSION
 
 VERB_WIDTH, LONGEST_VERB = 9, 40  # characters
-HISTORY = (
-    f"{'TIME':20} {'ACTOR':16} {'VERB':{VERB_WIDTH}} {'COMMIT':13} {'DIGEST':20} {'RESULT':7} {'SECONDS':7} REASON"
-)
+HISTORY = ("TIME", "ACTOR", "VERB", "COMMIT", "DIGEST", "RESULT", "SECONDS", "REASON")
 EMAIL = re.compile(r"[^@\s-][^@\s]*@[^@\s]+")  # the application checks the rest
 TRIES = 5  # how often a deploy is compared with an image that has become live meanwhile
 
@@ -139,16 +137,17 @@ def previous(target, environment):
 def history(environment, lines):
     """The last deploys of an environment as a table, oldest first."""
     past = status.history(targets.for_environment(environment), environment, lines)
-    width = max([VERB_WIDTH, *(len(verb_of(entry)) for entry in past)])
-    head = HISTORY.replace(f"{'VERB':{VERB_WIDTH}}", f"{'VERB':{width}}")
-    return "\n".join([head, *(history_row(entry, width) for entry in past)])
+    rows = [HISTORY, *map(history_row, past)]
+    widths = (20, 16, max(VERB_WIDTH, *(len(row[2]) for row in rows)), 13, 20, 7, 7, 0)
+    padded = (map(str.ljust, row, widths) for row in rows)
+    return "\n".join(" ".join(cells).rstrip() for cells in padded)
 
 
-def history_row(entry, width=VERB_WIDTH):
-    """One entry of the history as a line of the table."""
-    cells = (f"{entry['time']:20}", f"{entry['actor']:16}", f"{verb_of(entry):{width}}", f"{entry['commit'][:12]:13}")
-    cells += (f"{entry['digest'][:19]:20}", f"{entry['result']:7}", f"{entry['seconds']:<7}", entry.get("reason", ""))
-    return " ".join(cells).rstrip()
+def history_row(entry):
+    """The cells of one entry of the history."""
+    build = (entry["commit"][:12], entry["digest"][:19])
+    end = (entry["result"], str(entry["seconds"]), entry.get("reason", ""))
+    return (entry["time"], entry["actor"], verb_of(entry), *build, *end)
 
 
 def verb_of(entry):
