@@ -21,7 +21,8 @@ class HostRoles:
         except Foreign:
             pass  # the owner's own database
         except CommandError as error:
-            log(f"earlier database passwords are still accepted; the next deploy ends that: {error.what}: {error.why}")
+            end = "the next rotation, or on a host the next deploy, ends that"
+            log(f"earlier database passwords are still accepted; {end}: {error.what}: {error.why}")
 
 
 class NoRoles:
