@@ -9,6 +9,7 @@ backup        the name of a backup
 setting       the name of a setting
 transfer      the id of the stdin and stdout of a verb on AWS
 allowed_host  an item of Django's ALLOWED_HOSTS; a leading dot includes all subdomains, * is any name
+public_url    the setting PUBLIC_URL: scheme, host and possibly port, in lower case as browsers send them
 aws_name      the name of the resources on AWS; that of the state's bucket contains it
 aws_region    the name of an AWS region
 

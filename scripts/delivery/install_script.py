@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from delivery import allowed_hosts as host_names
-from delivery import references
+from delivery import public_url, references
 from delivery.cli import UsageError
 from delivery.grammar import GRAMMAR
 
@@ -13,10 +13,13 @@ SHA256 = re.compile("[0-9a-f]{64}")
 REMEDY = "make infra; or make demo"  # they pass valid values
 
 
-def with_values(url, sha256, repository, allowed_hosts, aws_region="", parameters="", transfer=""):
+def with_values(
+    url, sha256, repository, allowed_hosts, aws_region="", parameters="", transfer="", public_url_prod="",
+    public_url_dev="",
+):  # fmt: skip
     """The text of the script. A value may be its own placeholder, for example @URL@, for another program to replace.
 
-    The values of AWS are all empty on other hosts.
+    The values of AWS are all empty on other hosts. A public URL may be empty.
 
     Raises UsageError for an invalid value, which could be code.
     """
@@ -28,6 +31,8 @@ def with_values(url, sha256, repository, allowed_hosts, aws_region="", parameter
         "@AWS_REGION@": (aws_region, form("AWS region", f"({GRAMMAR['aws_region']})?")),
         "@PARAMETERS@": (parameters, form("path of parameters", f"(/{GRAMMAR['aws_name']})?")),
         "@TRANSFER@": (transfer, form("bucket", "([a-z0-9][a-z0-9-]{1,61}[a-z0-9])?")),
+        "@PUBLIC_URL_PROD@": (public_url_prod, check_public_url),
+        "@PUBLIC_URL_DEV@": (public_url_dev, check_public_url),
     }
     of_aws = (aws_region, parameters, transfer)
     if any(of_aws) and not all(of_aws):
@@ -54,6 +59,12 @@ def check_url(text):
     """Raises UsageError unless curl can download the URL."""
     if not URL.fullmatch(text):
         raise UsageError(f"invalid URL {text[:200]!r}", "expected https://, http:// or file://", REMEDY)
+
+
+def check_public_url(text):
+    """Raises UsageError unless it is empty or can be the setting PUBLIC_URL."""
+    if text:
+        public_url.check(text)
 
 
 def check_sha256(text):

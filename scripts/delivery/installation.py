@@ -16,15 +16,16 @@ class InvalidDockerSettings(CommandError):
     """The owner's daemon.json is not a JSON object. Docker would not start with it either."""
 
 
-def install(release, repository, allowed_hosts, **of_aws):
+def install(release, repository, allowed_hosts, **more):
     """Installs the unpacked files in `release` as /opt/<name>, then replaces this process by `bootstrap`.
 
     `release` is a directory in <name>-releases, next to <name>. The two are exchanged atomically: a
     program that starts meanwhile finds all files of one of them. Afterwards `release` contains the
     previous files, where bootstrap looks up what to remove.
 
-    host.env gets the values, and on AWS also AWS_REGION, PARAMETERS (the path of the settings in Parameter Store) and
-    TRANSFER (the bucket for stdin and stdout of verbs), which are empty on other hosts.
+    host.env gets the values that are not empty: those of AWS, which are AWS_REGION, PARAMETERS (the path of the
+    settings in Parameter Store) and TRANSFER (the bucket for stdin and stdout of verbs), and PUBLIC_URL_PROD and
+    PUBLIC_URL_DEV, the first values of the setting PUBLIC_URL.
 
     Raises InvalidDockerSettings before anything is changed.
     """
@@ -33,7 +34,7 @@ def install(release, repository, allowed_hosts, **of_aws):
     docker_settings(release, root)
     configuration = root / "etc" / NAME
     configuration.mkdir(mode=0o700, parents=True, exist_ok=True)
-    values = {"repository": repository, "allowed_hosts": allowed_hosts} | of_aws
+    values = {"repository": repository, "allowed_hosts": allowed_hosts} | more
     lines = [f"{name.upper()}={value}\n" for name, value in values.items() if value]
     files.replace(configuration / "host.env", "".join(lines))
     if home.exists():

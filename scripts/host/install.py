@@ -20,6 +20,8 @@ ALLOWED_HOSTS = "@ALLOWED_HOSTS@"
 AWS_REGION = "@AWS_REGION@"
 PARAMETERS = "@PARAMETERS@"
 TRANSFER = "@TRANSFER@"
+PUBLIC_URL_PROD = "@PUBLIC_URL_PROD@"
+PUBLIC_URL_DEV = "@PUBLIC_URL_DEV@"
 PATH = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254") + "/latest"
 # On the first boot, the network and the credentials of the host's role may not be ready yet.
@@ -92,7 +94,9 @@ def install(root):
         subprocess.run((*command, "--file", archive), check=True)
     (release / "version").write_text(SHA256[:12] + "\n")
     sys.stdout.flush()
-    os.execv(release / "bin/install", ["install", REPOSITORY, ALLOWED_HOSTS, AWS_REGION, PARAMETERS, TRANSFER])  # noqa: S606
+    of_aws = (AWS_REGION, PARAMETERS, TRANSFER)
+    arguments = (REPOSITORY, ALLOWED_HOSTS, *of_aws, PUBLIC_URL_PROD, PUBLIC_URL_DEV)
+    os.execv(release / "bin/install", ["install", *arguments])  # noqa: S606
 
 
 if __name__ == "__main__":

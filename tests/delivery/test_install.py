@@ -17,6 +17,7 @@ ROLE, SESSION, REGION = "book-shop-host", "i-0123456789abcdef0", "eu-central-1"
 BUCKET = "book-shop-install-123456789012"
 REPOSITORY = "public.ecr.aws/a1b2c3d4/book-shop"
 OF_AWS = (REGION, "/book-shop", "book-shop-transfer-123456789012")
+URLS = ("https://shop.example", "http://shop.example:8080")
 # Real curl without its long retries; the log shows what every user of a host can see.
 CURL = """#!/bin/sh
 echo "$@" >>"{log}"
@@ -58,7 +59,7 @@ class Machine:
 
     def run(self, url, retries):
         """Runs the install script and returns (exit status, stderr)."""
-        command = [infra.ROOT / "scripts/user-data", url, SHA256, REPOSITORY, "*", *OF_AWS]
+        command = [infra.ROOT / "scripts/user-data", url, SHA256, REPOSITORY, "*", *OF_AWS, *URLS]
         script = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         environment = {
             "DELIVERY_TEST_RETRIES": str(retries),
@@ -75,7 +76,7 @@ class Machine:
         assert status == 0, stderr
         assert (
             self.root / "installed"
-        ).read_text() == f"{INSTALL}{SHA256[:12]}\n{' '.join((REPOSITORY, '*', *OF_AWS))}\n"
+        ).read_text() == f"{INSTALL}{SHA256[:12]}\n{' '.join((REPOSITORY, '*', *OF_AWS, *URLS))}\n"
 
     def assert_refuses(self, url, *messages):
         """Fails with the messages (patterns) and changes nothing."""

@@ -17,6 +17,15 @@ CODE = [
     "", " ", "$(reboot)", "`reboot`", "a;reboot", "a b", "a\nreboot", "a\n", "a'b", 'a"b', "a&b", "a\\b", "@OTHER@",
     "é", "-x",
 ]  # fmt: skip
+NO_URLS = [
+    "shop.example", "//shop.example", "ftp://shop.example", "HTTPS://shop.example", "https://", "https:///",
+    "https://shop.example/", "https://shop.example/x", "https://shop.example?x", "https://shop.example#x",
+    "https://Shop.example", "https://user@shop.example", "https://a:b@shop.example", "https://shop.example:",
+    "https://shop.example:0", "https://shop.example:65536", "https://shop.example:080", "https://.shop.example",
+    "https://*", "https://*.shop.example", "https://shop..example", "https://shop_1.example", "https://-shop.example",
+    "https://shop.example,https://other.example", "https://shop.example\n", " https://shop.example",
+    f"https://{'a.' * 126}example", *(f"https://{code}" for code in CODE),
+]  # fmt: skip
 BAD = {
     "url": [*(f"file:///{code}" for code in CODE if code not in ("", "-x")), "ftp://example.org/x", "example.org/x",
             "/x", "@URL@x"],
@@ -28,6 +37,8 @@ BAD = {
     "aws_region": ["Frankfurt", "eu-central", "@AWS_REGION@x"],
     "parameters": ["book-shop", "/", "/book-shop/", "/a/b", "/Book", "@PARAMETERS@x"],
     "transfer": ["a", "A-bucket", "-bucket", "bucket-", "a" * 64, "a/b", "@TRANSFER@x"],
+    "public_url_prod": [*NO_URLS, "@PUBLIC_URL_PROD@x"],
+    "public_url_dev": [*NO_URLS, "@PUBLIC_URL_DEV@x"],
 }  # fmt: skip
 
 
@@ -51,6 +62,9 @@ def test_refuses_a_value_that_could_be_code(name, value):
         *(("allowed_hosts", hosts) for hosts in ("*", ".example.org", "Shop.example.org,203.0.113.7,*")),
         ("url", "https://bucket.s3.eu-central-1.amazonaws.com/host-files.tar.gz"),
         ("repository", "public.ecr.aws/a1b2c3/book-shop"),
+        *(("public_url_prod", f"https://{host}") for host in ("d1.cloudfront.net", "localhost:8443", "shop:65535")),
+        *(("public_url_dev", f"http://{host}") for host in ("203.0.113.7:8080", "a-b.example:1", "a." * 124 + "abcde")),
+        *((name, "") for name in ("public_url_prod", "public_url_dev")),
     ],
 )
 def test_writes_a_good_value_into_the_script(name, value):

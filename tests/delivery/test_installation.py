@@ -67,8 +67,13 @@ def test_invalid_docker_settings_stop_an_install_before_anything_changes(home, o
 
 
 @pytest.mark.parametrize(
-    ("of_aws", "lines"),
+    ("more", "lines"),
     [
+        (dict.fromkeys(("public_url_prod", "public_url_dev"), ""), ""),
+        (
+            {"public_url_prod": "https://shop.example", "public_url_dev": "http://shop.example:8080"},
+            "PUBLIC_URL_PROD=https://shop.example\nPUBLIC_URL_DEV=http://shop.example:8080\n",
+        ),
         (dict.fromkeys(("aws_region", "parameters", "transfer"), ""), ""),
         (
             {"aws_region": "eu-central-1", "parameters": "/book-shop", "transfer": "bucket"},
@@ -76,12 +81,12 @@ def test_invalid_docker_settings_stop_an_install_before_anything_changes(home, o
         ),
     ],
 )
-def test_an_install_writes_its_values_and_starts_bootstrap(home, tmp_path, monkeypatch, of_aws, lines):
+def test_an_install_writes_its_values_and_starts_bootstrap(home, tmp_path, monkeypatch, more, lines):
     release, started = tmp_path / "opt/book-shop-releases/new", []
     release.parent.mkdir()
     home.rename(release)
     monkeypatch.setattr(installation.os, "execv", lambda *arguments: started.append(arguments))
-    installation.install(release, "localhost:5000/book-shop", "*", **of_aws)
+    installation.install(release, "localhost:5000/book-shop", "*", **more)
     values = (tmp_path / "etc/book-shop/host.env").read_text()
     assert values == f"REPOSITORY=localhost:5000/book-shop\nALLOWED_HOSTS=*\n{lines}"
     assert started == [(home / "bin/bootstrap", ["bootstrap"])]

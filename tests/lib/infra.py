@@ -94,6 +94,9 @@ class Infra:
         """What scripts/infra writes for Terraform."""
         build = self.directory / "terraform/.build"
         build.mkdir(exist_ok=True)
-        words = ("@URL@", "@SHA256@", "@REPOSITORY@", "@ALLOWED_HOSTS@", "@AWS_REGION@", "@PARAMETERS@", "@TRANSFER@")
+        words = (
+            *("@URL@", "@SHA256@", "@REPOSITORY@", "@ALLOWED_HOSTS@", "@AWS_REGION@", "@PARAMETERS@", "@TRANSFER@"),
+            *("@PUBLIC_URL_PROD@", "@PUBLIC_URL_DEV@"),
+        )
         (build / "user-data").write_text(self.run("scripts/user-data", *words)[0])
         self.run("sh", "-c", "scripts/host-archive >terraform/.build/host-files.tar.gz")

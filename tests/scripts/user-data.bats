@@ -44,16 +44,21 @@ REPOSITORY = \"$DELIVERY_REPOSITORY\"
 ALLOWED_HOSTS = \"localhost,127.0.0.1\"
 AWS_REGION = \"\"
 PARAMETERS = \"\"
-TRANSFER = \"\""
+TRANSFER = \"\"
+PUBLIC_URL_PROD = \"\"
+PUBLIC_URL_DEV = \"\""
 }
 
 @test "user-data: keeps the placeholders that Terraform replaces, and has no others" {
-  placeholders=(@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@ @AWS_REGION@ @PARAMETERS@ @TRANSFER@)
+  placeholders=(@URL@ @SHA256@ @REPOSITORY@ @ALLOWED_HOSTS@ @AWS_REGION@ @PARAMETERS@ @TRANSFER@
+    @PUBLIC_URL_PROD@ @PUBLIC_URL_DEV@)
   succeeds user-data "${placeholders[@]}"
   assert_equal "$(grep -oE '@[A-Z0-9_]+@' <<<"$output" | xargs)" "${placeholders[*]}"
   replaced=$(sed "s|@URL@|$url|; s|@SHA256@|$sum|; s|@REPOSITORY@|$DELIVERY_REPOSITORY|; s|@ALLOWED_HOSTS@|localhost|
-    s|@AWS_REGION@|eu-central-1|; s|@PARAMETERS@|/shop|; s|@TRANSFER@|bucket|" <<<"$output")
-  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost eu-central-1 /shop bucket
+    s|@AWS_REGION@|eu-central-1|; s|@PARAMETERS@|/shop|; s|@TRANSFER@|bucket|
+    s|@PUBLIC_URL_PROD@|https://shop.example|; s|@PUBLIC_URL_DEV@|http://shop.example:8080|" <<<"$output")
+  verb user-data "$url" "$sum" "$DELIVERY_REPOSITORY" localhost eu-central-1 /shop bucket \
+    https://shop.example http://shop.example:8080
   assert_answer "$replaced"
 }
 
