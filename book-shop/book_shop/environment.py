@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError, PydanticUseDefault
@@ -86,6 +87,24 @@ class Settings(BaseSettings):
         "derived from SECRET_KEY",
         "the name of the environment",
     )
+    PUBLIC_URL: Annotated[str | None, AfterValidator(validation.public_url)] = _setting(
+        "URL",
+        "the address at which visitors reach the shop, which is always answered; with https://, requests without "
+        "encryption are redirected to it, and cookies are Secure",
+        "https://HOST, or http://HOST:PORT",
+    )
+    PREVIEW: Annotated[str, AfterValidator(validation.zero_or_one)] = _setting(
+        "choice",
+        "1: a preview, not a shop for the public; each page has a banner, and orders are marked",
+        "0 or 1",
+        "0",
+    )
+    PREVIEW_PASSWORD: Annotated[str | None, AfterValidator(validation.password)] = _setting(
+        "secret",
+        "the password without which NGINX shows no page of the preview, with any user name; it needs PREVIEW=1",
+        "12 to 128 letters, digits and other ASCII characters",
+        secret=True,
+    )
     EMAIL_HOST: Annotated[str | None, AfterValidator(validation.host)] = _setting(
         "text", "the mail server; without one, no mail is sent", "a host name, for example smtp.example.org"
     )
@@ -143,7 +162,18 @@ class Settings(BaseSettings):
     @property
     def allowed_hosts(self) -> list[str]:
         """The host names of the shop and of its health checks."""
-        return [*ALWAYS_ALLOWED, *validation.parts(self.ALLOWED_HOSTS or "")]
+        names = [*ALWAYS_ALLOWED, *validation.parts(self.ALLOWED_HOSTS or "")]
+        return [*names, urlsplit(self.PUBLIC_URL).hostname] if self.PUBLIC_URL else names
+
+    @property
+    def https(self) -> bool:
+        """Whether visitors reach the shop by HTTPS."""
+        return (self.PUBLIC_URL or "").startswith("https://")
+
+    @property
+    def preview(self) -> bool:
+        """Whether this is a preview, not a shop for the public."""
+        return self.PREVIEW == "1"
 
 
 class Candidate(Settings):
@@ -177,8 +207,14 @@ class Candidate(Settings):
     @field_validator("DEBUG")
     @classmethod
     def _zero_or_one(cls, value):
-        if value not in ("0", "1"):
-            raise ValueError("it is not 0 or 1")
+        return validation.zero_or_one(value)
+
+    @field_validator("PREVIEW_PASSWORD")
+    @classmethod
+    def _asked_for_on_a_preview(cls, value, info):
+        # PREVIEW is missing if it was refused itself.
+        if value and info.data.get("PREVIEW", "1") != "1":
+            raise ValueError("it is for previews only; set PREVIEW=1 first, or unset PREVIEW_PASSWORD")
         return value
 
 

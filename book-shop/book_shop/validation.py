@@ -5,7 +5,7 @@ A reason does not contain the value, which may be a secret.
 
 import re
 import unicodedata
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from django.core.exceptions import ValidationError
@@ -22,6 +22,11 @@ SECURITY = ["none", "starttls", "tls"]
 ALLOWED_HOST = re.compile(r"\*|\.?[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9][A-Za-z0-9-]*)*")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+# Of a public URL: the names that browsers send, so in lower case and without an underscore.
+_PUBLIC_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+PUBLIC_HOST = re.compile(rf"(?=.{{1,253}}$){_PUBLIC_LABEL}(\.{_PUBLIC_LABEL})*")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+PASSWORD = re.compile("[ -~]{12,128}")
 
 
 def text(value: str) -> str:
@@ -81,6 +86,63 @@ def cookie_suffix(value: str) -> str:
     return value
 
 
+def public_url(value: str) -> str:
+    """Refuse what is not http:// or https:// with a host and possibly a port, exactly as browsers send it in Origin.
+
+    It is compared with what browsers send, and NGINX and Terraform have to understand it too. So there is one form of
+    each address, and IPv6 addresses are refused.
+    """
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme.lower() not in DEFAULT_PORTS:
+        raise ValueError("it does not begin with http:// or https://")
+    if not value.isascii():
+        raise ValueError("it has characters other than ASCII; write the host name in its xn-- form")
+    if "@" in rest:
+        raise ValueError("it contains a user name or password")
+    if re.search(r"[/?#\\]", rest):
+        raise ValueError("it has more than a host and a port; remove the path and also a slash at the end")
+    if "[" in rest or rest.count(":") > 1:
+        raise ValueError("its host is an IPv6 address; use a host name")
+    if value != value.lower():
+        raise ValueError("it contains capital letters, which browsers send as small letters")
+    name, colon, number = rest.partition(":")
+    if name.endswith("."):
+        raise ValueError("its host name ends with a dot")
+    if not _is_public_host(name):
+        raise ValueError("its host is not a host name or an IPv4 address")
+    if colon and (number.startswith("0") or not _is_port(number)):
+        raise ValueError("its port is not a number from 1 to 65535")
+    if number == DEFAULT_PORTS[scheme]:
+        raise ValueError(f"it has the default port of {scheme}, which browsers leave out")
+    return value
+
+
+def _is_public_host(name: str) -> bool:
+    if not PUBLIC_HOST.fullmatch(name):
+        return False
+    # Browsers take a name that ends with a number for an IPv4 address (WHATWG URL, "ends in a number").
+    if not re.fullmatch("[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):
+        return True
+    try:
+        return bool(IPv4Address(name))
+    except ValueError:
+        return False
+
+
+def zero_or_one(value: str) -> str:
+    """Refuse what is neither 0 nor 1."""
+    if value not in ("0", "1"):
+        raise ValueError("it is not 0 or 1")
+    return value
+
+
+def password(value: str) -> str:
+    """Refuse a password that is short, or that browsers would send in different encodings (RFC 7617, 2.1)."""
+    if not PASSWORD.fullmatch(value):
+        raise ValueError("it is not 12 to 128 letters, digits and other ASCII characters")
+    return value
+
+
 def host(value: str) -> str:
     """Refuse what is neither a host name nor an IP address."""
     if not HOST.fullmatch(value):
@@ -93,9 +155,13 @@ def host(value: str) -> str:
 
 def port(value: str | int) -> int:
     """Return the number of a TCP port."""
-    if not re.fullmatch("[0-9]{1,5}", str(value)) or not 1 <= int(value) <= 65535:
+    if not _is_port(str(value)):
         raise ValueError("it is not a number from 1 to 65535")
     return int(value)
+
+
+def _is_port(value: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,5}", value)) and 1 <= int(value) <= 65535
 
 
 def security(value: str) -> str:

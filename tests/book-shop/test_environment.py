@@ -22,6 +22,9 @@ EXAMPLES = VALID | {
     "DEBUG": "0",
     "SECRET_KEY_FALLBACKS": "one,two",
     "COOKIE_SUFFIX": "prod",
+    "PUBLIC_URL": "https://shop.example.org",
+    "PREVIEW": "1",
+    "PREVIEW_PASSWORD": "open sesame, please",
     "EMAIL_HOST": "smtp.example.org",
     "EMAIL_PORT": "2525",
     "EMAIL_HOST_USER": "shop@example.org",
@@ -56,6 +59,9 @@ def test_schema_is_printed_even_if_the_environment_is_invalid():
         "ALLOWED_HOSTS": "hosts",
         "DATABASE_URL": "URL",
         "COOKIE_SUFFIX": "text",
+        "PUBLIC_URL": "URL",
+        "PREVIEW": "choice",
+        "PREVIEW_PASSWORD": "secret",
         "EMAIL_HOST": "text",
         "EMAIL_PORT": "number",
         "EMAIL_HOST_USER": "text",
@@ -68,6 +74,7 @@ def test_schema_is_printed_even_if_the_environment_is_invalid():
         "SECRET_KEY",
         "SECRET_KEY_FALLBACKS",
         "DATABASE_URL",
+        "PREVIEW_PASSWORD",
         "EMAIL_HOST_PASSWORD",
     }
     assert all(one["help"] and (one["default"] is None or isinstance(one["default"], str)) for one in listed)
@@ -193,6 +200,7 @@ def test_text_is_accepted_exactly_and_other_types_refuse_hostile_values(monkeypa
             ["postgresql://u:p@h", "postgresql://u:p@h:65536/n", "postgresql://u:p@h/n?no=1", "h/n"],
         ),
         ("COOKIE_SUFFIX", ["prod", "a-1", "x" * 32], ["Prod", "a_b", "x" * 33, "a.b"]),
+        ("PREVIEW", ["0", "1"], ["true", "2", "yes", "01", "\u0661"]),
         (
             "EMAIL_HOST",
             ["smtp.example.org", "mail_relay", "203.0.113.7", "2001:db8::1", "x" * 63],
@@ -210,6 +218,78 @@ def test_text_is_accepted_exactly_and_other_types_refuse_hostile_values(monkeypa
 def test_values_of_a_type(name, accepted, refused):
     assert [value for value in accepted if environment.problems(VALID | {name: value})] == []
     assert [value for value in refused if list(environment.problems(VALID | {name: value})) != [name]] == []
+
+
+ACCEPTED_URLS = [
+    "https://shop.example.org", "http://shop.example.org:8080", "https://localhost:8443", "http://203.0.113.7:8080",
+    "https://xn--bcher-kva.example", "https://d111111abcdef8.cloudfront.net", "https://a", "http://a:1",
+    "https://7.example", "https://a:65535", "https://x.1a", "http://a:443", "https://a:80",
+    f"https://{'x' * 63}.example",
+]  # fmt: skip
+REFUSED_URLS = {
+    "it does not begin with http:// or https://": [
+        "shop.example.org", "ftp://a", "//a", "https:/a", "https:a", "javascript:alert(1)", "a://b", "://a", "https",
+    ],
+    "it has characters other than ASCII; write the host name in its xn-- form": [
+        "https://bücher.example", "https://متجر.example", "https://a\u3002example", "https://\uff41", "https://a\u00ad",
+        "https://a:\uff18", "https://a\u200b",
+    ],
+    "it contains a user name or password": ["https://u@a", "https://u:p@a", "https://a@b:1", "https://@a", "https://a@"],
+    "it has more than a host and a port; remove the path and also a slash at the end": [
+        "https://a/", "https://a/b", "https://a?b", "https://a#b", "https:///a", "https://a\\b", "https://a:1/",
+        "https://https://a", "https:///",
+    ],
+    "its host is an IPv6 address; use a host name": ["https://[::1]", "https://[2001:db8::1]:1", "https://::1", "http://[a]"],
+    "it contains capital letters, which browsers send as small letters": [
+        "HTTPS://a", "https://Shop.example", "https://XN--bcher-kva.example",
+    ],
+    "its host name ends with a dot": ["https://a.", "https://a.b.:1"],
+    "its host is not a host name or an IPv4 address": [
+        "https://", "https://:1", "https://a..b", "https://.a", "https://-a", "https://a-.b", "https://a_b", "https://*",
+        "https://*.a", "https://a b", "https://a;b", "https://a,b", "https://$host", "https://a%41", "https://1.2.3",
+        "https://256.1.1.1", "https://1", "https://0x7f.1", "https://a.0x1", "https://01.2.3.4", "https://a.7",
+        f"https://{'x' * 64}.a", "https://" + ".".join(["x" * 60] * 5), 'https://a"b', "https://<a>",
+    ],
+    "its port is not a number from 1 to 65535": [
+        "https://a:", "https://a:0", "https://a:65536", "https://a:x", "https://a:-1", "https://a:+1", "https://a:080",
+        "https://a:1 2", "https://a:123456", "https://a:1_0",
+    ],
+    "it has the default port of https, which browsers leave out": ["https://a:443"],
+    "it has the default port of http, which browsers leave out": ["http://a:80"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ACCEPTED_URLS)
+def test_public_url_is_accepted_if_the_delivery_package_accepts_it(value):
+    assert environment.problems(VALID | {"PUBLIC_URL": value}) == {}
+    assert re.fullmatch(GRAMMAR["public_url"], value)
+
+
+@pytest.mark.parametrize(("reason", "value"), [(why, url) for why, urls in REFUSED_URLS.items() for url in urls])
+def test_public_url_that_no_browser_sends_is_refused(monkeypatch, reason, value):
+    assert environment.problems(VALID | {"PUBLIC_URL": value}) == {"PUBLIC_URL": reason}
+    monkeypatch.setenv("DEBUG", "1")
+    monkeypatch.setenv("PUBLIC_URL", value)
+    with pytest.raises(
+        environment.Refusal, match=f"PUBLIC_URL is invalid: {re.escape(reason)}. Set it to https://HOST"
+    ):
+        environment.load()
+
+
+@pytest.mark.parametrize("value", ["x" * 12, "x" * 128, "open sesame, please", "\"'$(id)`;:\\|{}"])
+def test_password_of_a_preview_is_accepted_with_it_only(value):
+    assert environment.problems(VALID | {"PREVIEW": "1", "PREVIEW_PASSWORD": value}) == {}
+    for other in ({}, {"PREVIEW": "0"}):
+        refused = environment.problems(VALID | other | {"PREVIEW_PASSWORD": value})
+        assert refused == {
+            "PREVIEW_PASSWORD": "it is for previews only; set PREVIEW=1 first, or unset PREVIEW_PASSWORD"
+        }
+
+
+@pytest.mark.parametrize("value", ["x" * 11, "x" * 129, "pässword 1234", "كلمة سر طويلة جدا"])
+def test_password_of_a_preview_that_browsers_send_differently_is_refused(value):
+    found = environment.problems(VALID | {"PREVIEW": "1", "PREVIEW_PASSWORD": value})
+    assert found == {"PREVIEW_PASSWORD": "it is not 12 to 128 letters, digits and other ASCII characters"}
 
 
 # The host writes NGINX's list of names from the setting.
