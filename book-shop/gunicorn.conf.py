@@ -10,6 +10,8 @@ from book_shop.logs import LOGGING
 
 wsgi_app = "book_shop.wsgi"
 bind = "0.0.0.0:8000"
+# By default, gunicorn believes a client on loopback that it has used HTTPS. Only Django decides this (settings.py).
+forwarded_allow_ips = ""
 
 # Synchronous workers close the connection after each request. Threads let NGINX keep its connections open.
 worker_class = "gthread"

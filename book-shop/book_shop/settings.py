@@ -18,6 +18,9 @@ DEBUG = _given.debug
 SECRET_KEY = _given.secret_key
 SECRET_KEY_FALLBACKS = _given.secret_key_fallbacks
 ALLOWED_HOSTS = _given.allowed_hosts
+PUBLIC_URL = _given.PUBLIC_URL
+HTTPS = _given.https
+PREVIEW = _given.preview
 DATABASES = {"default": database(_given.DATABASE_URL, BASE_DIR)}
 VERSION = os.environ.get("BOOK_SHOP_VERSION", "unknown")
 REVISION = os.environ.get("BOOK_SHOP_REVISION", "unknown")
@@ -39,6 +42,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "book_shop.metrics.BeforeMiddleware",
+    "book_shop.caching.CachingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -68,8 +72,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "book_shop.views.build",
+                "book_shop.site.address",
                 "orders.cart.shown",
             ],
+            "libraries": {"site": "book_shop.site"},
         },
     },
 ]
@@ -108,18 +114,20 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Both environments have the same host name, and cookies do not depend on the port. Without different names, a login to
 # one environment would end the session in the other. All cookies have the path / and no domain, as browsers demand for
-# the prefix __Host-.
+# the prefix __Host-. With it, no other host of the domain and no one on the network can set them.
 _suffix = _given.COOKIE_SUFFIX or hashlib.sha256(f"cookie names:{SECRET_KEY}".encode()).hexdigest()[:8]
-SESSION_COOKIE_NAME = f"sessionid_{_suffix}"
+_prefix = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{_prefix}sessionid_{_suffix}"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = f"csrftoken_{_suffix}"
+CSRF_COOKIE_NAME = f"{_prefix}csrftoken_{_suffix}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_NAME = f"language_{_suffix}"
+LANGUAGE_COOKIE_NAME = f"{_prefix}language_{_suffix}"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 # The cookie of the default storage has the same name in both environments.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -152,13 +160,29 @@ CONTENT_SECURITY_POLICY = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Over plain HTTP, browsers ignore the header and report an error in the console.
-SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 
-# The host serves plain HTTP only (ports 80 and 8080).
-SILENCED_SYSTEM_CHECKS = [
-    "security.W004",  # HSTS: browsers ignore it without HTTPS
-    "security.W008",  # redirect to HTTPS: no server listens there
-    "security.W012",  # Secure session cookie: browsers would not send it
-    "security.W016",  # Secure CSRF cookie: browsers would not send it
-]
+# docs/decisions/0089-shop-behind-https.md
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+if HTTPS:
+    # The host's NGINX, or the load balancer of a cluster, replaces this header of clients.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_SSL_HOST = PUBLIC_URL.removeprefix("https://")
+    # HSTS holds for all ports of a name, so for localhost it would break other programs on the developer's computer.
+    SECURE_HSTS_SECONDS = 0 if SECURE_SSL_HOST.partition(":")[0] == "localhost" else 365 * 24 * 60 * 60
+    # Probes and the verbs request these without a proxy in front.
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|version)\Z"]
+    SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+    SILENCED_SYSTEM_CHECKS = [
+        "security.W005",  # HSTS for all subdomains: they may be other sites
+        "security.W021",  # HSTS in the lists of browsers: it could not be taken back
+    ]
+else:
+    # Over plain HTTP, browsers ignore the header and report an error in the console.
+    SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+    SILENCED_SYSTEM_CHECKS = [
+        "security.W004",  # HSTS: browsers ignore it without HTTPS
+        "security.W008",  # redirect to HTTPS: no server listens there
+        "security.W012",  # Secure session cookie: browsers would not send it
+        "security.W016",  # Secure CSRF cookie: browsers would not send it
+    ]

@@ -7,7 +7,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from book_shop import views
+from book_shop import site, views
 
 admin.site.site_header = admin.site.site_title = "Book Shop"
 
@@ -17,8 +17,8 @@ urlpatterns = [
     path("", include("orders.urls")),
     path("api/", api.urls),
     path("account/", include("accounts.urls")),
-    path("sitemap.xml", index, {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
-    path("sitemap-<slug:section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("sitemap.xml", site.as_public(index), {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}),
+    path("sitemap-<slug:section>.xml", site.as_public(sitemap), {"sitemaps": SITEMAPS}, name="sitemap"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("static/<path:name>", views.static_of_another_build),
     path("robots.txt", views.robots, name="robots"),

@@ -13,7 +13,7 @@ from django.utils.log import log_response
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from book_shop import smoke
+from book_shop import site, smoke
 
 # Pages of a single visitor, and the API.
 NOT_TO_BE_CRAWLED = ["/admin/", "/account", "/cart", "/checkout", "/order", "/language", "/api/"]
@@ -77,7 +77,7 @@ def version(request):
 def robots(request):
     """Return the rules for crawlers (RFC 9309) and the URL of the sitemap."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in NOT_TO_BE_CRAWLED)]
-    lines.append(f"Sitemap: {request.build_absolute_uri('/sitemap.xml')}")
+    lines.append(f"Sitemap: {site.url(request)}/sitemap.xml")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
 
 

