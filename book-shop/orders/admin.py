@@ -25,8 +25,8 @@ class OrderLineInline(admin.TabularInline):
 class OrderAdmin(admin.ModelAdmin):
     """Find, ship and cancel orders. All fields are read-only."""
 
-    list_display = ["key", "placed", "status", "name", "city", "total_written"]
-    list_filter = ["status", "placed"]
+    list_display = ["key", "placed", "status", "preview", "name", "city", "total_written"]
+    list_filter = ["status", "preview", "placed"]
     search_fields = ["=key", "name", "email"]
     search_help_text = _("Order number, name or email address.")
     ordering = ["-pk"]  # the order in which they were placed, with an index
@@ -35,7 +35,7 @@ class OrderAdmin(admin.ModelAdmin):
     show_full_result_count = False
     view_on_site = False  # only the buyer can open the page
     fields = readonly_fields = [
-        *["key", "status", "placed", "reader", "name", "email", "street", "postcode", "city", "country"],
+        *["key", "status", "preview", "placed", "reader", "name", "email", "street", "postcode", "city", "country"],
         *["payment", "total_written"],
     ]
     inlines = [OrderLineInline]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 from books.models import Book
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -41,6 +42,7 @@ def place_order(
     """
     now = quote(copies)
     fields = {**address, "payment": method.code, "reader": reader, "currency": now.currency, "total": now.total}
+    fields["preview"] = settings.PREVIEW
     order, is_new = Order.objects.get_or_create(key=key, defaults=fields)
     if not is_new:
         return order, False

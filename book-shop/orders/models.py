@@ -34,6 +34,9 @@ class Order(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PLACED)
     placed = models.DateTimeField(_("placed on"), default=timezone.now, editable=False)
 
+    # The database has the default too, because the previous release inserts no value.
+    preview = models.BooleanField(_("preview"), default=False, db_default=False, editable=False)
+
     name = models.CharField(_("name"), max_length=200)
     email = models.EmailField(_("email address"))
     street = models.CharField(_("street and number"), max_length=200)

@@ -32,11 +32,11 @@ def test_ready_with_additional_migrations(client, db):
 
 
 def test_not_ready_without_a_migration(client, db, django_log):
-    MigrationRecorder(connection).record_unapplied("orders", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("orders", "0002_preview")
     answer, reason = client.get("/readyz"), "migrations are not applied"
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "reason": reason, "migrations": ["orders.0001_initial"]}
-    assert django_log.messages == [f"Not ready: {reason}: orders.0001_initial"]
+    assert answer.json() == {"ready": False, "reason": reason, "migrations": ["orders.0002_preview"]}
+    assert django_log.messages == [f"Not ready: {reason}: orders.0002_preview"]
 
 
 def test_not_ready_without_the_database_and_details_only_in_the_log(client, db, monkeypatch, django_log):
