@@ -77,7 +77,8 @@ def visit(chromium, shop):
     contexts, complaints = [], []
 
     def open_page(path="/", locale="en", javascript=True, **options):
-        context = chromium.new_context(base_url=shop.url, locale=locale, java_script_enabled=javascript, **options)
+        options = {"base_url": shop.url, "locale": locale, "java_script_enabled": javascript} | options
+        context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.complaints = complaints
