@@ -9,6 +9,7 @@ from book_shop.caching import CACHED
 from books import covers
 from django.conf import settings as current
 from django.test import Client
+from django.utils.cache import patch_vary_headers
 from shop_fixtures import text
 from shop_program import PROJECT
 
@@ -55,6 +56,18 @@ def people(reader, settings):
     return [guest, member]
 
 
+def careless_middleware(get_response):
+    """A middleware that sets a cookie on each page, and divides caches by it."""
+
+    def respond(request):
+        response = get_response(request)
+        response.set_cookie("careless", "1")
+        patch_vary_headers(response, ["Cookie"])
+        return response
+
+    return respond
+
+
 def answers(people, method, path, **headers):
     """Return the different responses to all visitors: status, headers and body."""
     found = []
@@ -90,6 +103,14 @@ def test_list_of_cached_paths_is_that_of_the_delivery():
 def test_response_under_a_cached_path_is_the_same_for_everyone(places, people, method):
     statuses = {what: assert_same_for_everyone(answers(people, method, path)) for what, path in places.items()}
     assert {what for what, status in statuses.items() if status < 400} == (WORKING if method in READING else set())
+
+
+def test_cookie_on_each_page_is_not_set_under_a_cached_path(places, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.careless_middleware"]
+    people = [Client()]
+    assert "careless" in people[0].get("/").cookies
+    for path in places.values():
+        assert_same_for_everyone(answers(people, "GET", path))
 
 
 def test_unchanged_cover_and_static_file_are_the_same_for_everyone(places, people):
