@@ -32,15 +32,16 @@ install_browser() {
   fi
 }
 
-# install_registry: puts the distribution's registry into .venv/bin. It unpacks the package, because
-# its installation would start a service.
-install_registry() {
-  log "downloading a registry for the tests"
+# install_unpacked PACKAGE PROGRAM: puts a program of the distribution into .venv/bin. It unpacks the
+# package, because its installation would start a service.
+install_unpacked() {
+  log "downloading $1 for the tests"
   fetched=$(mktemp -d)
   trap 'rm -rf "$fetched"' EXIT
   chmod 755 "$fetched"
   apt_update
-  (cd "$fetched" && apt-get -qq -o APT::Sandbox::User=root download docker-registry \
-    && dpkg-deb -x docker-registry_*.deb .)
-  install "$fetched/usr/bin/docker-registry" .venv/bin/
+  (cd "$fetched" && apt-get -qq -o APT::Sandbox::User=root download "$1" \
+    && dpkg-deb -x "$1"_*.deb .)
+  install "$fetched/$2" .venv/bin/
+  rm -rf "$fetched"
 }

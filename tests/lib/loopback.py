@@ -21,6 +21,7 @@ def redirect(directory, ways):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer takes 40 ms, because it is sent in two parts
 
     def answer(self):
         status, headers, content = self.server.reply(self.command, self.path, self.headers, self.body())

@@ -11,8 +11,8 @@ setup() {
   tools chmod cmp cp find flock install sha256sum sort touch uname
   for tool in "${TOOLS[@]}"; do logged "$tool"; done
   logged apt-get 'for package in "$@"; do : >"$TEST_DIR/installed-$package"; done
-[ "${!#}" != docker-registry ] || : >docker-registry_1_amd64.deb'
-  logged dpkg-deb 'mkdir -p "$3/usr/bin" && echo "the registry" >"$3/usr/bin/docker-registry"'
+[[ " $* " != *" download "* ]] || : >"${!#}_1_amd64.deb"'
+  logged dpkg-deb 'mkdir -p "$3/usr/bin" "$3/usr/sbin" && echo "the registry" >"$3/usr/bin/docker-registry" && echo "the server" >"$3/usr/sbin/nginx"'
   logged pip 'echo "what pip says"; [ ! -f "$TEST_DIR/pip-fails" ] || { touch .venv/half-installed; exit 1; }'
   fake python3 <<'END'
 #!/bin/bash
@@ -34,11 +34,11 @@ END
   done
 }
 
-# steps: the log in short, as in "venv,pip book-shop scripts,update,install jq,registry,engine".
+# steps: the log in short, as in "venv,pip book-shop scripts,update,install jq,registry,nginx,engine".
 steps() {
   sed -E 's|^scripts/local/||; s|^pip .* --no-deps --require-hashes --only-binary :all:|pip|
 s|--requirement=([a-z-]+)/requirements.lock|\1|g; s|^apt-get .* update$|update|
-s|^apt-get .* install -y --no-install-recommends|install|; s|^apt-get .* download docker-registry$|registry|
+s|^apt-get .* install -y --no-install-recommends|install|; s|^apt-get .* download docker-registry$|registry|; s|^apt-get .* download nginx$|nginx|
 /^dpkg-deb/d' "$LOG" | paste -sd,
 }
 # set_up STEPS [PURPOSE...]: does these steps, and prints nothing on stdout.
@@ -64,21 +64,23 @@ infra:pip scripts
 image:pip scripts,engine
 demo:pip scripts,engine
 tools:pip tests
-check:pip book-shop scripts tests,update,registry
-test:pip book-shop scripts tests,update,registry,engine
-:pip book-shop scripts tests,update,registry,engine
+check:pip book-shop scripts tests,update,registry,nginx
+test:pip book-shop scripts tests,update,registry,nginx,engine
+:pip book-shop scripts tests,update,registry,nginx,engine
 TABLE
   rmdir "$TMPDIR" # nothing is left behind
 }
 
-@test "setup: reports its steps, and installs an executable registry for the tests" {
+@test "setup: reports its steps, and installs an executable registry and NGINX for the tests" {
   verb setup check
   assert_errors_whole "\
 ==> installing the Python packages of book-shop scripts tests
 what pip says
-==> downloading a registry for the tests"
-  assert_equal "$(cat .venv/bin/docker-registry)" "the registry"
-  [ -x .venv/bin/docker-registry ]
+==> downloading docker-registry for the tests
+==> downloading nginx for the tests"
+  assert_equal "$(cat .venv/bin/docker-registry .venv/bin/nginx)" "the registry
+the server"
+  [ -x .venv/bin/docker-registry ] && [ -x .venv/bin/nginx ]
 }
 
 @test "setup: installs each missing tool that a purpose needs from the distribution" {
@@ -116,7 +118,7 @@ TOOLS
   rm "$TEST_DIR/bin/bats" "$TEST_DIR/bin/prove" "$TEST_DIR/bin/ss"
   touch "$TEST_DIR/no-ensurepip"
   packages="bats iproute2 perl python3-venv"
-  set_up "update,install $packages,venv,pip book-shop scripts tests,registry,engine" test
+  set_up "update,install $packages,venv,pip book-shop scripts tests,registry,nginx,engine" test
   assert_errors "==> installing $packages"
 }
 
@@ -124,7 +126,7 @@ TOOLS
   set_up "venv,pip tests" tools
   set_up "pip scripts" deploy
   set_up "pip book-shop" run tools
-  set_up "update,registry" check
+  set_up "update,registry,nginx" check
   echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
   set_up "pip tests" check
   set_up "" check
