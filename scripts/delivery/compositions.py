@@ -16,7 +16,7 @@ from delivery.environments.kubernetes_rollout import KubernetesRollout
 from delivery.environments.versioned_secrets import VersionedSecrets
 from delivery.kubernetes import Kubernetes
 from delivery.lock import FileLock, LeaseLock
-from delivery.nginx import HostNames, NoHostNames
+from delivery.nginx import Nginx, NoNginx
 from delivery.parameter_store import ParameterStore
 from delivery.paths import Paths
 from delivery.postgres import DATABASE_ADDRESS, Postgres
@@ -80,7 +80,7 @@ def host_environments(paths=None):
             "state": FileState(name, paths.state),
             "docker": docker,
             "settings": host_settings(name, paths),
-            "host_names": HostNames(paths),
+            "nginx": Nginx(paths),
             "roles": HostRoles(name, Postgres()),
         }
 
@@ -159,7 +159,7 @@ def cluster_environments(context, repository, deployer, url=None):
         lock=LeaseLock("prod", kubernetes, deployer, lock_wait(), number_variable("DELIVERY_LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
         settings=ClusterSettings(kubernetes),
-        host_names=NoHostNames(),
+        nginx=NoNginx(),
         roles=NoRoles(),
         secrets=ClusterSecrets(kubernetes),
         repository=repository,

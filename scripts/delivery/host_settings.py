@@ -3,13 +3,14 @@
 import json
 import sys
 
-from delivery import database_setup, nginx, rotation, settings_change, settings_schema
+from delivery import database_setup, nginx, proxy_secret, rotation, settings_change, settings_schema
 from delivery import initial_settings as initial
 from delivery import settings as stored
 from delivery.cli import log
 from delivery.compositions import actor, host_environments, host_settings, parameter_store
 from delivery.parameter_store import move_file
 from delivery.postgres import Postgres
+from delivery.references import ENVIRONMENTS
 
 
 def initial_settings(paths):
@@ -36,9 +37,15 @@ def database_roles(paths):
         database_setup.ensure(name, environment.settings, Postgres(), environment.lock)
 
 
-def allowed_hosts(environment, paths):
-    """NGINX's list of the host names of an environment."""
-    return nginx.listed(environment, stored.values(host_settings(environment, paths).load()))
+def nginx_settings(paths):
+    """Writes the files of NGINX that depend on settings and secrets, after all of them were checked."""
+    server = nginx.Nginx(paths)
+    settings = {name: stored.values(host_settings(name, paths).load()) for name in ENVIRONMENTS}
+    for name, values in settings.items():
+        server.check(name, values)
+    server.trust(proxy_secret.load(paths))
+    for name, values in settings.items():
+        server.write(name, values)
 
 
 def settings(environment, values=None):

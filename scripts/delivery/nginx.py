@@ -1,15 +1,20 @@
-"""The host names that NGINX accepts: those in the setting ALLOWED_HOSTS of each environment."""
+"""The files of NGINX that depend on settings and secrets.
 
-from delivery import allowed_hosts, files, process
+These are the host names that each environment answers, the password in front of dev, and the secret of a trusted
+proxy. NGINX reads them as root when it starts or reloads, so no other user can read those with secrets.
+"""
+
+from delivery import allowed_hosts, basic_auth, files, process, proxy_secret
 from delivery.cli import UsageError, log
 from delivery.paths import BOOTSTRAP
 from delivery.process import ProgramFailed
 
 SETTING = "ALLOWED_HOSTS"
+PASSWORD = "PREVIEW_PASSWORD"  # noqa: S105 the name of the setting
 
 
-class HostNames:
-    """The lists of host names on a host. `paths` are its Paths."""
+class Nginx:
+    """NGINX on a host. `paths` are its Paths."""
 
     def __init__(self, paths):
         self.directory = paths.nginx
@@ -20,15 +25,11 @@ class HostNames:
         listed(environment, values)
 
     def follow(self, environment, values):
-        """Makes NGINX accept the names in the settings. A reload closes idle connections, so it needs a new name."""
-        names = listed(environment, values) + "\n"
-        file = self.directory / f"allowed-hosts-{environment}.conf"
-        previous = file.read_text(encoding="utf-8") if file.exists() else None
-        if previous == names and self.loaded.exists():
+        """Makes NGINX follow the settings. It reloads only if it must, because that closes idle connections."""
+        self.write(environment, values)
+        if self.loaded.exists():
             return
-        log("give NGINX the host names")
-        self.loaded.unlink(missing_ok=True)
-        files.replace(file, names)
+        log("reload NGINX with its new settings")
         try:
             process.run(["nginx", "-t", "-q"])
             process.run(["systemctl", "reload", "nginx"])
@@ -36,6 +37,24 @@ class HostNames:
             error.remedy = BOOTSTRAP
             raise
         self.loaded.touch()
+
+    def write(self, environment, values):
+        """Writes the files of an environment. NGINX must reload if `loaded` doesn't exist afterwards."""
+        self._replace(f"allowed-hosts-{environment}.conf", listed(environment, values) + "\n")
+        if environment == "dev":
+            password = basic_auth.nginx_map(values.get(PASSWORD, "").strip())
+            self._replace("secrets/preview-password.conf", password, 0o600)
+
+    def trust(self, values):
+        """Writes the secrets of a proxy (proxy_secret.load). NGINX must reload as after `write`."""
+        self._replace("secrets/proxy-secret.conf", proxy_secret.nginx_map(values), 0o600)
+
+    def _replace(self, name, text, mode=0o644):
+        file = self.directory / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            self.loaded.unlink(missing_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(file, text, mode)
 
 
 def listed(environment, values):
@@ -47,11 +66,11 @@ def listed(environment, values):
         raise UsageError(f"invalid {SETTING}: nothing was changed", error.why, remedy) from None
 
 
-class NoHostNames:
+class NoNginx:
     """On a cluster: the load balancer passes every host name."""
 
     def check(self, environment, values):
-        """As HostNames.check."""
+        """As Nginx.check."""
 
     def follow(self, environment, values):
-        """As HostNames.follow."""
+        """As Nginx.follow."""

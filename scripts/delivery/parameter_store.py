@@ -103,6 +103,16 @@ class ParameterStore:
                 raise
 
 
+def parameter(name, region):
+    """The value of a parameter that is no setting; None if it doesn't exist. Raises CommandError."""
+    try:
+        return aws.HostClient("ssm", region).ask("get_parameter", Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except aws.Refused as refused:
+        if refused.code != "ParameterNotFound":
+            raise
+    return None
+
+
 def delete_all(name, region):
     """Deletes the settings of both environments of an installation, with the credentials of its owner."""
     ssm = aws.Client("ssm", region)

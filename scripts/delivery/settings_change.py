@@ -50,7 +50,7 @@ def change_locked(environment, token, name, value, actor, label):
         changed[name] = stored[name] if is_same else settings.Setting(value, actor, time_of_change)
     new = settings.snapshot(settings.values(changed))
     settings_schema.check(environment.docker, defining, name, settings.values(stored), new.values)
-    environment.host_names.check(environment.name, new.values)
+    environment.nginx.check(environment.name, new.values)
 
     def save():
         if environment.settings.load() != stored:

@@ -48,5 +48,5 @@ figures() { jq -c --arg way "$2" 'select(.way == $way)' "$BATS_FILE_TMPDIR/road/
   assert_output ""
   run kubectl get namespace bench
   assert_failure
-  on_host diff -r /opt/book-shop/nginx/book-shop /etc/nginx/book-shop --exclude 'allowed-hosts-*.conf'
+  on_host diff -r /opt/book-shop/nginx/book-shop /etc/nginx/book-shop --exclude 'allowed-hosts-*.conf' --exclude secrets
 }

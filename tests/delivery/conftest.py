@@ -241,6 +241,8 @@ class Host:
             (self.paths.backups / name).mkdir(parents=True)
             (self.paths.settings / f"{name}.env").write_text(SETTINGS.format(name))
             (self.paths.nginx / f"allowed-hosts-{name}.conf").write_text(NGINX)
+        (self.paths.nginx / "secrets").mkdir()
+        (self.paths.nginx / "secrets/preview-password.conf").write_text("default unset;\n")
         (self.paths.state / "nginx-loaded").touch()
         (self.paths.settings / "host.env").write_text(f"REPOSITORY={REPOSITORY}\nALLOWED_HOSTS=localhost\n")
         (self.paths.files / "version").write_text("0123456789ab\n")

@@ -10,7 +10,7 @@ from fakes import REPOSITORY, image
 
 PYTHON = {path.name for path in VERBS.iterdir() if path.read_text().startswith("#!/usr/bin/python3 ")}
 INTERNAL = {  # programs that other programs call
-    "allowed-hosts", "attached", "database-roles", "docker-settings", "initial-settings", "install",
+    "attached", "database-roles", "docker-settings", "initial-settings", "install", "nginx-settings",
     "outdated-checkout",
 }  # fmt: skip
 GOOD = image(1)

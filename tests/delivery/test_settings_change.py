@@ -410,6 +410,20 @@ def test_a_change_of_the_names_that_was_killed_before_nginx_loaded_them_is_compl
     assert written >= 2
 
 
+def test_nginx_asks_for_the_password_of_dev_only_and_reloads_if_it_has_changed(host, place):
+    file = host.paths.nginx / "secrets/preview-password.conf"
+    none, texts = file.read_text(), set()
+    for value in ("a long password", "a long password", "another password", ""):
+        edit(place, "PREVIEW_PASSWORD", value)
+        place.deploy(1).must_succeed()
+        assert (file.read_text() == none) == (place.name == "prod" or not value)
+        assert "password" not in file.read_text()
+        texts.add(file.read_text())
+        assert place.name == "prod" or file.stat().st_mode & 0o777 == 0o600
+    assert len(texts) == (1 if place.name == "prod" else 3)
+    assert place.world.calls.count("systemctl reload") == (0 if place.name == "prod" else 3)
+
+
 def test_a_name_that_nginx_cannot_have_stops_a_deploy_before_any_change(place):
     edit(place, "ALLOWED_HOSTS", "shop.*")
     with place.unchanged():

@@ -354,6 +354,9 @@ active"
   curl -sS -o /dev/null "http://localhost:$DELIVERY_HTTP_PORT/after-rotation"
   on_host grep -q '"path":"/after-rotation"' /var/log/nginx/access.log
   refute on_host grep -q after-rotation /var/log/nginx/access.log.1
+  curl -sS -o /dev/null "http://localhost:$DELIVERY_HTTP_PORT/metrics?after-rotation"
+  on_host grep -q 'metrics?after-rotation' /var/log/nginx/refused.log
+  assert_equal "$(on_host stat -c '%a %U %G' /var/log/nginx/refused.log)" "640 www-data adm"
   assert_equal "$(on_host pgrep nginx)" "$before"
   run on_host sh -c "journalctl --no-pager --unit systemd-journald | grep ' Journal (' | tail -n 1"
   assert_output --regexp ', max (200|50)\.0M, '

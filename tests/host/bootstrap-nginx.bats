@@ -18,7 +18,7 @@ reloads() { grep -c '^systemctl reload-or-restart nginx$' "$LOG"; }
   verb bootstrap-nginx
   assert_answer "" "==> nginx"
   for part in book-shop conf.d; do
-    diff -r --exclude 'allowed-hosts-*.conf' "$ROOT/nginx/$part" "$HOST_ROOT/etc/nginx/$part"
+    diff -r --exclude 'allowed-hosts-*.conf' --exclude secrets "$ROOT/nginx/$part" "$HOST_ROOT/etc/nginx/$part"
   done
   refute [ -e "$HOST_ROOT/etc/nginx/sites-enabled/default" ]
   # The table of the switch comes before the files that depend on it.
@@ -66,9 +66,53 @@ TABLE
   for wrong in '*.example.org' 'shop.*' '**' '.' 'a..b' 'a.' 'a:80' 'a;b' 'a b' '[::1]' '~.' 'a/b' 'a.-b'; do
     allow prod "$wrong"
     next_verb bootstrap-nginx
-    assert_refused 2 "allowed-hosts: invalid ALLOWED_HOSTS: nothing was changed" "expected names separated by commas"
+    assert_refused 2 "nginx-settings: invalid ALLOWED_HOSTS: nothing was changed" "expected names separated by commas"
   done
   assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
+}
+
+@test "bootstrap-nginx: only root can read the secrets, and only NGINX and adm the log of refused requests" {
+  echo PREVIEW_PASSWORD=a-long-password >>"$CONF/dev.env"
+  secrets=$HOST_ROOT/etc/nginx/book-shop/secrets log=$HOST_ROOT/var/log/nginx/refused.log
+  for _ in first second; do
+    succeeds bootstrap-nginx
+    assert_equal "$(stat -c %a "$secrets"/*.conf "$log" | xargs)" "600 600 640"
+    grep -x "chown www-data:adm /var/log/nginx/refused.log" "$LOG"
+    refute grep -E "a-long-password|$(cat "$CONF/proxy-secret")" "$LOG" "$TEST_DIR/stdout" "$TEST_DIR/stderr"
+    echo "a line" >>"$log"
+  done
+  assert_equal "$(grep -c "a line" "$log")" 2
+}
+
+@test "bootstrap-nginx: follows the password of dev and the secret of a proxy, each with one reload" {
+  verb bootstrap-nginx
+  secrets=$HOST_ROOT/etc/nginx/book-shop/secrets
+  echo PREVIEW_PASSWORD=a-long-password >>"$CONF/dev.env"
+  for _ in first second; do verb bootstrap-nginx; done
+  assert_equal "$(reloads)" 2
+  assert_equal "$(head -n 1 "$secrets/preview-password.conf")" "default wrong;"
+  sed -i /PREVIEW_PASSWORD/d "$CONF/dev.env"
+  for _ in first second; do verb bootstrap-nginx; done
+  assert_equal "$(reloads)" 3
+  assert_equal "$(cat "$secrets/preview-password.conf")" "default unset;"
+  openssl rand -hex 16 >"$CONF/proxy-secret"
+  for _ in first second; do verb bootstrap-nginx; done
+  assert_success
+  assert_equal "$(reloads)" 4
+  grep -F "$(cat "$CONF/proxy-secret")" "$secrets/proxy-secret.conf"
+}
+
+@test "bootstrap-nginx: an invalid secret of a proxy is refused before NGINX's files change" {
+  verb bootstrap-nginx
+  echo '# changed' >>"$HOST_ROOT/opt/book-shop/nginx/book-shop/proxy.conf"
+  before=$(tree "$HOST_ROOT/etc/nginx")
+  echo secret >"$CONF/proxy-secret"
+  verb bootstrap-nginx
+  assert_failed 1 "invalid secret of the proxy" "rm $CONF/proxy-secret && /opt/book-shop/bin/bootstrap"
+  assert_equal "$(tree "$HOST_ROOT/etc/nginx")" "$before"
+  assert_equal "$(reloads)" 1
+  rm "$CONF/proxy-secret"
+  succeeds bootstrap-nginx
 }
 
 @test "bootstrap-nginx: deletes the list of an earlier release, which both environments shared" {

@@ -27,7 +27,7 @@ make_host() {
   printf '#!/bin/sh\nexec "%s" "$@"\n' "$PYTHON" | fake python3
   for name in kubectl world; do fake "$name" <"$ROOT/tests/lib/host-$name.fake"; done
   # One file for all that has little to say.
-  for name in apt-get curl dpkg-query nginx rm runuser sleep systemctl touch; do ln -s world "$TEST_DIR/bin/$name"; done
+  for name in apt-get chown curl dpkg-query nginx rm runuser sleep systemctl touch; do ln -s world "$TEST_DIR/bin/$name"; done
 }
 
 # install_files: the host's files as the install script copies them, before bootstrap.

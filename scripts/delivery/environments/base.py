@@ -7,7 +7,7 @@ from delivery.docker import Docker
 from delivery.environments import versioned_secrets
 from delivery.lock import Lock
 from delivery.logs import Source
-from delivery.nginx import HostNames
+from delivery.nginx import Nginx
 from delivery.paths import BOOTSTRAP
 from delivery.settings import Settings, Snapshot
 from delivery.state import State
@@ -52,7 +52,7 @@ class Environment(Protocol):
     lock: Lock
     state: State
     settings: Settings
-    host_names: HostNames
+    nginx: Nginx
     repository: str  # the only one whose images it accepts
 
     def url(self) -> str:
@@ -98,8 +98,8 @@ class Environment(Protocol):
         """
 
     def clean_up(self, candidate: Candidate) -> None:
-        """Makes NGINX accept the host names in the settings, and the database the password in them only. Removes
-        leftovers of killed deploys, and old images."""
+        """Makes NGINX follow the settings, and the database accept the password in them only. Removes leftovers of
+        killed deploys, and old images."""
 
     def logs(self, lines: int | str, since: str | None = None, previous: bool = False) -> list[str]:
         """The last lines of the logs of the live slot, or of each pod; empty if there is none.

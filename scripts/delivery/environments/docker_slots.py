@@ -28,11 +28,11 @@ class DockerSlots:
     name = "dev"
 
     def __init__(
-        self, *, docker, traffic, lock, state, settings, host_names, roles, repository, paths, limits, clean_images,
+        self, *, docker, traffic, lock, state, settings, nginx, roles, repository, paths, limits, clean_images,
         web=http_client, clock=None,
     ):  # fmt: skip
         self.docker, self.traffic, self.lock, self.state = docker, traffic, lock, state
-        self.settings, self.host_names, self.roles = settings, host_names, roles
+        self.settings, self.nginx, self.roles = settings, nginx, roles
         self.repository, self.paths, self.limits, self.clean_images = repository, paths, limits, clean_images
         self.web, self.clock = web, clock or Clock()
 
@@ -55,7 +55,7 @@ class DockerSlots:
         self.live_slot = self.traffic.live()
         self.idle_slot = "b" if self.live_slot == "a" else "a"
         settings = self.settings.current()
-        self.host_names.check(self.name, settings.values)
+        self.nginx.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
         return Candidate(image, revision, settings, returns=returns, pages=images.pages_of(self.docker, image))
 
@@ -144,7 +144,7 @@ class DockerSlots:
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""
-        self.host_names.follow(self.name, candidate.settings.values)
+        self.nginx.follow(self.name, candidate.settings.values)
         self.traffic.restore()  # a deploy that was killed at the switch has not recorded it
         live = self.traffic.live()
         idle = "b" if live == "a" else "a"

@@ -36,11 +36,11 @@ class KubernetesRollout:
     name = "prod"
 
     def __init__(
-        self, *, kubernetes, docker, lock, state, settings, host_names, roles, secrets, repository, overlay, kinds,
+        self, *, kubernetes, docker, lock, state, settings, nginx, roles, secrets, repository, overlay, kinds,
         platform, address, directory, limits, clean_images, web=http_client, clock=None,
     ):  # fmt: skip
         self.kubernetes, self.docker, self.lock, self.state = kubernetes, docker, lock, state
-        self.settings, self.host_names, self.roles, self.secrets = settings, host_names, roles, secrets
+        self.settings, self.nginx, self.roles, self.secrets = settings, nginx, roles, secrets
         self.repository, self.overlay, self.kinds, self.platform = repository, overlay, kinds, platform
         self.url, self.directory, self.limits, self.clean_images = address, directory, limits, clean_images
         self.web, self.clock = web, clock or Clock()
@@ -63,7 +63,7 @@ class KubernetesRollout:
             what = "Kubernetes does not answer: nothing was changed"
             raise CommandError(what, error.why, self.kubernetes.remedy) from None
         settings = self.settings.current()
-        self.host_names.check(self.name, settings.values)
+        self.nginx.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
         manifests = versioned_secrets.insert(self._manifests(image), settings.version)
         return Candidate(image, revision, settings, manifests, returns, images.pages_of(self.docker, image))
@@ -161,7 +161,7 @@ class KubernetesRollout:
 
     def clean_up(self, candidate):
         """As Environment.clean_up."""
-        self.host_names.follow(self.name, candidate.settings.values)
+        self.nginx.follow(self.name, candidate.settings.values)
         try:
             self._delete_all_but(self.kubernetes.names_in(candidate.manifests, WEB))
             if candidate.settings.values is not None:  # a user who may not read Secrets can't delete them either
