@@ -188,6 +188,23 @@ def test_an_ambiguous_request_or_another_host_does_not_reach_the_application(sit
     assert answer.request is None
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "passed"),
+    [
+        ("/", "shop.example:8443", "shop.example:8443"),
+        ("/", "SHOP.example", "shop.example"),
+        ("/", "shop.example.:80", "shop.example:80"),
+        ("/", "shop.example:evil.example", "shop.example"),
+        ("http://shop.example/", "evil.example", "shop.example"),
+        ("http://shop.example/", "evil.example:8080", "shop.example:8080"),
+    ],
+)
+def test_the_application_gets_the_host_that_was_compared_and_the_port_of_the_client(site, line, host, passed):
+    answer = site.get(path=line, host=host)
+    assert answer.passed("Host") == [passed]
+    assert answer.request["line"] == "GET /"
+
+
 def sign_ins(site, count, *headers, source=OUTSIDE):
     """The statuses of so many sign-ins."""
     lines = ("Content-Length: 0", *headers)
