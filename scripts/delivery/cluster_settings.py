@@ -8,7 +8,7 @@ import base64
 import json
 import urllib.parse
 
-from delivery import database_roles, settings
+from delivery import database_roles, public_url, settings
 from delivery.application import NAME
 from delivery.cli import CommandError
 from delivery.environments import versioned_secrets
@@ -29,6 +29,10 @@ class ClusterSettings:
     def current(self):
         """As Settings.current, without the values, which deployers may not read."""
         return Snapshot(versioned_secrets.version_of(self._pointer()["data"]["secret"]))
+
+    def public_url(self):
+        """As Settings.public_url."""
+        return self._pointer()["data"].get("public_url") or None
 
     def load(self):
         """As Settings.load."""
@@ -88,10 +92,12 @@ class ClusterSecrets(VersionedSecrets):
 
 
 def data_of(stored):
-    """The data of the ConfigMap: the name of the Secret, and when and by whom each setting was changed."""
-    version = settings.version(settings.values(stored))
+    """The data of the ConfigMap: the name of the Secret, who has changed each setting and when, and the PUBLIC_URL."""
+    values = settings.values(stored)
+    version = settings.version(values)
     changes = {name: {"actor": setting.actor, "time": setting.time} for name, setting in stored.items()}
-    return {"secret": versioned_secrets.name_of(version), "changes": json.dumps(changes)}
+    url = public_url.stored(values) or ""
+    return {"secret": versioned_secrets.name_of(version), "changes": json.dumps(changes), "public_url": url}
 
 
 def ports(values):

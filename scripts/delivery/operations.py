@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 
-from delivery import http_client, images, order
+from delivery import http_client, images, order, public_url, settings_schema
 from delivery.cli import CommandError, log
 from delivery.files import NotWritten
 from delivery.lock import LockLost
@@ -117,6 +117,8 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         return
     if verb == "deploy":
         order.check(environment, image, after)
+    if verb == "rollback":
+        check_public_url(environment, image)
 
     with recorded_failure(record, lambda: f"Still live: {_still_live(environment)}"):
         make_live(environment, token, candidate)
@@ -130,6 +132,21 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         why = f"{error.why}. {image} is live in {environment.name} nevertheless"
         raise CommandError(error.what, why, error.remedy) from error
     log(f"{environment.name} serves {image}")
+
+
+def check_public_url(environment, image):
+    """Raises CommandError if PUBLIC_URL is https and the image does not know it, as older ones."""
+    url, name = environment.settings.public_url(), environment.name
+    if not public_url.is_https(url):
+        return
+    try:
+        known = settings_schema.definitions(environment.docker, image, name)
+    except CommandError:  # it is older than its settings
+        known = {}
+    if public_url.SETTING not in known:
+        why = f"it does not know {public_url.SETTING}, so its forms would answer 403 at {url}"
+        remedy = f"make unset-{name} SETTING={public_url.SETTING}; then roll back, and use the shop over HTTP"
+        raise CommandError(f"cannot roll back to '{image}'", why, remedy)
 
 
 def make_live(environment, token, candidate, save=lambda: None):
@@ -207,7 +224,7 @@ def status(environment, web=http_client):
 
     A value that cannot be determined is None, or False for healthy.
     """
-    url = environment.url()
+    url, stored = environment.url(), _or_none(environment.settings.current)
     version = web.version(url) if url else {}
     image = _or_none(environment.live)
     previous = environment.state.load().previous
@@ -220,16 +237,20 @@ def status(environment, web=http_client):
         "healthy": web.is_ready(url),
         "previous": previous and previous.partition("@")[2],
         "current": _or_none(lambda: order.current_build(environment)),
-        "settings_pending": _or_none(lambda: settings_pending(environment)),
+        "settings_pending": stored and _or_none(lambda: settings_pending(environment, stored)),
+        "url": stored and _or_none(environment.settings.public_url),
+        "asks_password": environment.name == "dev" and bool(stored and stored.values.get("PREVIEW_PASSWORD")),
         "deploying": environment.lock.holder(),
         "last": next((past for past in reversed(history) if not past.get("verb", "").startswith("manage ")), None),
     }
 
 
-def settings_pending(environment):
-    """Whether the stored settings differ from those of the live image; None if there is none, or they are unknown."""
-    live, stored = environment.live_settings(), environment.settings.current().version
-    if live == stored:
+def settings_pending(environment, stored):
+    """Whether the stored settings, a Snapshot, differ from those of the live image; None if there is none, or they are
+    unknown.
+    """
+    live = environment.live_settings()
+    if live == stored.version:
         return False
     return True if live else None
 

@@ -22,6 +22,11 @@ def host(url):
     return urllib.parse.urlsplit(url).hostname
 
 
+def stored(values):
+    """The URL in the settings {name: value}; None if there is none. The application ignores blanks around it, too."""
+    return values.get(SETTING, "").strip() or None
+
+
 def is_https(url):
     """Whether a URL, which may be None, encrypts the connection."""
     return bool(url) and url.startswith("https://")

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import NamedTuple, Protocol
 
-from delivery import files
+from delivery import files, public_url
 from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 
@@ -41,6 +41,9 @@ class Settings(Protocol):
 
     def current(self) -> Snapshot:
         """Returns what a slot or a pod that starts now must have."""
+
+    def public_url(self) -> str | None:
+        """Returns the stored PUBLIC_URL; None if there is none. It is not secret: deployers may read it as well."""
 
     def load(self) -> dict[str, Setting]:
         """Returns the settings by name; empty if there are none."""
@@ -141,6 +144,10 @@ class FileSettings:
     def current(self):
         """As Settings.current."""
         return snapshot(values(self.load()))
+
+    def public_url(self):
+        """As Settings.public_url."""
+        return public_url.stored(self.current().values)
 
     def load(self):
         """As Settings.load. Raises CommandError for a line that is neither a setting nor a comment.

@@ -10,7 +10,7 @@ A World holds them all. Images are known by a number; the words in `faults` are 
     wrong-revision, broken-page  it answers with another revision; a page has status 500
     old, bad-pages               it has no list of pages; it has an invalid one
     no-manifests, broken-manifests, refused    prod: none; kustomize fails; the API server refuses one
-    no-settings                  it is older than its settings
+    no-settings, no-public-url   it is older than its settings; than PUBLIC_URL
 
 It has the settings SCHEMA. It refuses the value `refused` of any, and is never ready with the value `unready`.
 """
@@ -48,6 +48,9 @@ SCHEMA = [
         ("EMAIL_HOST", False, False, None),
         ("EMAIL_PORT", False, False, 25),
         ("DEBUG", False, False, False),
+        ("PUBLIC_URL", False, False, None),
+        ("PREVIEW", False, False, "0"),
+        ("PREVIEW_PASSWORD", False, True, None),
     )
 ]
 PAGES = '[{"path": "/", "status": 200, "marker": "books"}]'
@@ -303,7 +306,8 @@ class FakeDocker(Fake):
         if self.world.has_fault(image, "no-settings"):
             return ""
         if command[-1] == "schema":
-            return json.dumps(SCHEMA)
+            later = ["PUBLIC_URL"] if self.world.has_fault(image, "no-public-url") else []
+            return json.dumps([definition for definition in SCHEMA if definition["name"] not in later])
         known, values = [definition["name"] for definition in SCHEMA], json.loads(input)
         lines = [f"{name}: this image has no such setting" for name in values if name not in known]
         lines += [f"{name}: it is not what the application expects" for name in values if values[name] == "refused"]

@@ -157,7 +157,7 @@ def status(host):
 
 
 NOTHING = dict.fromkeys(("version", "revision", "digest", "previous", "current", "deploying", "last", "last_backup"))
-NOTHING |= {"settings_pending": None}
+NOTHING |= {"settings_pending": None, "url": None, "asks_password": False}
 NOTHING |= {"healthy": False, "backup_overdue": False}
 
 
@@ -183,6 +183,39 @@ def test_the_status_of_a_host(host):
         live |= {"settings_pending": False}
         current = {"image": image(number), "version": "", "commit": revision(number)}
         assert found[name] == NOTHING | live | {"last": last, "current": current} | more
+
+
+def test_the_status_has_the_public_url(place):
+    def url():
+        result = place.run("status") if place.kind == "cluster" else place.host.run("status")
+        return {entry["environment"]: entry["url"] for entry in json.loads(result.out)["environments"]}[place.name]
+
+    place.deployed(1)
+    place.run("set", "PUBLIC_URL", stdin="https://shop.example").must_succeed()
+    assert url() == "https://shop.example"
+    place.run("unset", "PUBLIC_URL").must_succeed()
+    assert url() is None
+
+
+def test_a_user_who_may_not_read_the_settings_of_a_cluster_sees_its_public_url(cluster):
+    cluster.deployed(1)
+    cluster.run("set", "PUBLIC_URL", stdin="https://shop.example").must_succeed()
+    cluster.world.kubernetes.forbidden = {"secret"}
+    (entry,) = json.loads(cluster.run("status").out)["environments"]
+    assert (entry["url"], entry["asks_password"]) == ("https://shop.example", False)
+
+
+def test_only_dev_asks_for_a_password(host):
+    for place in (host.dev, host.prod):
+        place.deployed(1)
+        place.run("set", "PREVIEW_PASSWORD", stdin="a-password-of-12").must_succeed()
+    assert {name: entry["asks_password"] for name, entry in status(host).items()} == {"dev": True, "prod": False}
+
+
+def test_the_status_of_settings_that_cannot_be_read_has_no_url(host):
+    (host.paths.settings / "prod.env").write_text("not a setting\n")
+    found = status(host)
+    assert (found["prod"]["url"], found["prod"]["asks_password"]) == (None, False)
 
 
 def test_the_status_names_who_deploys_and_how_the_last_deploy_ended(host, act_as):

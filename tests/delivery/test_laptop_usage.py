@@ -30,7 +30,8 @@ SURPLUS = {
     "release": "check check", "restore": "prod latest x", "review": "now", "rollback": "dev 1.0.0 2.0.0",
     "rotate": "dev database secret-key", "set": "dev EMAIL_HOST value", "settings": "dev EMAIL_HOST",
     "smoke": "dev prod", "status": "json json", "summary": "dev", "unset": "dev EMAIL_HOST EMAIL_PORT",
-    "user-data": "@URL@ @SHA256@ @REPOSITORY@ * r p t more", "verify-aws": "list list", "version": "source HEAD HEAD",
+    "user-data": "@URL@ @SHA256@ @REPOSITORY@ * r p t u u more", "verify-aws": "list list",
+    "version": "source HEAD HEAD",
 }  # fmt: skip
 CHOICES = {
     "release": ("now",),

@@ -57,6 +57,35 @@ def test_a_failed_rollback_does_not_count_as_one(place):
     assert place.serves() == 2
 
 
+def test_an_image_that_does_not_know_its_https_address_is_refused_before_anything_changes(place):
+    for number, fault in enumerate(("no-public-url", "no-settings"), 1):
+        place.deploy(number, fault)
+    place.deployed(3)
+    place.run("set", "PUBLIC_URL", stdin="https://shop.example").must_succeed()
+    for number in (2, 1):
+        with place.unchanged():
+            place.rollback(number).must_fail(
+                f"cannot roll back to '{image(number)}'",
+                "it does not know PUBLIC_URL, so its forms would answer 403 at https://shop.example",
+                f"make unset-{place.name} SETTING=PUBLIC_URL",
+            )
+    with place.unchanged():
+        place.rollback().must_fail("SETTING=PUBLIC_URL")
+    with place.unchanged():
+        place.undo(3).must_fail("SETTING=PUBLIC_URL")
+    assert place.serves() == 3
+
+
+@pytest.mark.parametrize(("verb", "value"), [("unset", ""), ("set", "http://shop.example")])
+def test_over_http_an_older_image_becomes_live(place, verb, value):
+    place.deploy(1, "no-public-url")
+    place.deployed(2)
+    place.run("set", "PUBLIC_URL", stdin="https://shop.example").must_succeed()
+    place.run(verb, "PUBLIC_URL", stdin=value).must_succeed()
+    place.rollback().must_succeed()
+    assert place.serves() == 1
+
+
 def test_two_who_roll_back_at_the_same_time(place):
     """The second one waits for the lock, and then sees what the first one did."""
     place.deployed(1, 2)
