@@ -1,10 +1,12 @@
 """The files of NGINX that depend on settings and secrets.
 
-These are the host names that each environment answers, the password in front of dev, and the secret of a trusted
-proxy. NGINX reads them as root when it starts or reloads, so no other user can read those with secrets.
+These are the host names that each environment answers, which are in ALLOWED_HOSTS and PUBLIC_URL, the password in front
+of dev, and the secret of a trusted proxy. NGINX reads them as root when it starts or reloads, so no other user can read those with secrets.
 """
 
-from delivery import allowed_hosts, basic_auth, files, process, proxy_secret
+import contextlib
+
+from delivery import allowed_hosts, basic_auth, files, process, proxy_secret, public_url
 from delivery.cli import UsageError, log
 from delivery.paths import BOOTSTRAP
 from delivery.process import ProgramFailed
@@ -59,11 +61,22 @@ class Nginx:
 
 def listed(environment, values):
     """NGINX's list of the host names in the settings {name: value}. Raises UsageError if NGINX can't have one."""
+    url = public_url.stored(values)
+    with _refusal(environment, public_url.SETTING):
+        if url:
+            public_url.check(url)
+    with _refusal(environment, SETTING):
+        return allowed_hosts.nginx_map(values.get(SETTING, ""), *([public_url.host(url)] if url else []))
+
+
+@contextlib.contextmanager
+def _refusal(environment, setting):
+    """Names the setting in a UsageError, without the value."""
     try:
-        return allowed_hosts.nginx_map(values.get(SETTING, ""))
-    except UsageError as error:  # without the value
-        remedy = f"make set-{environment} SETTING={SETTING}"
-        raise UsageError(f"invalid {SETTING}: nothing was changed", error.why, remedy) from None
+        yield
+    except UsageError as error:
+        remedy = f"make set-{environment} SETTING={setting}"
+        raise UsageError(f"invalid {setting}: nothing was changed", error.why, remedy) from None
 
 
 class NoNginx:

@@ -373,6 +373,28 @@ def test_nginx_has_the_names_of_the_environment_after_a_change(host, place):
     ]
 
 
+def test_nginx_has_the_host_of_the_public_url(place):
+    file = place.paths.nginx / f"allowed-hosts-{place.name}.conf"
+    set_(place, "PUBLIC_URL", "https://shop.example:8443").must_succeed()
+    assert file.read_text() == "127.0.0.1 1;\ndefault 0;\nlocalhost 1;\nshop.example 1;\n"
+    set_(place, "ALLOWED_HOSTS", ".example").must_succeed()
+    assert file.read_text() == ".example 1;\n127.0.0.1 1;\ndefault 0;\nlocalhost 1;\nshop.example 1;\n"
+    set_(place, "PUBLIC_URL", "http://default").must_succeed()
+    assert file.read_text() == ".example 1;\n127.0.0.1 1;\n\\default 1;\ndefault 0;\nlocalhost 1;\n"
+    place.run("unset", "PUBLIC_URL").must_succeed()
+    assert file.read_text() == ".example 1;\n127.0.0.1 1;\ndefault 0;\nlocalhost 1;\n"
+
+
+@pytest.mark.parametrize("value", ["shop.example", "https://shop.example/", "https://x 1;}server{", "https://*"])
+def test_a_public_url_that_nginx_cannot_have_stops_a_deploy_before_any_change(place, value):
+    edit(place, "PUBLIC_URL", value)
+    with place.unchanged():
+        remedy = f"make set-{place.name} SETTING=PUBLIC_URL"
+        result = place.deploy(2)
+        result.must_fail("invalid PUBLIC_URL: nothing was changed", remedy, status=2)
+    assert value not in result.err
+
+
 def test_nginx_reads_its_own_words_as_host_names(place):
     set_(place, "ALLOWED_HOSTS", "default,Include,hostnames,volatile,default.example").must_succeed()
     names = (place.paths.nginx / f"allowed-hosts-{place.name}.conf").read_text().splitlines()
