@@ -96,7 +96,7 @@ def first_settings(former):
         why, remedy = "the cluster has no DATABASE_URL yet", f"export DATABASE_URL={EXAMPLES['DATABASE_URL']}"
         raise CommandError("DATABASE_URL is not set", why, remedy)
     # The load balancer's host name is not known before it exists, so the shop answers every name.
-    return known | initial_settings.missing("prod", known, "*")
+    return known | initial_settings.missing("prod", known, {"ALLOWED_HOSTS": "*"})
 
 
 def check(name, value):

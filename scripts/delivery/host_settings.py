@@ -3,7 +3,7 @@
 import json
 import sys
 
-from delivery import database_setup, nginx, proxy_secret, rotation, settings_change, settings_schema
+from delivery import database_setup, nginx, proxy_secret, public_url, rotation, settings_change, settings_schema
 from delivery import initial_settings as initial
 from delivery import settings as stored
 from delivery.cli import log
@@ -15,20 +15,33 @@ from delivery.references import ENVIRONMENTS
 
 def initial_settings(paths):
     """Generates the missing settings of both environments, which on AWS first moves them into Parameter Store."""
+    first = {name: first_settings(name, paths.host()) for name in ENVIRONMENTS}
     for name, environment in host_environments(paths).items():
         file, store = environment.settings, parameter_store(name, paths)
         if store and isinstance(file, stored.FileSettings):
             with environment.lock.acquire(f"bootstrap {name}"):
                 log(f"move the settings of {name} into Parameter Store")
                 move_file(file, store)
-    first, differs = paths.host()["ALLOWED_HOSTS"], []
+    differs = {}  # the names of the environments, by setting and value of the installation
     for name, environment in host_environments(paths).items():
-        if initial.ensure(name, environment.settings, environment.lock, first):
-            differs.append(name)
-    if differs:
-        changing = " and ".join(f"make set-{name} SETTING={nginx.SETTING}" for name in differs)
-        what = f"ALLOWED_HOSTS of {' and '.join(differs)} stays as it is stored"
-        log(f"{what}: that of the installation, '{first}', is only the first one. To change it: {changing}")
+        for setting in initial.ensure(name, environment.settings, environment.lock, first[name]):
+            differs.setdefault((setting, first[name][setting]), []).append(name)
+    for (setting, value), names in differs.items():
+        changing = " and ".join(f"make set-{name} SETTING={setting}" for name in names)
+        what = f"{setting} of {' and '.join(names)} stays as it is stored"
+        log(f"{what}: that of the installation, '{value}', is only the first one. To change it: {changing}")
+
+
+def first_settings(environment, host):
+    """{name: value} of the settings of an environment that the installation gives, from the values in host.env.
+
+    Raises UsageError for an invalid PUBLIC_URL.
+    """
+    first = {nginx.SETTING: host["ALLOWED_HOSTS"]}
+    if url := host.get(f"{public_url.SETTING}_{environment.upper()}"):
+        public_url.check(url)
+        first[public_url.SETTING] = url
+    return first
 
 
 def database_roles(paths):

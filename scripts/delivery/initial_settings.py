@@ -12,27 +12,30 @@ from delivery.settings import Setting, values
 ACTOR = "bootstrap"
 
 
-def ensure(environment, store, lock, allowed_hosts):
-    """Stores the missing ones of SECRET_KEY, COOKIE_SUFFIX and ALLOWED_HOSTS. Raises CommandError.
+def ensure(environment, store, lock, first):
+    """Stores the missing settings. `first` has the values of the installation by name. Raises CommandError.
 
-    `allowed_hosts` is the first value of ALLOWED_HOSTS. Returns whether another one is stored.
+    Returns the names in `first` of which another value is stored.
     """
-    if missing(environment, values(store.load()), allowed_hosts):
+    if missing(environment, values(store.load()), first):
         with lock.acquire(f"bootstrap {environment}"):
             settings = store.load()
-            for name, value in missing(environment, values(settings), allowed_hosts).items():
+            for name, value in missing(environment, values(settings), first).items():
                 settings[name] = Setting(value, ACTOR, state.now())
                 store.save(settings)
-    return store.load()["ALLOWED_HOSTS"].value != allowed_hosts
+    stored = values(store.load())
+    return [name for name, value in first.items() if stored[name] != value]
 
 
-def missing(environment, stored, allowed_hosts):
+def missing(environment, stored, first):
     """{name: value} to add to the stored ones, in an order in which an interrupted run can be repeated."""
     generated = {
         "COOKIE_SUFFIX": cookie_suffix(environment, stored.get("SECRET_KEY")),
         "SECRET_KEY": secrets.token_hex(32),
-        "ALLOWED_HOSTS": allowed_hosts,
+        **first,
     }
+    if environment == "dev":
+        generated["PREVIEW"] = "1"  # it is not a shop for the public
     return {name: value for name, value in generated.items() if name not in stored}
 
 

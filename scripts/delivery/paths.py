@@ -24,7 +24,7 @@ class Paths:
         self.kubeconfig = root / "root/.kube/config"  # of root, who may read and write Secrets
 
     def host(self):
-        """host.env as a dict: REPOSITORY, ALLOWED_HOSTS and, on AWS, more. Raises CommandError if it is missing."""
+        """host.env as a dict (docs/reference.md). Raises CommandError if it is missing."""
         try:
             lines = (self.settings / "host.env").read_text(encoding="utf-8").splitlines()
         except OSError as error:
