@@ -9,7 +9,7 @@ endif
 # like HOST. On the command line the prefix may be omitted, as in `make deploy-prod HOST=aws`.
 # docs/reference.md describes them.
 settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN FORCE REASON STEPS RELEASE_FILE \
-  SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK \
+  SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT CA_FILE DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK \
   BASE_IMAGE POSTGRES_IMAGE
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))

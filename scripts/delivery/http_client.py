@@ -1,17 +1,23 @@
 """The requests of a deploy to the application: is it ready, which revision answers, and a page."""
 
+import functools
 import http.client
 import json
+import os
+import ssl
 import urllib.error
 import urllib.request
 
 from delivery.application import READY
+from delivery.cli import UsageError
+
+VARIABLE = "DELIVERY_CA_FILE"
 
 
 def get(url, timeout=5):
     """The body of a response with status 200, otherwise None. `timeout` is in seconds."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as answer:  # noqa: S310
+        with _open(url, timeout) as answer:
             return answer.read() if answer.status == 200 else None
     except (OSError, ValueError, http.client.HTTPException):
         return None
@@ -20,7 +26,7 @@ def get(url, timeout=5):
 def page(url, timeout=10):
     """(status, text, URL after redirects) of a page. Raises OSError or HTTPException if there is no answer."""
     try:
-        answer = urllib.request.urlopen(url, timeout=timeout)  # noqa: S310
+        answer = _open(url, timeout)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
@@ -44,3 +50,26 @@ def answers(url, revision):
 def is_ready(url):
     """Whether the application reports at `url` that it is ready."""
     return bool(url) and get(f"{url}{READY}") is not None
+
+
+def check_certificates():
+    """Raises UsageError if DELIVERY_CA_FILE has no certificates that the requests could trust in addition."""
+    _context(os.environ.get(VARIABLE))
+
+
+def _open(url, timeout):
+    return urllib.request.urlopen(url, timeout=timeout, context=_context(os.environ.get(VARIABLE)))  # noqa: S310
+
+
+@functools.cache
+def _context(file):
+    """The SSLContext with the system's certificates and those in a file; None, which is Python's own, for no file."""
+    if not file:
+        return None
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=file)
+    except OSError as error:
+        why = "it has no certificate in PEM format" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(f"invalid {VARIABLE} '{file}'", why, f"unset {VARIABLE}, or set it to another file") from None
+    return context

@@ -6,11 +6,16 @@ context. Each implementation is imported only when it is used.
 
 import os
 
+from delivery import http_client
 from delivery.cli import UsageError, required_variable
 
 
 def for_environment(environment):
-    """The Target of an environment. Raises CommandError if it cannot be reached."""
+    """The Target of an environment. Raises CommandError if it cannot be reached.
+
+    Also raises UsageError for an invalid DELIVERY_CA_FILE, before anything is changed.
+    """
+    http_client.check_certificates()
     if on_cluster(environment):
         from delivery.targets.cluster import Cluster
 
