@@ -4,10 +4,11 @@ import re
 import urllib.parse
 
 from delivery import allowed_hosts
-from delivery.cli import UsageError
+from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 
 SETTING = "PUBLIC_URL"
+REFUSED = (400, 421)  # the statuses of the application and of NGINX for a host name that they do not answer
 
 
 def check(url):
@@ -30,3 +31,10 @@ def stored(values):
 def is_https(url):
     """Whether a URL, which may be None, encrypts the connection."""
     return bool(url) and url.startswith("https://")
+
+
+def refusal(environment, url, status):
+    """The CommandError for a URL whose answer has one of the statuses in REFUSED."""
+    why = f"status {status}: its host name is neither in ALLOWED_HOSTS nor that of {SETTING}"
+    remedy = f"make set-{environment} SETTING={SETTING} stores the address of {environment}, which is then requested"
+    return CommandError(f"the shop does not answer at '{url}'", why, remedy)

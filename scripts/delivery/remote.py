@@ -167,9 +167,9 @@ def invite(environment, email):
     if not EMAIL.fullmatch(email):
         raise UsageError(f"invalid EMAIL {email[:80]!r}", "expected name@domain", f"make invite-{environment} EMAIL=…")
     target, argument = targets.for_environment(environment), commands.encode(["invite", email])
+    address = status.url_of(target, environment)  # before the link exists, which only its output has
     streams.set_input()
     path = streams.output_of(lambda: target.attach("manage", environment, argument)).strip()
-    address = target.url(environment)
     if not address:
         log(f"{environment} has no address yet: put the address before this path")
     return f"{address}{path}"
@@ -203,7 +203,7 @@ def load(environment, anonymous, yes):
         raise UsageError("no dump was given", why, f"make load-{environment} <{environment}.dump")
     target = targets.for_environment(environment)
     personal = ", without personal data" if anonymous else ""
-    log(f"{environment} ({target.url(environment)}) gets the data of the dump on stdin{personal}")
+    log(f"{environment} ({status.url_of(target, environment)}) gets the data of the dump on stdin{personal}")
     on_cluster = targets.on_cluster(environment)
     print(f"Its present data is {'not kept' if on_cluster else 'kept as a backup'}.", file=sys.stderr)
     if not yes:
@@ -249,7 +249,8 @@ def restore(environment, name, yes):
     target = targets.for_data(environment)
     backup = backups.select(backups.of(target), environment, name)
     age = backups.age(backups.now() - backup.time)
-    log(f"{environment} ({target.url(environment)}) gets the data of {backup.time:%Y-%m-%d %H:%M:%S} UTC")
+    address = status.url_of(target, environment)
+    log(f"{environment} ({address}) gets the data of {backup.time:%Y-%m-%d %H:%M:%S} UTC")
     print(f"{backup}\nChanges made there in the last {age} are removed and kept as a backup.", file=sys.stderr)
     if not yes:
         confirm("The data is replaced.", environment)

@@ -1,18 +1,20 @@
-"""Checks an environment at its public address, as a customer uses it."""
+"""Checks an environment at its public URL, as a customer uses it."""
 
 import http.client
 import json
 import time
 
-from delivery import application, git, handover, http_client, pages, registry, targets, undo
+from delivery import application, git, handover, http_client, pages, public_url, registry, status, targets, undo
 from delivery.cli import AlreadyReported, CommandError, log, number_variable
+from delivery.paths import BOOTSTRAP
 
 
 def check(environment):
     """Checks that HEAD's image answers and that the pages that it declares load; returns the address.
 
     It retries for DELIVERY_SMOKE_LIMIT seconds (default 30), because the last pods of the previous image
-    may still be stopping. If that fails in a pipeline, rolls back what the same run has deployed. Raises CommandError.
+    may still be stopping. If that fails in a pipeline, rolls back what the same run has deployed. Of an environment
+    whose pages have a password, it checks only that they ask for it. Raises CommandError.
     """
     limit = number_variable("DELIVERY_SMOKE_LIMIT", 30)
     release = handover.read() if environment == "prod" else None
@@ -30,11 +32,14 @@ def check(environment):
     build = {"version": version, "revision": labels.get(git.REVISION_LABEL)}
     declared = pages.of_label(shop.image(digest), labels.get(pages.LABEL))
     target = targets.for_environment(environment)
-    url = target.url(environment)
+    entry = status.environments(target)[environment]
+    url, asks_password = status.url(target, entry), entry.get("asks_password")
     deadline = time.monotonic() + limit
     while True:
         try:
-            probe(url, build, declared)
+            probe(environment, url, build, [] if asks_password else declared)
+            if asks_password:
+                check_password(environment, url)
             return url
         except CommandError:
             if time.monotonic() > deadline:
@@ -52,9 +57,9 @@ def _undo(target, environment):
         log(f"the deploy of this run was not rolled back, {reason}. Do it: make rollback-{environment}")
 
 
-def probe(url, build, declared):
+def probe(environment, url, build, declared):
     """Raises CommandError unless the build {version, revision} answers, is ready, and the declared pages load."""
-    answer = get(f"{url}/version")
+    answer = get(environment, f"{url}/version")
     try:
         same = json.loads(answer) == build
     except ValueError:
@@ -62,16 +67,33 @@ def probe(url, build, declared):
     if not same:
         remedy = "make deploy-dev or make deploy-prod, then make status"
         raise CommandError(f"{url} serves another build", f"/version is {answer}, but HEAD's image is {build}", remedy)
-    get(url + application.READY)
+    get(environment, url + application.READY)
     pages.check(url, declared)
 
 
-def get(url):
-    """The text at a URL. Raises CommandError unless the status is 200."""
+def check_password(environment, url):
+    """Raises CommandError unless the pages ask for a password."""
+    code, _ = load(f"{url}/")
+    if code != 401:
+        why = f"status {code} without the PREVIEW_PASSWORD of {environment}, expected 401"
+        raise CommandError(f"'{url}/' asks for no password", why, f"run {BOOTSTRAP} on the host")
+    log(f"the pages of {environment} have a password; the host requested them itself when it deployed the image")
+
+
+def get(environment, url):
+    """The text at a URL of an environment. Raises CommandError unless the status is 200."""
+    code, text = load(url)
+    if code in public_url.REFUSED:
+        raise public_url.refusal(environment, url, code)
+    if code != 200:
+        raise CommandError(f"cannot load '{url}'", f"status {code}", "make status")
+    return text
+
+
+def load(url):
+    """(status, text) of a page. Raises CommandError if there is no answer."""
     try:
-        status, text, _ = http_client.page(url)
+        code, text, _ = http_client.page(url)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise CommandError(f"cannot load '{url}'", error, "make status") from None
-    if status != 200:
-        raise CommandError(f"cannot load '{url}'", f"status {status}", "make status")
-    return text
+    return code, text

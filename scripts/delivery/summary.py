@@ -52,10 +52,10 @@ def served(target):
     except AlreadyReported as failed:
         why = f"the status verb failed with exit status {failed.status}"
         raise CommandError("cannot read the status of the target", why, "make status") from None
-    rows = [
-        (name, target.url(name), *(entry[key] for key in BUILD), yes_or_no(entry["healthy"]), last_backup(entry))
-        for name, entry in entries.items()
-    ]
+    rows = []
+    for name, entry in entries.items():
+        build = (entry[key] for key in BUILD)
+        rows.append((name, status.url(target, entry), *build, yes_or_no(entry["healthy"]), last_backup(entry)))
     return table(("", "URL", *BUILD, "healthy", "last backup"), rows)
 
 

@@ -1,12 +1,11 @@
 """Compares the assumptions about AWS (assumptions.py) with the deployed host. Changes nothing."""
 
+import http.client
 import os
 import textwrap
-import urllib.error
-import urllib.request
 
-from delivery import assumptions, aws, ecr, host_installation, terraform_state, transfer
-from delivery.cli import CommandError, required_variable
+from delivery import assumptions, aws, ecr, host_installation, http_client, status, terraform_state, transfer
+from delivery.cli import AlreadyReported, CommandError, required_variable
 from delivery.references import ENVIRONMENTS
 from delivery.targets.aws import AwsHost
 from delivery.targets.base import verbs
@@ -77,11 +76,13 @@ class Deployed:
         return not left, f"{left} objects in {bucket}"
 
     def ports_answer(self):
-        """NGINX on the public address."""
+        """NGINX on the host's address, and the public URLs."""
         seen = {environment: http_status(self.host.url(environment)) for environment in ENVIRONMENTS}
-        return all(isinstance(status, int) for status in seen.values()), ", ".join(
-            f"{environment} {status}" for environment, status in seen.items()
-        )
+        for entry in status.environments(self.host).values():
+            if url := entry.get("url"):
+                seen[url] = http_status(url)
+        answered = all(isinstance(answer, int) for answer in seen.values())
+        return answered, ", ".join(f"{place} {answer}" for place, answer in seen.items())
 
     def metadata_is_closed(self):
         """The options of the instance's metadata service."""
@@ -119,11 +120,8 @@ class Deployed:
 def http_status(url):
     """The status of the answer of a URL, or why there is none."""
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
-    except (OSError, ValueError) as error:
+        return http_client.page(url, TIMEOUT)[0]
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer ({error})"
 
 
@@ -154,6 +152,8 @@ def report(assumption, check):
         right, seen = check()
     except CommandError as error:
         right, seen = False, f"{error.what} ({error.why})"
+    except AlreadyReported as failed:
+        right, seen = False, f"a verb on the host failed with exit status {failed.status}, see above"
     except (LookupError, TypeError, ValueError) as error:  # a field is missing or has another form
         right, seen = False, f"an answer of another form: {type(error).__name__}: {error}"
     if right:

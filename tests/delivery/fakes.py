@@ -406,12 +406,16 @@ class FakeSockets(Fake):
 
 
 class FakeWeb(Fake):
-    """What the application answers: dev and its slots by Docker, prod by Kubernetes."""
+    """What the application answers: dev and its slots by Docker, prod by Kubernetes. It answers no URL with one of
+    the `unknown` host names.
+    """
+
+    unknown = ()
 
     def get(self, url, timeout=5):
         self.world.call("web.get")
         page, port, reference = self._answering(url)
-        if reference is None:
+        if reference is None or urlsplit(url).hostname in self.unknown:
             return None
         if page == "readyz":
             database = self.world.postgres.databases.get("book_shop_prod" if port == 80 else "book_shop_dev")
@@ -425,6 +429,8 @@ class FakeWeb(Fake):
         _, _, reference = self._answering(url)
         if reference is None:
             raise OSError("connection refused")
+        if urlsplit(url).hostname in self.unknown:
+            return 400, "Bad Request", url
         return (500, "", url) if self.world.has_fault(reference, "broken-page") else (200, "all books", url)
 
     def _answering(self, url):

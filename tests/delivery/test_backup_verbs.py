@@ -48,6 +48,7 @@ def test_restore_shows_what_it_does_and_asks_for_the_name_of_the_environment(sho
         result.err
         == f"""\
 ==> the host's backups
+==> the host's status
 ==> prod (http://localhost:80) gets the data of 2026-11-25 03:15:00 UTC
 prod  {LATEST}              1.5 MB  3 h ago
 Changes made there in the last 3 h are removed and kept as a backup.

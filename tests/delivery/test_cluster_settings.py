@@ -74,6 +74,16 @@ def test_without_a_live_image_a_value_is_stored_and_the_next_deploy_applies_it(c
     assert live_secret(cluster) == name(HOSTS)
 
 
+def test_a_release_that_does_not_answer_the_address_of_the_load_balancer_names_the_setting(cluster):
+    cluster.deployed(1)
+    cluster.world.web.unknown = {cluster.world.address}
+    remedy = "make set-prod SETTING=PUBLIC_URL"
+    for result in (cluster.deploy(2), cluster.run("set", "ALLOWED_HOSTS", stdin="shop.example")):
+        result.must_fail("the shop does not answer at 'http://cluster.example.org/version'", "status 400", remedy)
+    cluster.world.web.unknown = ()
+    assert cluster.serves() == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("set", "ALLOWED_HOSTS"), ("unset", "ALLOWED_HOSTS"), ("settings", "values"), ("rotate", "secret-key")],

@@ -61,8 +61,26 @@ def test_status_is_a_table(shop, host):
         ("prod", "http://localhost:80", "-", "-", "-", "NO", DIGEST[:19], "-", now),
     ]
     table = "{:5} {:24} {:9} {:13} {:20} {:8} {:20} {:8} {}"
-    result.must_print("\n".join(table.format(*row) for row in rows))
+    plain = "dev and prod: the connection is not encrypted: see docs/operations/serve-https.md"
+    result.must_print("\n".join([*(table.format(*row) for row in rows), plain]))
     assert result.err == "==> the host's status\n"
+
+
+def test_status_shows_public_urls_and_names_the_environment_without_https(shop, host):
+    host.entries["prod"]["url"] = "https://a-long-name-of-a-distribution.example"
+    head, dev, prod, *more = shop.verb("status").out.splitlines()
+    assert prod.startswith("prod  https://a-long-name-of-a-distribution.example - ")
+    assert head.index("VERSION") == dev.index("1.1.0") == prod.index(" - ") + 1
+    assert more == ["dev: the connection is not encrypted: see docs/operations/serve-https.md"]
+    host.entries["dev"]["url"] = "https://dev.example"
+    assert "not encrypted" not in shop.verb("status").out
+
+
+def test_summary_shows_public_urls(shop, host):
+    host.entries["prod"]["url"] = "https://shop.example"
+    out = shop.verb("summary").out
+    assert "| prod | https://shop.example |" in out
+    assert "| dev | http://localhost:8080 |" in out
 
 
 def test_status_names_the_command_that_applies_newer_settings(shop, host):
@@ -70,7 +88,7 @@ def test_status_names_the_command_that_applies_newer_settings(shop, host):
     for name, version in (("dev", "1.1.0"), ("prod", "")):
         current = {"image": image, "version": version, "commit": REVISION}
         host.entries[name] |= {"settings_pending": True, "current": current}
-    lines = shop.verb("status").out.splitlines()[-2:]
+    lines = shop.verb("status").out.splitlines()[3:-1]
     changed = "the stored settings are not the live ones. To apply them:"
     assert lines == [
         f"dev: {changed} make deploy-dev IMAGE=1.1.0-SNAPSHOT-{REVISION}",

@@ -27,20 +27,27 @@ class Answer(io.BytesIO):
 
 
 class Site:
-    """dev at its public address: `pages` are its answers by path, `requests` the paths so far."""
+    """An environment at the address `url`: `pages` are its answers by path, `requests` the paths so far.
+
+    NGINX answers other addresses with 421, and the paths in `locked` with 401.
+    """
 
     url = "http://localhost:8080"
 
     def __init__(self):
         self.pages, self.requests = {"/readyz": "ready", "/": PAGE, "/book-list": PAGE, SHEET: "body {}"}, []
+        self.locked = set()
 
     def serve(self, version, revision):
         self.pages["/version"] = json.dumps({"version": version, "revision": revision})
 
-    def open(self, url, timeout):
+    def open(self, url, timeout, context):
         """As urlopen."""
         path = url.removeprefix(self.url)
         self.requests.append(path)
+        if path == url or path in self.locked:
+            status = 421 if path == url else 401
+            raise urllib.error.HTTPError(url, status, "refused", {}, io.BytesIO(b"NGINX"))
         if path not in self.pages:
             raise urllib.error.HTTPError(url, 404, "Not Found", {}, io.BytesIO(b"not found"))
         return Answer(url, self.pages[path])
@@ -65,7 +72,7 @@ def site(shop, local_host, monkeypatch):
 def test_requests_the_build_and_the_pages_that_the_image_declares(shop, site):
     result = shop.verb("smoke", "dev")
     result.must_print(site.url)
-    assert result.err == ""
+    assert result.err == "==> the host's status\n"
     assert site.requests == ["/version", "/readyz", "/", "/book-list", SHEET, "/no-such-page"]
 
 
@@ -79,6 +86,52 @@ def test_an_invalid_list_of_pages_is_reported(shop, site):
     push(shop, declared=[])
     shop.verb("smoke", "dev").must_fail("has an invalid list of pages", "expected a list of pages, and at least one")
     assert site.requests == []
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_requests_the_public_url(shop, site, local_host, environment):
+    """ALLOWED_HOSTS may lack the address of the host."""
+    push(shop, "1.0.0")
+    site.url = local_host.entries[environment]["url"] = "https://shop.example"
+    shop.verb("smoke", environment).must_print("https://shop.example")
+    assert site.requests == ["/version", "/readyz", "/", "/book-list", SHEET, "/no-such-page"]
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("stored", [None, "http://192.0.2.1"])
+def test_an_address_that_the_shop_does_not_answer_names_the_command_that_stores_another(
+    shop, site, local_host, environment, stored
+):
+    push(shop, "1.0.0")
+    site.url, local_host.entries[environment]["url"] = "https://shop.example", stored
+    shop.verb("smoke", environment).must_fail(
+        f"the shop does not answer at '{stored or local_host.url(environment)}/version'",
+        "status 421: its host name is neither in ALLOWED_HOSTS nor that of PUBLIC_URL",
+        f"make set-{environment} SETTING=PUBLIC_URL",
+    )
+
+
+@pytest.fixture
+def preview(site, local_host):
+    """dev, whose pages have a password."""
+    local_host.entries["dev"]["asks_password"] = True
+    site.locked = {"/", "/book-list", SHEET, "/no-such-page"}
+    return site
+
+
+def test_the_pages_of_a_preview_must_ask_for_the_password(shop, preview):
+    result = shop.verb("smoke", "dev")
+    result.must_print(preview.url, "the pages of dev have a password; the host requested them itself")
+    assert preview.requests == ["/version", "/readyz", "/"]
+    preview.locked = set()
+    shop.verb("smoke", "dev").must_fail(f"'{preview.url}/' asks for no password", "status 200", "bin/bootstrap")
+
+
+def test_a_preview_must_be_ready_and_have_the_build(shop, preview):
+    del preview.pages["/readyz"]
+    shop.verb("smoke", "dev").must_fail(f"cannot load '{preview.url}/readyz'")
+    preview.serve("0.9.0", "old")
+    shop.verb("smoke", "dev").must_fail("serves another build")
 
 
 def test_prod_has_the_release_which_another_commit_may_have_built(shop, site):

@@ -11,6 +11,7 @@ import fake_aws
 import infra
 import pytest
 from delivery import assumptions, terraform_state, verify_aws
+from delivery.cli import AlreadyReported
 from verb import run_script
 
 DOCUMENT = infra.ROOT / "docs/first-deploy.md"
@@ -76,6 +77,8 @@ def deployed(account, nginx, monkeypatch):
     for name in ("DELIVERY_AWS_ACCOUNT", "DELIVERY_TIME_LIMIT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(verify_aws.AwsHost, "url", lambda *_: nginx)
+    status = {"environments": [{"environment": "prod", "url": nginx}, {"environment": "dev"}]}
+    monkeypatch.setattr(verify_aws.AwsHost, "ask", lambda *_: json.dumps(status))
     terraform_state.bucket(make_it=True)
     return account
 
@@ -212,6 +215,21 @@ def test_an_unreachable_port_is_seen(deployed, monkeypatch):
     right, seen = verify_aws.Deployed().ports_answer()
     assert not right
     assert seen.startswith("dev no answer (")
+
+
+def test_a_public_url_that_does_not_answer_is_seen(deployed, monkeypatch):
+    status = {"environments": [{"environment": "prod", "url": "http://127.0.0.1:9"}]}
+    monkeypatch.setattr(verify_aws.AwsHost, "ask", lambda *_: json.dumps(status))
+    right, seen = verify_aws.Deployed().ports_answer()
+    assert not right
+    assert seen.startswith("dev 502, prod 502, http://127.0.0.1:9 no answer (")
+
+
+def test_a_host_whose_status_fails_is_seen(deployed, monkeypatch):
+    monkeypatch.setattr(verify_aws.AwsHost, "ask", mock.Mock(side_effect=AlreadyReported(3)))
+    done = run_script(SCRIPT)
+    assert done.status == 1
+    assert "a verb on the host failed with exit status 3" in done.out
 
 
 def test_needs_a_deployed_host(deployed, monkeypatch):

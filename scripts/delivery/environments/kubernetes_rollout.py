@@ -1,13 +1,14 @@
 """prod: the manifests in an image, rolled out by Kubernetes on the host or on a cluster."""
 
 import contextlib
+import http.client
 import json
 import secrets
 import sys
 import tempfile
 from pathlib import Path
 
-from delivery import application_log, http_client, images, pages
+from delivery import application_log, http_client, images, pages, public_url
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
@@ -131,9 +132,18 @@ class KubernetesRollout:
                     break
         else:
             self._show_pods(WEB, candidate)
+            self._check_host_name()
             why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
             raise CommandError("the release does not answer", why, "make logs-prod")
         pages.wait(self.url(), candidate.pages, self.clock, self.limits.pages, self.web)
+
+    def _check_host_name(self):
+        """Raises CommandError if the release does not answer the host name at which it is requested."""
+        url = f"{self.url()}/version"
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            status, *_ = self.web.page(url)
+            if status in public_url.REFUSED:
+                raise public_url.refusal(self.name, url, status)
 
     def drain(self, candidate):
         """As Environment.drain."""
