@@ -1,5 +1,6 @@
 """The setting PUBLIC_URL: the address at which users reach an environment, http(s)://HOST[:PORT]."""
 
+import ipaddress
 import re
 import urllib.parse
 
@@ -8,14 +9,26 @@ from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 
 SETTING = "PUBLIC_URL"
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 REFUSED = (400, 421)  # the statuses of the application and of NGINX for a host name that they do not answer
 
 
 def check(url):
     """Raises UsageError unless the application, NGINX and browsers understand the URL."""
-    if not re.fullmatch(GRAMMAR["public_url"], url) or len(host(url)) > allowed_hosts.LONGEST:
-        why = "expected http:// or https://, a host name in lower case and possibly a port, without a / at the end"
+    if not (re.fullmatch(GRAMMAR["public_url"], url) and _is_in_browsers_form(url)):
+        why = "expected http:// or https://, a host name in lower case and possibly another port than the default one"
         raise UsageError(f"invalid public URL {url[:300]!r}", why, f"{SETTING}=https://shop.example")
+
+
+def _is_in_browsers_form(url):
+    """Whether browsers send a URL of the right pattern so, in the header Origin."""
+    name = host(url)
+    if re.fullmatch("[0-9]+|0x[0-9a-f]*", name.rpartition(".")[2]):  # then it is an address (WHATWG URL)
+        try:
+            ipaddress.IPv4Address(name)
+        except ValueError:
+            return False
+    return len(name) <= allowed_hosts.LONGEST and not url.endswith(DEFAULT_PORTS[url.partition(":")[0]])
 
 
 def host(url):

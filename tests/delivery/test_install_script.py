@@ -23,6 +23,8 @@ NO_URLS = [
     "https://Shop.example", "https://user@shop.example", "https://a:b@shop.example", "https://shop.example:",
     "https://shop.example:0", "https://shop.example:65536", "https://shop.example:080", "https://.shop.example",
     "https://*", "https://*.shop.example", "https://shop..example", "https://shop_1.example", "https://-shop.example",
+    "https://shop-.example", f"https://{'a' * 64}.example", "https://shop.example:443", "http://shop.example:80",
+    "https://1.2.3", "https://1.2.3.256", "https://shop.example.0x7", "https://01.2.3.4",
     "https://shop.example,https://other.example", "https://shop.example\n", " https://shop.example",
     f"https://{'a.' * 126}example", *(f"https://{code}" for code in CODE),
 ]  # fmt: skip
@@ -63,7 +65,10 @@ def test_refuses_a_value_that_could_be_code(name, value):
         ("url", "https://bucket.s3.eu-central-1.amazonaws.com/host-files.tar.gz"),
         ("repository", "public.ecr.aws/a1b2c3/book-shop"),
         *(("public_url_prod", f"https://{host}") for host in ("d1.cloudfront.net", "localhost:8443", "shop:65535")),
-        *(("public_url_dev", f"http://{host}") for host in ("203.0.113.7:8080", "a-b.example:1", "a." * 124 + "abcde")),
+        *(
+            ("public_url_dev", f"http://{host}")
+            for host in ("1.2.3.4", "shop:443", "a" * 63, "203.0.113.7:8080", "a-b.example:1", "a." * 124 + "abcde")
+        ),
         *((name, "") for name in ("public_url_prod", "public_url_dev")),
     ],
 )
