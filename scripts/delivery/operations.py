@@ -239,7 +239,8 @@ def status(environment, web=http_client):
         "current": _or_none(lambda: order.current_build(environment)),
         "settings_pending": stored and _or_none(lambda: settings_pending(environment, stored)),
         "url": stored and _or_none(environment.settings.public_url),
-        "asks_password": environment.name == "dev" and bool(stored and stored.values.get("PREVIEW_PASSWORD")),
+        "asks_password": environment.name == "dev"
+        and bool(stored and stored.values.get("PREVIEW_PASSWORD", "").strip()),
         "deploying": environment.lock.holder(),
         "last": next((past for past in reversed(history) if not past.get("verb", "").startswith("manage ")), None),
     }

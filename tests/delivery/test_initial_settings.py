@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from delivery import host_settings, initial_settings, public_url, settings
+from delivery import host_settings, initial_settings, nginx, settings
 from delivery.cli import reported
 from fakes import REPOSITORY
 from test_killed import kills
@@ -72,10 +72,10 @@ def test_an_upgraded_host_keeps_its_settings_and_the_names_of_its_cookies(host, 
 
 
 def test_the_environments_get_the_public_urls_of_the_installation(host, bootstrap):
-    bootstrap(**URLS).must_succeed()
+    bootstrap("other.example", **URLS).must_succeed()
     assert [stored(place).get("PUBLIC_URL") for place in (host.prod, host.dev)] == [*URLS.values()]
     for place in (host.dev, host.prod):
-        assert public_url.host(URLS["PUBLIC_URL_PROD"]) in host_settings.allowed_hosts(place.name, host.paths)
+        assert "\nshop.example 1;" in nginx.listed(place.name, stored(place))
 
 
 def test_a_host_that_was_set_up_without_public_urls_gets_them_later(host, bootstrap):
