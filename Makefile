@@ -9,8 +9,8 @@ endif
 # like HOST. On the command line the prefix may be omitted, as in `make deploy-prod HOST=aws`.
 # docs/reference.md describes them.
 settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN FORCE REASON STEPS RELEASE_FILE \
-  SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT CA_FILE DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK \
-  BASE_IMAGE POSTGRES_IMAGE
+  SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT CA_FILE DEMO HTTP_PORT DEV_PORT REGISTRY_PORT HTTPS \
+  HTTPS_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))
 unexport $(settings)
@@ -21,11 +21,12 @@ export DELIVERY_HOST ?= local
 export DELIVERY_NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DELIVERY_DEMO ?= book-shop
-# `make demo` saves its ports here for the other verbs; `make demo-down` deletes the file.
+# `make demo` saves its ports and its HTTPS here for the other verbs; `make demo-down` deletes the file.
 -include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DELIVERY_DEMO)/ports
 export DELIVERY_HTTP_PORT ?= 80
 export DELIVERY_DEV_PORT ?= 8080
 export DELIVERY_REGISTRY_PORT ?= 5000
+export DELIVERY_HTTPS_PORT ?= 8443
 # On AWS the verbs read the repository from the account.
 local_repository = localhost:$(DELIVERY_REGISTRY_PORT)/book-shop
 export DELIVERY_REPOSITORY ?= $(if $(filter local,$(DELIVERY_HOST)),$(local_repository))
@@ -63,7 +64,7 @@ endif
 .NOTPARALLEL:
 
 ##@ First steps
-## Variables: HTTP_PORT, DEV_PORT, REGISTRY_PORT, DEMO, CLOSED_NETWORK
+## Variables: HTTP_PORT, DEV_PORT, REGISTRY_PORT, HTTPS, HTTPS_PORT, DEMO, CLOSED_NETWORK
 
 .PHONY: help
 help: ## list the targets

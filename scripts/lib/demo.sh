@@ -16,3 +16,10 @@ save_kernel_settings() {
     kernel.keys.root_maxkeys kernel.keys.root_maxbytes vm.overcommit_memory)
   [ -s "$1" ] || sysctl "${settings[@]}" >"$1"
 }
+
+# build OPTION... DIRECTORY: builds an image with the local host's base.
+build() {
+  local base
+  base=$(scripts/local/base-image host)
+  docker build --quiet ${base:+--build-arg "BASE_IMAGE=$base"} "$@" >/dev/null
+}

@@ -172,6 +172,7 @@ settings() {
 DELIVERY_DEMO=book-shop
 DELIVERY_DEV_PORT=8080
 DELIVERY_HOST=local
+DELIVERY_HTTPS_PORT=8443
 DELIVERY_HTTP_PORT=80
 DELIVERY_NAME=book-shop
 DELIVERY_REGISTRY_PORT=5000
@@ -185,7 +186,7 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
 @test "make: an empty setting has its default" {
   fake_in_shop scripts/version 'env | grep -E "^(DELIVERY_|AWS_)" | sort'
   defaults=$(settings)
-  for name in HOST PROD NAME DEMO HTTP_PORT DEV_PORT REGISTRY_PORT REPOSITORY PLAN STEPS; do
+  for name in HOST PROD NAME DEMO HTTP_PORT DEV_PORT REGISTRY_PORT HTTPS HTTPS_PORT REPOSITORY PLAN STEPS; do
     assert_equal "$(settings "DELIVERY_$name=")" "$defaults"
     assert_equal "$(settings -- "$name=")" "$defaults"
     assert_equal "$(settings -- "DELIVERY_$name=")" "$defaults"
@@ -196,7 +197,7 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
 
 @test "make: reads a setting from the command line, and from the environment only with its prefix" {
   fake_in_shop scripts/version 'env'
-  for name in HOST PROD CLUSTER NAME REPOSITORY PLAN DEMO HTTP_PORT DEV_PORT REGISTRY_PORT CLOSED_NETWORK BASE_IMAGE; do
+  for name in HOST PROD CLUSTER NAME REPOSITORY PLAN DEMO HTTP_PORT DEV_PORT REGISTRY_PORT HTTPS HTTPS_PORT CLOSED_NETWORK BASE_IMAGE; do
     run settings -- "$name=it's \"mine\" \$\$(id)"
     assert_line "DELIVERY_$name=it's \"mine\" \$\$(id)"
     refute_line --regexp "^$name="
@@ -218,6 +219,17 @@ DELIVERY_REPOSITORY=localhost:5000/book-shop"
   assert_equal "$(ports)" "80 8080 localhost:5000/book-shop"
   assert_equal "$(ports DEMO=other)" "8000 8001 localhost:5001/book-shop"
   assert_equal "$(ports DEMO=other DEV_PORT=9)" "8000 9 localhost:5001/book-shop"
+}
+
+@test "make: uses the saved HTTPS of the local host" {
+  mkdir -p "$XDG_CACHE_HOME/book-shop/demo/other"
+  printf 'export DELIVERY_%s\n' 'HTTPS ?= 1' 'HTTPS_PORT ?= 9443' 'CA_FILE ?= /a place/ca.crt' \
+    >"$XDG_CACHE_HOME/book-shop/demo/other/ports"
+  fake_in_shop scripts/version 'echo "${DELIVERY_HTTPS:-no} $DELIVERY_HTTPS_PORT ${DELIVERY_CA_FILE:-none}"'
+  saved() { settings "XDG_CACHE_HOME=$XDG_CACHE_HOME" "$@" | tail -n 1; }
+  assert_equal "$(saved)" "no 8443 none"
+  assert_equal "$(saved -- DEMO=other)" "1 9443 /a place/ca.crt"
+  assert_equal "$(saved DELIVERY_CA_FILE=/mine.crt -- DEMO=other HTTPS_PORT=9 HTTPS=)" "1 9 /mine.crt"
 }
 
 @test "make: docs/reference.md lists each setting" {

@@ -95,6 +95,7 @@ image curl curl
 image update-ca-certificates ca-certificates
 demo ss iproute2
 demo sysctl procps
+demo openssl openssl
 infra curl curl
 infra jq jq
 check bats bats

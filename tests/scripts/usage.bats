@@ -9,11 +9,12 @@ setup() {
 # wrong_calls: SCRIPT|ARGUMENTS,ARGUMENTS...
 wrong_calls() {
   printf '%s|one\n' check doctor format lock test \
-    local/{down,engine,go,kubernetes-build,machines-up,run,sample-books,up}
+    local/{down,engine,go,https,kubernetes-build,machines-up,run,sample-books,up}
   cat <<'TABLE'
 bench|promote,-n
 bench-shop|/tmp/shop.md ten,/tmp/shop.md 10 0
 local/base-image|,db,app host
+local/certificate|,relative,/tmp/one /tmp/two
 local/check-port|,HTTP_PORT 80,HTTP_PORT 80 test-host more
 local/debian-packages|,trixie,../trixie docker.io,Trixie docker.io
 local/network|,one two

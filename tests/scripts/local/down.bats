@@ -14,7 +14,7 @@ setup() {
 # is_up NAME REGISTRY_PORT: creates the objects of a running demo in the fake engine.
 is_up() {
   mkdir -p "$ENGINE"/{containers,networks,volumes,images}
-  touch "$ENGINE/networks/$1" "$ENGINE"/{containers,volumes,images}/"$1"-{host,registry} "$ENGINE/images/localhost:${2}_book-shop"
+  touch "$ENGINE/networks/$1" "$ENGINE"/{containers,volumes,images}/"$1"-{host,registry} "$ENGINE"/{containers,images}/"$1-https" "$ENGINE/images/localhost:${2}_book-shop"
 }
 in_engine_now() { (cd "$ENGINE" && find . -type f -printf '%P\n' | sort); }
 

@@ -1,15 +1,17 @@
 #!/usr/bin/env bats
 load ../../lib/shop.bash
+HTTPS=local/https
 STEPS=(local/up image push "deploy dev" promote "deploy prod" local/sample-books status)
 
 setup() {
   start_shop local/run
   tools cut grep sort
   # shellcheck disable=SC2016 # the fakes themselves expand it
-  for step in "${STEPS[@]}"; do
+  for step in "${STEPS[@]}" "$HTTPS"; do
     logged_script "$SHOP/scripts/${step% *}" "${step% *}" 'call=${0#scripts/}${*:+ $*}
 echo "==> step" >&2
-[ "$call" != status ] || echo "the table"
+[ "$call" != status ] || echo "the table${DELIVERY_CA_FILE:+ $DELIVERY_CA_FILE}"
+[ "$call" != local/https ] || echo /the/ca.crt
 [ "$call" != "${FAILS:-}" ]'
   done
 }
@@ -36,6 +38,15 @@ promote,deploy prod
 deploy dev,local/sample-books
 deploy prod,local/sample-books
 ORDER
+}
+
+@test "demo: with HTTPS=1, starts the TLS proxy after prod's deploy, and trusts its authority" {
+  DELIVERY_HTTPS=1 verb local/run
+  assert_answer "the table /the/ca.crt"
+  assert_equal "$(tail -n 3 "$LOG" | paste -sd,)" "local/sample-books,local/https,status"
+  FAILS=local/https DELIVERY_HTTPS=1 next_verb local/run
+  assert_failed 1 "==> "
+  refute grep status "$LOG"
 }
 
 @test "demo: stops at a failing step, without the status table" {

@@ -4,7 +4,7 @@
 load ../../lib/shop.bash
 setup() {
   start_shop local/up
-  tools cmp cp date mv timeout
+  tools cmp cp date mv sort timeout uniq
   fake_in_shop scripts/local/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
   fake_in_shop scripts/local/base-image 'echo base:made'
   fake_in_shop scripts/local/kubernetes-build 'echo /cache/kubernetes-1.2.3-abc'
@@ -68,6 +68,40 @@ scripts/local/check-port REGISTRY_PORT 5000 test-registry"
   assert_equal "$(cat "$seed/ports")" "DELIVERY_HTTP_PORT ?= 81
 DELIVERY_DEV_PORT ?= 8081
 DELIVERY_REGISTRY_PORT ?= 5001"
+}
+
+@test "up: saves HTTPS for the next verbs, and checks its port" {
+  DELIVERY_HTTPS=1 DELIVERY_HTTPS_PORT=9443 succeeds local/up
+  assert_equal "$(grep check-port "$LOG" | tail -n 1)" "scripts/local/check-port HTTPS_PORT 9443 test-https"
+  assert_equal "$(tail -n 3 "$seed/ports")" "export DELIVERY_HTTPS ?= 1
+export DELIVERY_HTTPS_PORT ?= 9443
+export DELIVERY_CA_FILE ?= $seed/https/ca.crt"
+}
+
+@test "up: refuses another HTTPS than 1, and a port that is used twice, before any change" {
+  for https in yes 0 true ' ' "1 "; do
+    DELIVERY_HTTPS=$https DELIVERY_HTTPS_PORT=8443 next_verb local/up
+    assert_failed 2 "invalid HTTPS '$https': expected 1 or no value"
+    assert_log ""
+  done
+  (unset DELIVERY_HTTPS_PORT && DELIVERY_HTTPS=1 next_verb local/up && assert_failed 1 "DELIVERY_HTTPS_PORT: ")
+  while read -r http dev registry https same; do
+    DELIVERY_HTTP_PORT=$http DELIVERY_DEV_PORT=$dev DELIVERY_REGISTRY_PORT=$registry DELIVERY_HTTPS=1 \
+      DELIVERY_HTTPS_PORT=$https next_verb local/up
+    assert_failed 2 "port '$same' is used twice"
+    refute grep -v check-port "$LOG"
+  done <<'TABLE'
+80 80 5000 8443 80
+80 8080 8080 8443 8080
+80 8080 5000 80 80
+8443 8080 5000 8443 8443
+81 81 81 81 81
+TABLE
+  DELIVERY_HTTP_PORT=5000 next_verb local/up
+  assert_failed 2 "port '5000' is used twice"
+  TAKEN=HTTPS_PORT DELIVERY_HTTPS=1 DELIVERY_HTTPS_PORT=9443 next_verb local/up
+  assert_failed 1 "port taken"
+  [ ! -e "$XDG_CACHE_HOME" ]
 }
 
 @test "up: builds nothing if the public registry and k3s are reachable, and keeps a host with k3s" {
