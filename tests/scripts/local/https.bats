@@ -29,7 +29,7 @@ did() { sed -nE 's/^docker (build|run --rm|run -d|start|kill|rm).*/\1/p' "$LOG" 
   cd "$directory/nginx"
   assert_equal "$(cat secret.conf)" "proxy_set_header X-Proxy-Secret $SECRET;"
   assert_equal "$(grep -c 'server 172.30.0.10:80' host.conf)" 3
-  assert_equal "$(grep ^location locations.conf)" $'location /static/ {\nlocation /a/b/ {'
+  assert_equal "$(grep ^location locations.conf)" $'location ~ ^/static/ {\nlocation ~ ^/a/b/ {'
   assert_equal "$(find "$directory" -perm /077)" ""
   refute grep -q "$SECRET" "$LOG"
   assert_equal "$(cd .. && echo *)" "ca.crt nginx tls.crt tls.key"
