@@ -29,6 +29,7 @@ ANSWERS = {
                     "Expires": "Thu, 01 Jan 1970 00:00:00 GMT"}),
     "personal": (200, {"Cache-Control": "max-age=600", "Set-Cookie": "sessionid=a", "Vary": "Cookie, Accept-Language"}),
     "missing": (404, {}),
+    "never-error": (404, {"Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private"}),
     "broken": (503, {"Retry-After": "5"}),
     "kept-error": (404, {"Cache-Control": "max-age=600"}),
     "etag": (200, {"Cache-Control": "max-age=1", "ETag": '"a"'}),
@@ -208,7 +209,7 @@ def test_cached_paths_get_no_cookie_and_no_query_and_answer_everyone_the_same(pr
     assert "set-cookie" not in first[1] | second[1]
 
 
-@pytest.mark.parametrize("entry", ["missing", "broken"])
+@pytest.mark.parametrize("entry", ["missing", "never-error", "broken"])
 def test_errors_without_max_age_are_not_cached(proxy, entry):
     numbers = {proxy.request(f"/static/{entry}")[2]["number"] for _ in range(2)}
     assert len(numbers) == 2

@@ -9,7 +9,7 @@ setup() {
 # wrong_calls: SCRIPT|ARGUMENTS,ARGUMENTS...
 wrong_calls() {
   printf '%s|one\n' check doctor format lock test \
-    local/{down,engine,go,https,kubernetes-build,machines-up,run,sample-books,up}
+    local/{down,engine,go,kubernetes-build,machines-up,run,sample-books,up}
   cat <<'TABLE'
 bench|promote,-n
 bench-shop|/tmp/shop.md ten,/tmp/shop.md 10 0
@@ -17,6 +17,7 @@ local/base-image|,db,app host
 local/certificate|,relative,/tmp/one /tmp/two
 local/check-port|,HTTP_PORT 80,HTTP_PORT 80 test-host more
 local/debian-packages|,trixie,../trixie docker.io,Trixie docker.io
+local/https|on,-x,off off
 local/network|,one two
 local/user-data|one two
 image|one two

@@ -53,6 +53,31 @@ did() { sed -nE 's/^docker (build|run --rm|run -d|start|kill|rm).*/\1/p' "$LOG" 
   assert_equal "$(did)" "build,run --rm,rm,run -d"
 }
 
+@test "https: the URL has no default port" {
+  DELIVERY_HTTPS_PORT=443 succeeds local/https
+  assert_equal "$(tail -n 1 "$LOG")" https://127.0.0.1
+  assert grep -q -- "-p 127.0.0.1:443:443" "$LOG"
+}
+
+@test "https: off removes PUBLIC_URL, then the proxy, and nothing without a proxy" {
+  # shellcheck disable=SC2016 # the fake itself expands it
+  fake_in_shop scripts/unset '[ ! -e "$ENGINE/unset-fails" ]'
+  verb local/https
+  touch "$ENGINE/unset-fails"
+  next_verb local/https off
+  assert_failure 1
+  refute grep -q '^docker rm' "$LOG"
+  rm "$ENGINE/unset-fails"
+  next_verb local/https off
+  assert_answer "" "==> removed the TLS proxy"
+  assert_log "docker container inspect test-https
+scripts/unset prod PUBLIC_URL
+docker rm --force test-https"
+  next_verb local/https off
+  assert_answer "" ""
+  assert_log "docker container inspect test-https"
+}
+
 @test "https: a configuration that NGINX refuses changes nothing" {
   verb local/https
   kept=$(cat "$directory"/nginx/*)

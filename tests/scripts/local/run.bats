@@ -44,6 +44,9 @@ ORDER
   DELIVERY_HTTPS=1 verb local/run
   assert_answer "the table /the/ca.crt"
   assert_equal "$(tail -n 3 "$LOG" | paste -sd,)" "local/sample-books,local/https,status"
+  DELIVERY_HTTPS=0 next_verb local/run
+  assert_answer "the table"
+  assert_equal "$(tail -n 2 "$LOG" | paste -sd,)" "local/https off,status"
   FAILS=local/https DELIVERY_HTTPS=1 next_verb local/run
   assert_failed 1 "==> "
   refute grep status "$LOG"

@@ -76,12 +76,15 @@ DELIVERY_REGISTRY_PORT ?= 5001"
   assert_equal "$(tail -n 3 "$seed/ports")" "export DELIVERY_HTTPS ?= 1
 export DELIVERY_HTTPS_PORT ?= 9443
 export DELIVERY_CA_FILE ?= $seed/https/ca.crt"
+  DELIVERY_HTTPS=0 succeeds local/up
+  refute grep HTTPS "$seed/ports"
+  refute grep HTTPS_PORT "$LOG"
 }
 
-@test "up: refuses another HTTPS than 1, and a port that is used twice, before any change" {
-  for https in yes 0 true ' ' "1 "; do
+@test "up: refuses another HTTPS than 0 or 1, and a port that is used twice, before any change" {
+  for https in yes 2 true ' ' "1 " 01; do
     DELIVERY_HTTPS=$https DELIVERY_HTTPS_PORT=8443 next_verb local/up
-    assert_failed 2 "invalid HTTPS '$https': expected 1 or no value"
+    assert_failed 2 "invalid HTTPS '$https': expected 0 or 1"
     assert_log ""
   done
   (unset DELIVERY_HTTPS_PORT && DELIVERY_HTTPS=1 next_verb local/up && assert_failed 1 "DELIVERY_HTTPS_PORT: ")
