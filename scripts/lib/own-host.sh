@@ -2,7 +2,8 @@
 # Sourced by the verbs that create a separate local host.
 
 # own_host NAME HTTP_PORT DEV_PORT REGISTRY_PORT K6_PORT DIRECTORY: exports the settings of a local
-# host that can run next to a demo (HTTPS_PORT is HTTP_PORT + 363), and clones the repository to $SHOP, where tests can commit.
+# host that can run next to a demo, and clones the repository to $SHOP, where tests can commit. Its
+# HTTPS_PORT is HTTP_PORT + 363.
 own_host() {
   # The caller's settings are for the caller's hosts. make passes those of its command line on.
   unset MAKEFLAGS MFLAGS DELIVERY_PROD DELIVERY_CLUSTER DELIVERY_CLUSTER_URL \
