@@ -89,9 +89,9 @@ identities() {
 }
 
 # start_k6 NAME API ARGUMENT...: starts k6, whose process is $! then, and returns when it runs.
-# Its output is in $BATS_TEST_TMPDIR/NAME.
+# Its output is in $BATS_TEST_TMPDIR/NAME. It trusts the authority of the demo's TLS proxy, if there is one.
 start_k6() {
-  k6 run --quiet --no-usage-report --address "$2" "${@:3}" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+  SSL_CERT_FILE=${DELIVERY_CA_FILE:-} k6 run --quiet --no-usage-report --address "$2" "${@:3}" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
   until curl -fs "$2/v1/status" | grep -q '"running":true'; do kill -0 $! || fail "$(cat "$BATS_TEST_TMPDIR/$1")"; done
 }
 # stop_k6 API PROCESS: returns k6's status. 103 is that of a stop by its API, whatever its

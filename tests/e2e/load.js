@@ -20,10 +20,11 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-export const setup = () => ({ prod: stylesheet(__ENV.DELIVERY_HTTP_PORT), dev: stylesheet(__ENV.DELIVERY_DEV_PORT) });
+const origin = (port) => `http://localhost:${port}`;
+export const setup = () => ({ prod: stylesheet(origin(__ENV.DELIVERY_HTTP_PORT)), dev: stylesheet(origin(__ENV.DELIVERY_DEV_PORT)) });
 const pages = ['/', '/book-detail/1/', '/book-list', '/book-detail/2/'];
 const ask = (port, sheet) => {
-  const answer = http.get(`http://localhost:${port}${part(exec.scenario.iterationInTest, pages, sheet, [1, 2, 3, 4])}`);
+  const answer = http.get(`${origin(port)}${part(exec.scenario.iterationInTest, pages, sheet, [1, 2, 3, 4])}`);
   check(answer, { 'answered 200': (a) => a.status === 200 });
 };
 

@@ -1,7 +1,7 @@
 """Usage: https_accounts.py URL AUTHORITY COUNT PASSWORD NAME NAME. Two readers use the shop at the same time.
 
-They send COUNT interleaved requests together: pages, forms, files, errors and addresses with queries. Fails if a response
-to one has something of the other: name, order, session. Prints how often the cache answered. AUTHORITY is a file with
+They send COUNT interleaved requests together: pages, forms, files, errors and addresses with queries. Fails if a
+response to one has something of the other: name, order, session. Prints how often the cache answered. AUTHORITY is a file with
 certificates.
 """
 
@@ -43,7 +43,7 @@ class Reader:
         assert self.send("/account/login/", username=name, password=password)[0] == 302
         self.token = self.token_of("/account/password/")
         assert f"signed in as {name}." in self.get("/account/")[1]
-        self.send("/cart/1/add")
+        assert self.send("/cart/1/add", copies="1")[2]["Location"] == "/cart"
         self.order = str(uuid.uuid4())
         total = re.search(r'name="total" value="([^"]+)"', self.get("/checkout")[1])[1]
         order = {**BUYER, "name": name, "payment": "invoice", "key": self.order, "total": total}

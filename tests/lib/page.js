@@ -2,7 +2,7 @@
 import http from 'k6/http';
 
 // stylesheet: returns the current path of the stylesheet. After a deploy, pages that were loaded before still request this path.
-export const stylesheet = (port) => http.get(`http://localhost:${port}/`).html('link[rel=stylesheet]').attr('href');
+export const stylesheet = (origin) => http.get(`${origin}/`).html('link[rel=stylesheet]').attr('href');
 
 // part: returns the path to request in this turn.
 export const part = (turn, pages, sheet, covers) => {

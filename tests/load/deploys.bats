@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # Ten switches, ten rollouts, five rollbacks of each and three runs of the install script in one run
-# under load. The figures are written to $REPORT.
+# under load, with the demo's TLS proxy in front of prod. The figures are written to $REPORT.
 load ../e2e/e2e.bash
 load ../lib/buyers.bash
+load ../lib/https.bash
 
 SWAPS=${SWAPS:-10} ROLLBACKS=${ROLLBACKS:-5} INSTALLS=${INSTALLS:-3}
 
@@ -14,8 +15,14 @@ setup_file() {
   echo '/* another */' >>"$SHOP"/book-shop/book_shop/static/book_shop/style.css
   commit "another version"
   shop image push promote
+  start_https
 }
+teardown_file() { end_https; }
 
+setup() {
+  https_variables
+  export PROD_URL=$URL
+}
 teardown() { stop_runs; }
 
 # deploys ENVIRONMENT: the two images in turn, then rollbacks, each to the other image.
@@ -68,7 +75,7 @@ print(f"""# Deploys under load
 Made by `make test-load` on {datetime.date.today()}: {os.cpu_count()} processors ({platform.machine()}), with the host, its Kubernetes and the load on one machine.
 
 In {seconds} s: {swaps} switches of the snapshot, {swaps} rollouts of the release, {rollbacks} rollbacks of each, {installs} runs of the install script, at 100 requests a second.
-Readers request one page for each five stylesheets and covers, and guests buy.
+Readers request one page for each five stylesheets and covers, and guests buy. The visitors of prod use HTTPS, through the TLS proxy of `make demo HTTPS=1`.
 
 | connections | requests | failed | median | p99 | longest |
 |---|---|---|---|---|---|""")
@@ -90,6 +97,6 @@ PYTHON
   assert_equal "lost $lost, doubled $doubled" "lost 0, doubled 0"
   assert_equal "$copies" "$STOCK $STOCK"
   [ "$placed" -gt 0 ]
-  assert_equal "$(on_host grep -c '"result":"ok"' /var/lib/book-shop/deploys.jsonl)" "$((2 + 2 * (SWAPS + ROLLBACKS)))"
+  assert_equal "$(on_host grep -c '"result":"ok"' /var/lib/book-shop/deploys.jsonl)" "$((3 + 2 * (SWAPS + ROLLBACKS)))" # with PUBLIC_URL
   cp "$BATS_TEST_TMPDIR/report" "$REPORT"
 }

@@ -1,5 +1,6 @@
 // A steady load on both environments until its time ends: pages with their parts, and guests who buy
 // one book repeatedly. Each confirmed order is printed, so that a test can look for it in the database.
+// PROD_URL is prod's address, if that is not its port on this machine.
 // A failed request fails the run (thresholds). BOOKS has the book, {"prod": its key there, "dev": ...},
 // at 12.50 EUR and with enough copies in stock.
 import http from 'k6/http';
@@ -9,6 +10,7 @@ import { part, stylesheet } from '../lib/page.js';
 
 const books = JSON.parse(__ENV.BOOKS);
 const ports = { prod: __ENV.DELIVERY_HTTP_PORT, dev: __ENV.DELIVERY_DEV_PORT };
+const origins = { prod: __ENV.PROD_URL || `http://localhost:${ports.prod}`, dev: `http://localhost:${ports.dev}` };
 // Enough guests for answers that take 10 s, all from the start: while k6 creates one it drops requests.
 const arrivals = (name, rate, environment) => ({
   exec: name, executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION, gracefulStop: '40s',
@@ -31,14 +33,15 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-const url = (path) => `http://localhost:${ports[__ENV.ENVIRONMENT]}${path}`;
+const origin = origins[__ENV.ENVIRONMENT];
+const url = (path) => `${origin}${path}`;
 // With this header k6 sends a form again when the server closed the kept connection before it answered, as browsers do.
-const headers = __ENV.RESEND === 'on' ? { 'Idempotency-Key': 'any' } : {};
+const headers = { Origin: origin, ...(__ENV.RESEND === 'on' && { 'Idempotency-Key': 'any' }) };
 const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, ...form }, { redirects: 0, headers });
 const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: 'Amman', country: 'Jordan', payment: 'invoice' };
 let token; // of the guest's forms
 
-export const setup = () => ({ prod: stylesheet(ports.prod), dev: stylesheet(ports.dev) });
+export const setup = () => ({ prod: stylesheet(origins.prod), dev: stylesheet(origins.dev) });
 export const read = (sheets) => {
   const book = books[__ENV.ENVIRONMENT];
   const pages = ['/', `/book-detail/${book}/`, '/book-list', `/book-detail/${book}/`];

@@ -1,8 +1,8 @@
-"""Usage: https_sign_ins.py URL ADDRESS ADDRESSES COUNT NAME PASSWORD <AUTHORITY. Runs in a container.
+"""Usage: https_sign_ins.py URL ADDRESS:PORT FIRST LAST COUNT NAME PASSWORD <AUTHORITY. Runs in a container.
 
-Sends COUNT sign-in forms to the URL's host at the IP address ADDRESS, in turn from ADDRESSES own addresses of this
-container's network, each with other forged headers. Prints the status of each. AUTHORITY, certificates in PEM, is empty
-for http.
+Sends COUNT sign-in forms of the URL to ADDRESS:PORT, each with other forged headers, and prints the status of each.
+They come in turn from the addresses that end with FIRST to LAST in the container's network. AUTHORITY has certificates
+in PEM.
 """
 
 import ipaddress
@@ -14,27 +14,24 @@ import urllib.parse
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 
-url, address, addresses, count, name, password = sys.argv[1:]
+url, machine, first, last, count, name, password = sys.argv[1:]
 authority = sys.stdin.read()
 scheme, host = url.split("://")
-port = int(sys.argv[2].partition(":")[2] or (443 if scheme == "https" else 80))
-address = address.partition(":")[0]
+address, port = machine.split(":")
 
 
-def own_addresses():
-    """Addresses of this container: its own, and others of the same network."""
+def added_addresses():
+    """The addresses, which this adds to the container."""
     command = ["ip", "-4", "-o", "address", "show", "dev", "eth0"]
-    interface = ipaddress.ip_interface(subprocess.check_output(command, text=True).split()[3])
-    found = [str(interface.ip)]
-    for number in range(1, int(addresses)):
-        other = interface.network.network_address + 150 + number
-        subprocess.run(["ip", "address", "add", f"{other}/{interface.network.prefixlen}", "dev", "eth0"], check=True)
-        found.append(str(other))
+    network = ipaddress.ip_interface(subprocess.check_output(command, text=True).split()[3]).network
+    found = [str(network.network_address + number) for number in range(int(first), int(last) + 1)]
+    for each in found:
+        subprocess.run(["ip", "address", "add", f"{each}/{network.prefixlen}", "dev", "eth0"], check=True)
     return found
 
 
 def request(source, method, path, body=None, headers=None):
-    connection = HTTPConnection(address, port, timeout=30, source_address=(source, 0))
+    connection = HTTPConnection(address, int(port), timeout=30, source_address=(source, 0))
     connection.connect()
     if scheme == "https":
         context = ssl.create_default_context(cadata=authority)
@@ -64,7 +61,7 @@ def forged(number):
 
 
 path = "/account/login/"
-sources = own_addresses()
+sources = added_addresses()
 for number in range(int(count)):
     source = sources[number % len(sources)]
     answer, page = request(source, "GET", path, headers=forged(number))

@@ -76,7 +76,7 @@ def administer():
     page.locator("[type=submit]").click()
     assert page.url == f"{url}/admin/", page.url
     page.goto("/admin/books/book/")
-    page.locator("#result_list th a").first.click()
+    page.locator("#result_list tbody th a").first.click()
     page.locator("[name=_save]").click()
     assert page.locator(".messagelist .success").is_visible()
     page.goto("/admin/orders/order/")
