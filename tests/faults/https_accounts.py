@@ -1,8 +1,8 @@
 """Usage: https_accounts.py URL AUTHORITY COUNT PASSWORD NAME NAME. Two readers use the shop at the same time.
 
 They send COUNT interleaved requests together: pages, forms, files, errors and addresses with queries. Fails if a
-response to one has something of the other: name, order, session. Prints how often the cache answered. AUTHORITY is a file with
-certificates.
+response to one has something of the other: name, order, session. Prints how often the cache answered. AUTHORITY is a
+file with certificates.
 """
 
 import http.cookiejar

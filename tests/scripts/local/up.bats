@@ -8,6 +8,7 @@ setup() {
   fake_in_shop scripts/local/check-port '[[ "$*" != "${TAKEN:-nothing} "* ]] || { echo "port taken" >&2; exit 1; }'
   fake_in_shop scripts/local/base-image 'echo base:made'
   fake_in_shop scripts/local/kubernetes-build 'echo /cache/kubernetes-1.2.3-abc'
+  fake_in_shop scripts/local/certificate
   fake_in_shop scripts/local/network 'echo 172.30.0.0/16'
   script_is "first script"
   logged sysctl 'echo "kernel.panic = 0"'
@@ -73,12 +74,13 @@ DELIVERY_REGISTRY_PORT ?= 5001"
 @test "up: saves HTTPS for the next verbs, and checks its port" {
   DELIVERY_HTTPS=1 DELIVERY_HTTPS_PORT=9443 succeeds local/up
   assert_equal "$(grep check-port "$LOG" | tail -n 1)" "scripts/local/check-port HTTPS_PORT 9443 test-https"
+  assert grep -qxF "scripts/local/certificate $seed/https" "$LOG"
   assert_equal "$(tail -n 3 "$seed/ports")" "export DELIVERY_HTTPS ?= 1
 export DELIVERY_HTTPS_PORT ?= 9443
 export DELIVERY_CA_FILE ?= $seed/https/ca.crt"
   DELIVERY_HTTPS=0 succeeds local/up
   refute grep HTTPS "$seed/ports"
-  refute grep HTTPS_PORT "$LOG"
+  refute grep -E 'HTTPS_PORT|certificate' "$LOG"
 }
 
 @test "up: refuses another HTTPS than 0 or 1, and a port that is used twice, before any change" {
