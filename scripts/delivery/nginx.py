@@ -1,7 +1,7 @@
 """The files of NGINX that depend on settings and secrets.
 
-These are the host names that each environment answers, which are in ALLOWED_HOSTS and PUBLIC_URL, the password in front
-of dev, and the secret of a trusted proxy. NGINX reads them as root when it starts or reloads, so no other user can read those with secrets.
+These are the host names that each environment answers, the password in front of dev, and the secret of a trusted
+proxy. NGINX reads them as root when it starts or reloads, so no other user can read those with secrets.
 """
 
 import contextlib
