@@ -43,10 +43,9 @@ def table(target, entries):
     width = max(24, *map(len, urls.values()))
     rows = [("", "URL", HEAD), *((name, urls[name], row(entry)) for name, entry in entries.items())]
     lines = [f"{name:5} {address:{width}} {text}" for name, address, text in rows]
-    lines += [pending(entry) for entry in entries.values() if entry.get("settings_pending")]
     if plain := [name for name, address in urls.items() if address and not public_url.is_https(address)]:
         lines.append(f"{' and '.join(plain)}: the connection is not encrypted: see docs/operations/serve-https.md")
-    return lines
+    return lines + [pending(entry) for entry in entries.values() if entry.get("settings_pending")]
 
 
 def url(target, entry):

@@ -88,7 +88,7 @@ def test_status_names_the_command_that_applies_newer_settings(shop, host):
     for name, version in (("dev", "1.1.0"), ("prod", "")):
         current = {"image": image, "version": version, "commit": REVISION}
         host.entries[name] |= {"settings_pending": True, "current": current}
-    lines = shop.verb("status").out.splitlines()[3:-1]
+    lines = shop.verb("status").out.splitlines()[-2:]
     changed = "the stored settings are not the live ones. To apply them:"
     assert lines == [
         f"dev: {changed} make deploy-dev IMAGE=1.1.0-SNAPSHOT-{REVISION}",
