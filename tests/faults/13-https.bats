@@ -142,7 +142,7 @@ TABLE
   assert_equal "$(sort <<<"$output" | uniq -c | xargs)" "15 302"
 }
 
-@test "two readers send 2,000 interleaved requests through the cache, and nobody gets a page of the other" {
+@test "two readers send 2,000 interleaved requests through the cache, and none gets a page of the other" {
   run python3 "$FAULTS/https_accounts.py" "$URL" "$DELIVERY_CA_FILE" 2000 "$PASSWORD" alice-7f3a9c bob-c05d1e
   assert_success
   echo "# $output" >&3

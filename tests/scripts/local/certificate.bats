@@ -12,7 +12,7 @@ expires_in() { # DAYS: replaces the certificate by one that expires then
     -keyout "$directory/tls.key" -out "$directory/tls.crt" 2>/dev/null
 }
 
-@test "certificate: a strict client trusts it for this machine only, and nobody else can read the keys" {
+@test "certificate: a strict client trusts it for this machine only, and no other user can read the keys" {
   verb local/certificate "$directory"
   assert_answer "" "==> certificate for https://127.0.0.1"
   cd "$directory"
