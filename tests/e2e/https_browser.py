@@ -30,6 +30,11 @@ def submit():
     page.locator("main form[method=post]:has([name]:not([type=hidden])) button").last.click()
 
 
+def sign_out():
+    page.locator("header form[action='/account/logout/'] button").click()
+    page.locator("header a[href='/account/login/']").wait_for()
+
+
 def shop():
     """A reader registers, reviews and buys a book, and signs out and in again."""
     page.goto("/account/register/?next=/orders")
@@ -56,14 +61,15 @@ def shop():
     print("mark" if "preview" in page.locator("main").inner_text() else "no mark")
     assert page.locator("link[rel=canonical]").get_attribute("href").startswith(f"{url}/")
     page.locator("button[value=ar]").click()
-    assert page.locator("html").get_attribute("dir") == "rtl"
+    page.locator("html[dir=rtl]").wait_for()
     page.locator("button[value=en]").click()
-    page.locator("header form[action='/account/logout/'] button").click()
+    page.locator("html[dir=ltr]").wait_for()
+    sign_out()
     page.goto("/account/login/?next=/account/")
     fill({"username": name, "password": password})
     submit()
     assert f"signed in as {name}." in page.locator("main").inner_text()
-    page.locator("header form[action='/account/logout/'] button").click()
+    sign_out()
 
 
 def administer():
@@ -78,9 +84,9 @@ def administer():
     page.goto("/admin/books/book/")
     page.locator("#result_list tbody th a").first.click()
     page.locator("[name=_save]").click()
-    assert page.locator(".messagelist .success").is_visible()
+    page.locator(".messagelist .success").wait_for()
     page.goto("/admin/orders/order/")
-    assert page.locator("#result_list").is_visible()
+    page.locator("#result_list").wait_for()
 
 
 requests, complaints = [], []
