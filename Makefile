@@ -10,7 +10,7 @@ endif
 # docs/reference.md describes them.
 settings := HOST PROD CLUSTER CLUSTER_URL NAME REPOSITORY PLAN FORCE REASON STEPS RELEASE_FILE \
   SMOKE_LIMIT TIME_LIMIT AWS_ACCOUNT CA_FILE DEMO HTTP_PORT DEV_PORT REGISTRY_PORT HTTPS \
-  HTTPS_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE
+  HTTPS_PORT CLOSED_NETWORK BASE_IMAGE POSTGRES_IMAGE CERTIFICATE_ARN CERT_ISSUER
 $(foreach name,$(settings),$(if $(filter command,$(origin $(name))),\
   $(eval override export DELIVERY_$(name) := $$(value $(name)))))
 unexport $(settings)
@@ -273,7 +273,8 @@ prune-now: setup-deploy ## delete old snapshots from the registry, except the ne
 	@scripts/prune -y $(KEEP)
 
 ##@ The cluster
-## Variables: CLUSTER, POSTGRES_IMAGE, DELIVERY_ADMIN_URL, DATABASE_URL, ALLOWED_HOSTS
+## Variables: CLUSTER, POSTGRES_IMAGE, DELIVERY_ADMIN_URL, DATABASE_URL, ALLOWED_HOSTS, PUBLIC_URL,
+##            CERTIFICATE_ARN, CERT_ISSUER
 
 .PHONY: cluster-setup
 cluster-setup: setup-deploy ## prepare kubectl's current cluster for the shop; asks first

@@ -8,7 +8,7 @@ import base64
 import json
 import urllib.parse
 
-from delivery import database_roles, public_url, settings
+from delivery import cluster_certificate, database_roles, public_url, settings
 from delivery.application import NAME
 from delivery.cli import CommandError
 from delivery.environments import versioned_secrets
@@ -34,6 +34,10 @@ class ClusterSettings:
         """As Settings.public_url."""
         return self._pointer()["data"].get("public_url") or None
 
+    def certificate(self):
+        """The Certificate of the load balancer; None if there is none."""
+        return cluster_certificate.stored(self._pointer()["data"])
+
     def load(self):
         """As Settings.load."""
         data = self._pointer()["data"]
@@ -48,8 +52,14 @@ class ClusterSettings:
         pointer = self._pointer()
         new = settings.snapshot(settings.values(stored))
         ClusterSecrets(self.kubernetes).write(new)  # without a live image, no rollout has written it
-        self.kubernetes.replace(pointer | {"data": data_of(stored)})
+        self.kubernetes.replace(pointer | {"data": data_of(stored, cluster_certificate.stored(pointer["data"]))})
         allow(self.kubernetes, ports(new.values))
+
+    def save_certificate(self, certificate):
+        """Stores a Certificate, or removes the stored one. The next deploy applies the change."""
+        pointer = self._pointer()
+        kept = {key: value for key, value in pointer["data"].items() if key not in cluster_certificate.KEYS.values()}
+        self.kubernetes.replace(pointer | {"data": kept | cluster_certificate.data_of(certificate)})
 
     def create(self, stored):
         """Stores the first settings: the cluster has no ConfigMap yet."""
@@ -91,13 +101,16 @@ class ClusterSecrets(VersionedSecrets):
         super().delete_all_but({*names, stored, *map(versioned_secrets.name_in, templates)})
 
 
-def data_of(stored):
-    """The data of the ConfigMap: the name of the Secret, who has changed each setting and when, and the PUBLIC_URL."""
+def data_of(stored, certificate=None):
+    """The data of the ConfigMap: the name of the Secret, who has changed each setting and when, the PUBLIC_URL, and the
+    Certificate, if there is one.
+    """
     values = settings.values(stored)
     version = settings.version(values)
     changes = {name: {"actor": setting.actor, "time": setting.time} for name, setting in stored.items()}
     url = public_url.stored(values) or ""
-    return {"secret": versioned_secrets.name_of(version), "changes": json.dumps(changes), "public_url": url}
+    data = {"secret": versioned_secrets.name_of(version), "changes": json.dumps(changes), "public_url": url}
+    return data | cluster_certificate.data_of(certificate)
 
 
 def ports(values):

@@ -141,7 +141,7 @@ def check_right(kubernetes, verb):
 
 
 def url(context):
-    """The address of prod: DELIVERY_CLUSTER_URL, or that of its Ingress; empty while there is none."""
+    """The address of prod: DELIVERY_CLUSTER_URL, or PUBLIC_URL, or that of its Ingress; empty while there is none."""
     return environment(context).url()
 
 

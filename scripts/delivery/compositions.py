@@ -15,6 +15,8 @@ from delivery.environments.docker_slots import DockerSlots
 from delivery.environments.kubernetes_rollout import KubernetesRollout
 from delivery.environments.versioned_secrets import VersionedSecrets
 from delivery.kubernetes import Kubernetes
+from delivery.load_balancer import LoadBalancer
+from delivery.local_entry import LocalEntry
 from delivery.lock import FileLock, LeaseLock
 from delivery.nginx import Nginx, NoNginx
 from delivery.parameter_store import ParameterStore
@@ -107,7 +109,7 @@ def host_environments(paths=None):
         overlay="single-node",
         kinds=HOST_KINDS,
         platform=docker.platform,
-        address=lambda: f"http://localhost:{PORTS['prod']}",
+        entry=LocalEntry(f"http://localhost:{PORTS['prod']}"),
         directory=paths.state,
         limits=Limits(
             migration=number_variable("DELIVERY_MIGRATION_LIMIT", 330),
@@ -141,24 +143,16 @@ def parameter_store(environment, paths):
 def cluster_environments(context, repository, deployer, url=None):
     """{"prod": …} on the cluster of a kubectl context.
 
-    `deployer` is recorded as the actor; `url` overrides the address of the Ingress.
+    `deployer` is recorded as the actor; `url` overrides PUBLIC_URL and the address of the Ingress.
     """
     kubernetes = Kubernetes("--context", context, remedy=f"kubectl --context {context} get --raw /readyz")
-
-    def address():
-        if url:
-            return url
-        ingress = kubernetes.get("ingress", NAME) or {}
-        points = ingress.get("status", {}).get("loadBalancer", {}).get("ingress", [])
-        name = points and (points[0].get("hostname") or points[0].get("ip"))
-        return f"http://{name}" if name else ""
-
+    settings = ClusterSettings(kubernetes)
     prod = KubernetesRollout(
         kubernetes=kubernetes,
         docker=Docker(*HARDENED),
         lock=LeaseLock("prod", kubernetes, deployer, lock_wait(), number_variable("DELIVERY_LEASE_LIMIT", 30)),
         state=ConfigMapState("prod", kubernetes),
-        settings=ClusterSettings(kubernetes),
+        settings=settings,
         nginx=NoNginx(),
         roles=NoRoles(),
         secrets=ClusterSecrets(kubernetes),
@@ -166,7 +160,7 @@ def cluster_environments(context, repository, deployer, url=None):
         overlay="cluster",
         kinds=CLUSTER_KINDS,
         platform=lambda: "linux/amd64",  # the nodes that the overlay selects
-        address=address,
+        entry=LoadBalancer(kubernetes, settings, url),
         directory="/",
         # A new node may have to start first, and before the first answer a load balancer.
         limits=Limits(

@@ -8,35 +8,36 @@ import ssl
 import urllib.error
 import urllib.request
 
+from delivery import direct
 from delivery.application import READY
 from delivery.cli import UsageError
 
 VARIABLE = "DELIVERY_CA_FILE"
 
 
-def get(url, timeout=5):
-    """The body of a response with status 200, otherwise None. `timeout` is in seconds."""
+def get(url, timeout=5, address=None):
+    """The body of a response with status 200, otherwise None. `timeout` is in seconds, `address` as for _open."""
     try:
-        with _open(url, timeout) as answer:
+        with _open(url, timeout, address) as answer:
             return answer.read() if answer.status == 200 else None
     except (OSError, ValueError, http.client.HTTPException):
         return None
 
 
-def page(url, timeout=10):
+def page(url, timeout=10, address=None):
     """(status, text, URL after redirects) of a page. Raises OSError or HTTPException if there is no answer."""
     try:
-        answer = _open(url, timeout)
+        answer = _open(url, timeout, address)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:
         return answer.status, answer.read().decode(errors="replace"), answer.url
 
 
-def version(url):
+def version(url, address=None):
     """The answer of /version: {"version": …, "revision": …}, or {} without a valid answer."""
     try:
-        answer = json.loads(get(f"{url}/version") or b"{}")
+        answer = json.loads(get(f"{url}/version", address=address) or b"{}")
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
@@ -47,9 +48,9 @@ def answers(url, revision):
     return bool(url) and version(url).get("revision") == revision
 
 
-def is_ready(url):
+def is_ready(url, address=None):
     """Whether the application reports at `url` that it is ready."""
-    return bool(url) and get(f"{url}{READY}") is not None
+    return bool(url) and get(f"{url}{READY}", address=address) is not None
 
 
 def check_certificates():
@@ -57,8 +58,12 @@ def check_certificates():
     _context(os.environ.get(VARIABLE))
 
 
-def _open(url, timeout):
-    return urllib.request.urlopen(url, timeout=timeout, context=_context(os.environ.get(VARIABLE)))  # noqa: S310
+def _open(url, timeout, address):
+    """As urllib.request.urlopen. With `address`, connects to it, whatever DNS says about the URL's host."""
+    context = _context(os.environ.get(VARIABLE))
+    if address is None:
+        return urllib.request.urlopen(url, timeout=timeout, context=context)  # noqa: S310
+    return direct.open_url(url, timeout, address, context)
 
 
 @functools.cache

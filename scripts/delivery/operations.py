@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 
-from delivery import http_client, images, order, public_url, settings_schema
+from delivery import images, order, public_url, settings_schema
 from delivery.cli import CommandError, log
 from delivery.files import NotWritten
 from delivery.lock import LockLost
@@ -219,13 +219,13 @@ def history(environment, lines):
     return "\n".join(json.dumps(past, separators=(",", ":")) for past in environment.state.history()[-lines:])
 
 
-def status(environment, web=http_client):
+def status(environment):
     """The status of an environment, as a dict with the keys that delivery/status.py lists.
 
     A value that cannot be determined is None, or False for healthy.
     """
     url, stored = environment.url(), _or_none(environment.settings.current)
-    version = web.version(url) if url else {}
+    version = environment.web.version(url) if url else {}
     image = _or_none(environment.live)
     previous = environment.state.load().previous
     history = environment.state.history()
@@ -234,7 +234,7 @@ def status(environment, web=http_client):
         "version": version.get("version"),
         "revision": version.get("revision"),
         "digest": image and image.partition("@")[2],
-        "healthy": web.is_ready(url),
+        "healthy": environment.web.is_ready(url),
         "previous": previous and previous.partition("@")[2],
         "current": _or_none(lambda: order.current_build(environment)),
         "settings_pending": stored and _or_none(lambda: settings_pending(environment, stored)),

@@ -78,7 +78,7 @@ def apply(environment, token, image, new, actor, label, save):
     if environment.is_live(live):
         # A change that was killed may not have recorded the manifests, with which a failure is reverted.
         environment.state.save(token, environment.state.load().with_live(image, live.manifests))
-    candidate = live.with_settings(new)
+    candidate = environment.with_settings(live, new)
 
     def end(result):
         record(environment, token, label, actor, image, candidate.revision, result, time.monotonic() - started)

@@ -123,6 +123,11 @@ class Place:
         numbers, url = map(number_of, self.world.registry), self.environment.url()
         return next((number for number in numbers if http_client.answers(url, revision(number))), None)
 
+    def serves_directly(self):
+        """As `serves`, but where a deploy sends its requests, whatever DNS says."""
+        entry, numbers = self.environment.entry, map(number_of, self.world.registry)
+        return next((number for number in numbers if entry.web.answers(entry.url(), revision(number))), None)
+
     def remembered(self):
         """The numbers of (current, previous)."""
         memory = self.environment.state.load()

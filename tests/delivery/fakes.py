@@ -23,11 +23,14 @@ import functools
 import itertools
 import json
 import math
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from delivery import database_roles, scram
 from delivery.clock import Clock
 from delivery.database_roles import Role
@@ -110,6 +113,8 @@ class World:
     def __init__(self):
         self.now, self.free = float(START), 10**12
         self.address = "cluster.example.org"  # of the load balancer
+        self.elsewhere = set()  # names whose DNS records do not lead to it
+        self.has_certificates = True  # the load balancer has one for each name, also without the Ingress
         self.registry = {}
         self.calls, self.changes, self.kill_at = [], [], None
         self.failures, self._hooks, self._events = {}, {}, []
@@ -408,13 +413,15 @@ class FakeSockets(Fake):
 class FakeWeb(Fake):
     """What the application answers: dev and its slots by Docker, prod by Kubernetes. It answers no URL with one of
     the `unknown` host names.
+
+    Without `has_certificates`, a load balancer serves https:// only for a host that its Ingress has a certificate for.
     """
 
     unknown = ()
 
-    def get(self, url, timeout=5):
+    def get(self, url, timeout=5, address=None):
         self.world.call("web.get")
-        page, port, reference = self._answering(url)
+        page, port, reference = self._answering(url, address)
         if reference is None or urlsplit(url).hostname in self.unknown:
             return None
         if page == "readyz":
@@ -424,20 +431,28 @@ class FakeWeb(Fake):
         found = "f" * 40 if is_wrong else revision(number_of(reference))
         return json.dumps({"version": "1.0.0", "revision": found}).encode()
 
-    def page(self, url, timeout=10):
+    def page(self, url, timeout=10, address=None):
         self.world.call("web.page")
-        _, _, reference = self._answering(url)
+        _, _, reference = self._answering(url, address)
         if reference is None:
             raise OSError("connection refused")
         if urlsplit(url).hostname in self.unknown:
             return 400, "Bad Request", url
         return (500, "", url) if self.world.has_fault(reference, "broken-page") else (200, "all books", url)
 
-    def _answering(self, url):
+    def _answering(self, url, address):
         """The page and the port in a URL, and the image that answers there."""
-        address, _, page = url.rpartition("/")
-        port = int(address.rpartition(":")[2]) if address.count(":") > 1 else 80
-        return page, port, self.world.kubernetes._serving() if port == 80 else self._container(port)
+        place, _, page = url.rpartition("/")
+        port = int(place.rpartition(":")[2]) if place.count(":") > 1 else 80
+        return page, port, self._pods(url, address) if port == 80 else self._container(port)
+
+    def _pods(self, url, address):
+        """The image of prod's pods, if a request to the URL reaches them."""
+        parts = urlsplit(url)
+        is_elsewhere = parts.hostname in self.world.elsewhere if address is None else address != self.world.address
+        is_open = self.world.has_certificates or parts.scheme == "http"
+        is_refused = not is_open and parts.hostname not in self.world.kubernetes._certified(parts.hostname)
+        return None if is_elsewhere or is_refused else self.world.kubernetes._serving()
 
     def _container(self, port):
         """The image that answers at a port, if it is ready."""
@@ -526,6 +541,8 @@ class FakeKubernetes(Fake):
             raise failure("kubectl kustomize", "no such resource")
         overlay = kustomization["resources"][0].rpartition("/")[2]
         items = release(reference, overlay) + list(self.world.registry[reference].objects)
+        if patches := kustomization["patches"]:
+            items = [patched(item, patches) if item["kind"] == "Ingress" else item for item in items]
         return json.dumps({"kind": "List", "items": items})
 
     def apply(self, manifests, selector=None):
@@ -628,6 +645,13 @@ class FakeKubernetes(Fake):
         denied = any(found.get("spec", {}).get("denies") for found in self.objects.values())
         return None if denied or "service/book-shop" not in self.objects else self.rolled_out
 
+    def _certified(self, host):
+        """The hosts for which the Ingress has a certificate; that of an ARN is for `host`."""
+        ingress = self.objects.get("ingress.networking.k8s.io/book-shop", {"metadata": {}, "spec": {}})
+        if "alb.ingress.kubernetes.io/certificate-arn" in ingress["metadata"].get("annotations", {}):
+            return [host]
+        return [name for entry in ingress["spec"].get("tls", []) for name in entry["hosts"]]
+
     def _check_right(self, kind):
         if kind in self.forbidden:
             raise failure("kubectl", f'Error from server (Forbidden): {kind}s is forbidden: User "deployer"')
@@ -712,6 +736,16 @@ def key_of(found):
     return f"{API[found['kind']]}/{found['metadata']['name']}"
 
 
+def patched(found, patches):
+    """An object as the real kustomize patches it."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory, "object.yaml").write_text(json.dumps(found))
+        kustomization = {"resources": ["object.yaml"], "patches": patches}
+        Path(directory, "kustomization.yaml").write_text(json.dumps(kustomization))
+        command = ["kubectl", "kustomize", directory]
+        return yaml.safe_load(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def image_in(found):
     """The image of a Deployment, a Job or a pod."""
     return found["spec"].get("template", found)["spec"]["containers"][0]["image"]
@@ -755,8 +789,10 @@ def release(reference, overlay):
         labelled("Job", "book-shop-migration", "migration", template=pod("migration", command=command)),
     ]
     if overlay == "cluster":
-        kinds = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress", "NetworkPolicy")
+        kinds = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy")
         items += [labelled(kind, "book-shop") for kind in kinds]
+        rules = [{"http": {"paths": [{"path": "/"}]}}]
+        items.append({"apiVersion": "networking.k8s.io/v1"} | labelled("Ingress", "book-shop", rules=rules))
     return items
 
 

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 
+import fake_aws
 import pytest
 from fakes import install_kubectl, settings_in
 from laptop import SCRIPTS
 
 ADMIN = "postgresql://postgres:the-admin@db.example.org:5432/postgres?sslmode=require"
 URL = "postgresql://shop:the-password@db.example.org/shop"
+ACM = "arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 MANIFESTS = ["scripts/host/k8s/namespace.yaml", "scripts/cluster/k8s/deploys.yaml"]
 
 
@@ -22,6 +24,7 @@ class Cluster:
         self.directory = directory
         install_kubectl(directory)
         self.settings = {"PATH": f"{directory}:/usr/bin:/bin", "DELIVERY_ADMIN_URL": ADMIN, "DATABASE_URL": URL}
+        self.settings |= {"AWS_EC2_METADATA_DISABLED": "true"} | fake_aws.NO_FILES  # no AWS credentials
         self.settings["DELIVERY_POSTGRES_IMAGE"] = "postgres.example.org/postgres:16"
 
     def run(self, verb, *arguments, stdin=b"", **settings):
@@ -42,6 +45,10 @@ class Cluster:
         """The cluster has an object from the start."""
         made = {"kind": kind, "metadata": {"name": name}} | content
         (self.directory / "objects.json").write_text(json.dumps(self.objects | {f"{kind.lower()}/{name}": made}))
+
+    def knows(self, *groups):
+        """Its API server knows these groups in addition."""
+        (self.directory / "api-resources").write_text("\n".join(groups))
 
     def stored(self):
         """The stored settings."""
@@ -120,10 +127,83 @@ def test_a_variable_that_would_change_a_setting_is_refused_with_the_verb_that_ch
 
 
 def test_setup_prepares_the_load_balancers_of_eks_there(cluster):
-    (cluster.directory / "eks").touch()
+    cluster.knows("eks.amazonaws.com")
     assert cluster.run("cluster-setup", "-y").returncode == 0
     assert cluster.text("manifests").split() == [*MANIFESTS, "scripts/cluster/k8s/eks.yaml"]
     assert cluster.text("labels") == "eks.amazonaws.com/pod-readiness-gate-inject=enabled"
+
+
+# The certificate of the load balancer.
+
+
+def pointer(cluster):
+    """The data of the ConfigMap that deployers may read."""
+    return cluster.objects["configmap/book-shop-settings"]["data"]
+
+
+def test_setup_stores_a_certificate_of_acm_and_the_public_url_where_deployers_can_read_them(cluster):
+    cluster.knows("eks.amazonaws.com")
+    done = cluster.run("cluster-setup", "-y", DELIVERY_CERTIFICATE_ARN=ACM, PUBLIC_URL="https://shop.example")
+    assert done.returncode == 0, done.stderr
+    assert f"certificate of the load balancer: DELIVERY_CERTIFICATE_ARN={ACM}\n".encode() in done.stderr
+    assert b"the next deploy gives the load balancer the certificate" in done.stderr
+    assert (pointer(cluster)["certificate_arn"], pointer(cluster)["public_url"]) == (ACM, "https://shop.example")
+    assert cluster.stored()["PUBLIC_URL"] == "https://shop.example"
+
+
+def test_setup_lets_cert_manager_answer_challenges_and_names_what_turns_https_on(cluster):
+    cluster.knows("cert-manager.io")
+    cluster.has("clusterissuers", "letsencrypt")
+    done = cluster.run("cluster-setup", "-y", DELIVERY_CERT_ISSUER="letsencrypt")
+    assert done.returncode == 0, done.stderr
+    assert cluster.text("manifests").split() == [*MANIFESTS, "scripts/cluster/k8s/cert-manager.yaml"]
+    assert b"HTTPS is off until PUBLIC_URL is https://...: make set-prod SETTING=PUBLIC_URL" in done.stderr
+    assert pointer(cluster)["certificate_issuer"] == "letsencrypt"
+
+
+def test_setup_again_keeps_the_certificate_and_another_one_replaces_it(cluster):
+    cluster.knows("cert-manager.io", "elbv2.k8s.aws")
+    cluster.has("clusterissuers", "letsencrypt")
+    assert cluster.run("cluster-setup", "-y", DELIVERY_CERT_ISSUER="letsencrypt").returncode == 0
+    before = cluster.objects
+    assert cluster.run("cluster-setup", "-y").returncode == 0
+    assert cluster.objects == before
+    assert cluster.run("cluster-setup", "-y", DELIVERY_CERTIFICATE_ARN=ACM).returncode == 0
+    assert [key for key in pointer(cluster) if key.startswith("certificate")] == ["certificate_arn"]
+    assert cluster.run("cluster-setup", "-y", DELIVERY_CERTIFICATE_ARN="none").returncode == 0
+    assert [key for key in pointer(cluster) if key.startswith("certificate")] == []
+
+
+@pytest.mark.parametrize(
+    ("groups", "settings", "status", "message"),
+    [
+        ("", {"DELIVERY_CERTIFICATE_ARN": "x"}, 2, "invalid DELIVERY_CERTIFICATE_ARN 'x'"),
+        ("", {"DELIVERY_CERT_ISSUER": "a b"}, 2, "invalid DELIVERY_CERT_ISSUER 'a b'"),
+        ("", {"PUBLIC_URL": "shop.example"}, 2, "invalid public URL 'shop.example'"),
+        ("", {"PUBLIC_URL": "https://shop.example/"}, 2, "invalid public URL 'https://shop.example/'"),
+        ("eks.amazonaws.com", {"DELIVERY_CERT_ISSUER": "letsencrypt"}, 1, "of AWS Certificate Manager"),
+        ("", {"DELIVERY_CERT_ISSUER": "letsencrypt"}, 1, "it has no cert-manager"),
+        ("cert-manager.io", {"DELIVERY_CERT_ISSUER": "letsencrypt"}, 1, "no ClusterIssuer of this name"),
+        ("cert-manager.io", {"DELIVERY_CERTIFICATE_ARN": "ACM"}, 1, "only load balancers of AWS"),
+        ("eks.amazonaws.com", {"DELIVERY_CERTIFICATE_ARN": "ACM", "DELIVERY_CERT_ISSUER": "a"}, 2, "are both set"),
+    ],
+)
+def test_a_certificate_that_the_cluster_cannot_use_is_refused_before_any_change(
+    cluster, groups, settings, status, message
+):
+    cluster.knows(groups)
+    done = cluster.run("cluster-setup", "-y", **{name: value.replace("ACM", ACM) for name, value in settings.items()})
+    assert (done.returncode, done.stdout) == (status, b"")
+    assert message in done.stderr.decode()
+    assert (cluster.objects, cluster.text("manifests")) == ({}, "")
+
+
+def test_a_public_url_is_not_added_to_a_cluster_that_has_settings(cluster):
+    assert cluster.run("cluster-setup", "-y").returncode == 0
+    before = cluster.objects
+    done = cluster.run("cluster-setup", "-y", PUBLIC_URL="https://shop.example")
+    assert (done.returncode, cluster.objects) == (2, before)
+    assert b"make set-prod SETTING=PUBLIC_URL PROD=cluster" in done.stderr
 
 
 @pytest.mark.parametrize("port", ["", ":5432", ":6432", ":25060"])

@@ -223,7 +223,7 @@ def test_a_load_balancer_has_a_name_or_an_address(cluster, kind, value):
 def test_a_deploy_to_a_cluster_without_an_address_is_reverted(cluster):
     cluster.deployed(1)
     cluster.world.address = None
-    cluster.deploy(2).must_fail("the Ingress, which has no address, did not answer")
+    cluster.deploy(2).must_fail("the release does not answer", "the Ingress has no address", "describe ingress")
     assert cluster.environment.live() == image(1)
     cluster.world.address = "cluster.example.org"
     cluster.deployed(3)

@@ -3,13 +3,18 @@
 import copy
 import functools
 import ipaddress
+import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pod_security
 import pytest
 import yaml
+from delivery import cluster_certificate
+from delivery.cluster_certificate import Certificate
 
 ROOT = Path(__file__).parents[2]
 PLURALS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
@@ -22,9 +27,16 @@ def documents(text):
 @functools.cache
 def render(overlay):
     """The manifests of a target, by kind and name."""
-    command = ["kubectl", "kustomize", str(ROOT / "k8s/overlays" / overlay)]
-    rendered = documents(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {(found["kind"], found["metadata"]["name"]): found for found in rendered}
+    return by_name(kustomize(ROOT / "k8s/overlays" / overlay))
+
+
+def kustomize(directory):
+    command = ["kubectl", "kustomize", str(directory)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def by_name(text):
+    return {(found["kind"], found["metadata"]["name"]): found for found in documents(text)}
 
 
 @pytest.fixture
@@ -204,3 +216,47 @@ def test_the_ingress_leads_to_the_web_pods_and_not_to_their_metrics(cluster):
     services = {path["path"]: path["backend"]["service"]["name"] for path in rule["http"]["paths"]}
     assert services == {"/metrics": "not-found", "/": "book-shop"}
     assert ("Service", "not-found") not in cluster
+
+
+# As scripts/check: of the Kubernetes on the host.
+BOOTSTRAP = (ROOT / "scripts/host/bin/bootstrap-kubernetes").read_text()
+KUBERNETES = re.search(r"^k3s_version=v(1\.[0-9]+)\.", BOOTSTRAP, re.MULTILINE)[1] + ".0"
+CERTIFICATES = [Certificate(name, value) for name, value in cluster_certificate.EXAMPLES.items()]
+
+
+@pytest.mark.parametrize("certificate", CERTIFICATES, ids=["acm", "cert-manager"])
+def test_the_ingress_with_a_certificate_is_valid_and_leads_to_the_same_services(cluster, tmp_path, certificate):
+    shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
+    patches = cluster_certificate.patches(certificate, "https://shop.example")
+    kustomization = {"resources": ["k8s/overlays/cluster"], "patches": patches}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(kustomization))
+    text = kustomize(tmp_path)
+    rendered = by_name(text)
+    changed = {key for key, found in rendered.items() if found != cluster[key]}
+    assert (set(rendered), changed) == (set(cluster), {("Ingress", "book-shop")})
+    before, after = cluster["Ingress", "book-shop"], rendered["Ingress", "book-shop"]
+    assert before["metadata"]["annotations"].items() < after["metadata"]["annotations"].items()
+    (without_host,) = before["spec"]["rules"]
+    assert [rule["http"] for rule in after["spec"]["rules"]] == [without_host["http"]] * len(after["spec"]["rules"])
+    kubernetes_validate.validate(after, KUBERNETES, strict=True)
+
+
+def test_an_image_without_an_ingress_is_not_patched(tmp_path):
+    shutil.copytree(ROOT / "k8s", tmp_path / "k8s")
+    for certificate in CERTIFICATES:
+        patches = cluster_certificate.patches(certificate, "https://shop.example")
+        kustomization = {"resources": ["k8s/overlays/single-node"], "patches": patches}
+        (tmp_path / "kustomization.yaml").write_text(json.dumps(kustomization))
+        assert by_name(kustomize(tmp_path)) == render("single-node")
+
+
+def test_challenges_of_cert_manager_reach_their_pods_and_no_deploy_deletes_that_policy(cluster):
+    (policy,) = documents((ROOT / "scripts/cluster/k8s/cert-manager.yaml").read_text())
+    kubernetes_validate.validate(policy, KUBERNETES, strict=True)
+    assert policy["spec"] == {
+        "podSelector": {"matchLabels": {"acme.cert-manager.io/http01-solver": "true"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [{"protocol": "TCP", "port": 8089}]}],
+    }
+    assert "app.kubernetes.io/component" not in policy["metadata"]["labels"]
+    assert not any(selects(policy["spec"]["podSelector"], template) for template in templates_of(cluster).values())

@@ -1,7 +1,7 @@
 """The interface of an environment. The methods are in the order in which `operations.deploy` calls them."""
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 from delivery.docker import Docker
 from delivery.environments import versioned_secrets
@@ -43,6 +43,24 @@ class Candidate:
         return "choose another version from the history" if self.returns else "fix it, commit, and deploy again"
 
 
+class Entry(Protocol):
+    """Where requests enter an environment on Kubernetes. `settings` is the Snapshot of a Candidate."""
+
+    web: Any  # as that of an Environment
+
+    def url(self, settings: Snapshot | None = None) -> str:
+        """The address at which a release with these or the stored settings answers; empty while there is none."""
+
+    def patches(self, settings: Snapshot) -> list:
+        """What kustomize patches in the manifests of an image."""
+
+    def is_patched(self, settings: Snapshot) -> bool:
+        """Whether the live objects have these patches."""
+
+    def failure(self, url: str, revision: str) -> tuple[str, str]:
+        """Why a revision did not answer at the URL, and what to do."""
+
+
 class Environment(Protocol):
     """dev or prod on a target. Every method raises CommandError if it fails."""
 
@@ -53,6 +71,7 @@ class Environment(Protocol):
     state: State
     settings: Settings
     nginx: Nginx
+    web: Any  # version, answers, is_ready and page of http_client, for its address
     repository: str  # the only one whose images it accepts
 
     def url(self) -> str:
@@ -69,6 +88,9 @@ class Environment(Protocol):
 
         The candidate has the stored settings.
         """
+
+    def with_settings(self, candidate: Candidate, settings: Snapshot) -> Candidate:
+        """The candidate, which is live, with other settings."""
 
     def is_live(self, candidate: Candidate) -> bool:
         """Whether the candidate is already live with its settings on all containers or pods, and answers."""

@@ -59,6 +59,10 @@ class DockerSlots:
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
         return Candidate(image, revision, settings, returns=returns, pages=images.pages_of(self.docker, image))
 
+    def with_settings(self, candidate, settings):
+        """As Environment.with_settings."""
+        return candidate.with_settings(settings)
+
     def is_live(self, candidate):
         """As Environment.is_live."""
         live = (self.live(), self.live_settings())

@@ -1,6 +1,7 @@
 """prod: the manifests in an image, rolled out by Kubernetes on the host or on a cluster."""
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import secrets
@@ -8,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from delivery import application_log, http_client, images, pages, public_url
+from delivery import application_log, images, pages, public_url
 from delivery.application import NAME
 from delivery.cli import CommandError, log
 from delivery.clock import Clock
@@ -30,7 +31,7 @@ class KubernetesRollout:
 
     `overlay` is the target's kustomize overlay in the image. `kinds` are the kinds of objects that a
     release can have; objects that it does not have are deleted. `platform` returns the platform of the
-    nodes, `address` the URL at which the release must answer. `limits` are in seconds. `secrets` are the
+    nodes. `entry` is the Entry at which the release must answer. `limits` are in seconds. `secrets` are the
     VersionedSecrets.
     """
 
@@ -38,13 +39,17 @@ class KubernetesRollout:
 
     def __init__(
         self, *, kubernetes, docker, lock, state, settings, nginx, roles, secrets, repository, overlay, kinds,
-        platform, address, directory, limits, clean_images, web=http_client, clock=None,
+        platform, entry, directory, limits, clean_images, clock=None,
     ):  # fmt: skip
         self.kubernetes, self.docker, self.lock, self.state = kubernetes, docker, lock, state
         self.settings, self.nginx, self.roles, self.secrets = settings, nginx, roles, secrets
         self.repository, self.overlay, self.kinds, self.platform = repository, overlay, kinds, platform
-        self.url, self.directory, self.limits, self.clean_images = address, directory, limits, clean_images
-        self.web, self.clock = web, clock or Clock()
+        self.entry, self.directory, self.limits, self.clean_images = entry, directory, limits, clean_images
+        self.web, self.clock = entry.web, clock or Clock()
+
+    def url(self):
+        """As Environment.url."""
+        return self.entry.url()
 
     def live(self):
         """As Environment.live."""
@@ -66,8 +71,15 @@ class KubernetesRollout:
         settings = self.settings.current()
         self.nginx.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
-        manifests = versioned_secrets.insert(self._manifests(image), settings.version)
+        manifests = self._manifests(image, settings)
         return Candidate(image, revision, settings, manifests, returns, images.pages_of(self.docker, image))
+
+    def with_settings(self, candidate, settings):
+        """As Environment.with_settings."""
+        changed = candidate.with_settings(settings)
+        if self.entry.patches(settings) == self.entry.patches(candidate.settings):
+            return changed
+        return dataclasses.replace(changed, manifests=self._manifests(candidate.image, settings))
 
     def is_live(self, candidate):
         """As Environment.is_live."""
@@ -75,7 +87,8 @@ class KubernetesRollout:
             self.live() == candidate.image
             and self.live_settings() == candidate.settings.version
             and self.kubernetes.is_rolled_out(NAME)
-            and self.web.answers(self.url(), candidate.revision)
+            and self.entry.is_patched(candidate.settings)
+            and self.web.answers(self.entry.url(candidate.settings), candidate.revision)
         )
 
     def plan(self, candidate):
@@ -128,18 +141,19 @@ class KubernetesRollout:
         """As Environment.switch."""
         for _ in self.clock.poll(self.limits.answer, 0.3):
             with contextlib.suppress(ProgramFailed):  # Kubernetes may be restarting
-                if self.web.answers(self.url(), candidate.revision):
+                if self.web.answers(self.entry.url(candidate.settings), candidate.revision):
                     break
         else:
             self._show_pods(WEB, candidate)
-            self._check_host_name()
-            why = f"{self.url() or 'the Ingress, which has no address,'} did not answer with {candidate.revision}"
-            raise CommandError("the release does not answer", why, "make logs-prod")
-        pages.wait(self.url(), candidate.pages, self.clock, self.limits.pages, self.web)
+            self._check_host_name(candidate.settings)
+            failure = self.entry.failure(self.entry.url(candidate.settings), candidate.revision)
+            raise CommandError("the release does not answer", *failure)
+        url = self.entry.url(candidate.settings)
+        pages.wait(url, candidate.pages, self.clock, self.limits.pages, self.web)
 
-    def _check_host_name(self):
+    def _check_host_name(self, settings):
         """Raises CommandError if the release does not answer the host name at which it is requested."""
-        url = f"{self.url()}/version"
+        url = f"{self.entry.url(settings)}/version"
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             status, *_ = self.web.page(url)
             if status in public_url.REFUSED:
@@ -202,8 +216,9 @@ class KubernetesRollout:
         """As Environment.log_command."""
         return self.kubernetes.log_command(name, lines, since)
 
-    def _manifests(self, image):
-        """The manifests in the image for this target, with the image's digest inserted."""
+    def _manifests(self, image, settings):
+        """The manifests in the image for this target, with its digest, the Secret of the settings and the patches."""
+        patches = self.entry.patches(settings)
         with tempfile.TemporaryDirectory() as directory:
             try:
                 self.docker.copy_from_image(image, "/app/k8s", Path(directory, "k8s"))
@@ -212,10 +227,11 @@ class KubernetesRollout:
             kustomization = KUSTOMIZATION | {
                 "resources": [f"k8s/overlays/{self.overlay}"],
                 "images": [{"name": NAME, "newName": image.partition("@")[0], "digest": image.partition("@")[2]}],
+                "patches": patches,
             }
             Path(directory, "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
             try:
-                return self.kubernetes.build(directory)
+                return versioned_secrets.insert(self.kubernetes.build(directory), settings.version)
             except ProgramFailed as error:
                 raise CommandError(f"the manifests in '{image}' do not build", error.why, "make check") from None
 

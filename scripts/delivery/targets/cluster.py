@@ -38,6 +38,10 @@ class Cluster:
         """The output of kubectl in the shop's namespace. Raises CommandError with kubectl's message."""
         return kubectl("--context", self.context, "--namespace", NAME, *arguments, **options)
 
+    def has_api(self, group):
+        """Whether the cluster knows the objects of an API group, such as cert-manager.io."""
+        return bool(self.kubectl("api-resources", "--api-group", group, "--output", "name"))
+
     @property
     def kubernetes(self):
         """The shop's namespace."""
@@ -61,7 +65,7 @@ class Cluster:
         cluster_verbs.attach(verb, *arguments, **where, terminal=terminal)
 
     def url(self, environment):
-        """DELIVERY_CLUSTER_URL, or the address of the Ingress; empty while there is none."""
+        """DELIVERY_CLUSTER_URL, or PUBLIC_URL, or the address of the Ingress; empty while there is none."""
         return cluster_verbs.url(self.context)
 
 
