@@ -238,6 +238,7 @@ def test_backup_and_restore_over_systems_manager(aws):
     aws.host_does("backup", 'echo "==> back up dev" >&2; echo /var/backups/book-shop/dev/20261125T031500Z.dump')
     aws.host_does("backups", "echo dev 20261125T031500Z 1000; echo dev 20261124T031500Z 1000")
     aws.host_does("restore", 'echo "==> dev has the data" >&2')
+    aws.host_has(None)
     path = "/var/backups/book-shop/dev/20261125T031500Z.dump\n"
     assert aws.verb("backup") == aws.verb("backup", "dev") == (path, "==> back up dev\n")
     out, said = aws.verb("restore", "-y", "dev")
@@ -248,13 +249,12 @@ def test_backup_and_restore_over_systems_manager(aws):
     assert [line.removesuffix(" by tester") for line in aws.host_did()] == [
         "backup ",
         "backup dev",
-        "backups ",
-        "restore dev 20261125T031500Z",
-        "backups ",
-        "restore dev 20261124T031500Z",
+        *("backups ", "status ", "restore dev 20261125T031500Z"),
+        *("backups ", "status ", "restore dev 20261124T031500Z"),
     ]
-    sent = {request["DocumentName"] for operation, request in aws.manager.calls if operation == "SendCommand"}
-    assert sent == {"book-shop-data"}
+    sent = [request["DocumentName"] for operation, request in aws.manager.calls if operation == "SendCommand"]
+    assert [name for name in sent if name not in ("book-shop-dev", "book-shop-prod")] == ["book-shop-data"] * 6
+    assert len(sent) == 8  # two were for the status
 
 
 # bin/attached of the host, with the instance's role and addresses; the verbs next to it are those of the test.
