@@ -63,7 +63,7 @@ def rollback(environment, image, actor):
             remedy = f"make history-{name} lists the others; if the cause of the failure was removed: "
             remedy += order.forced(name, image)
             raise CommandError(f"cannot roll back to '{image}'", why, remedy)
-        _deploy(environment, token, image, actor, "rollback")
+        _deploy(environment, token, image, actor, "rollback", check=check_public_url)
 
 
 def undo(environment, image, actor):
@@ -88,7 +88,8 @@ def undo(environment, image, actor):
         _deploy(environment, token, memory.previous, actor, "rollback")
 
 
-def _deploy(environment, token, image, actor, verb, after=None, reason=None):
+def _deploy(environment, token, image, actor, verb, after=None, reason=None, check=None):
+    """`check` is called with the environment and the image, after it was pulled and before anything is changed."""
     started = time.monotonic()
 
     def record(result):
@@ -117,8 +118,8 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None):
         return
     if verb == "deploy":
         order.check(environment, image, after)
-    if verb == "rollback":
-        check_public_url(environment, image)
+    if check:
+        check(environment, image)
 
     with recorded_failure(record, lambda: f"Still live: {_still_live(environment)}"):
         make_live(environment, token, candidate)

@@ -71,9 +71,9 @@ def test_an_image_that_does_not_know_its_https_address_is_refused_before_anythin
             )
     with place.unchanged():
         place.rollback().must_fail("SETTING=PUBLIC_URL")
-    with place.unchanged():
-        place.undo(3).must_fail("SETTING=PUBLIC_URL")
-    assert place.serves() == 3
+    # A pipeline returns to what was live before its deploy, because the new image may be worse.
+    place.undo(3).must_succeed()
+    assert place.serves() == 2
 
 
 @pytest.mark.parametrize(("verb", "value"), [("unset", ""), ("set", "http://shop.example")])
