@@ -11,7 +11,7 @@ resource "aws_ssm_document" "verbs" {
 # Runs the install script again on a running host when the script or the archive has changed. The
 # script contains the archive's SHA-256, so a change creates a new version of this document and
 # changes the association. The script is compressed, because Systems Manager would replace {{...}}
-# in plain text.
+# in plain text. A replaced secret changes the description alone.
 resource "aws_ssm_document" "install" {
   name            = "${var.name}-install"
   document_type   = "Command"
@@ -19,7 +19,7 @@ resource "aws_ssm_document" "install" {
   target_type     = "/AWS::EC2::Instance"
   content = jsonencode({
     schemaVersion = "2.2"
-    description   = "Runs the host's install script"
+    description   = "Runs the host's install script. Version of the proxy's secret: ${try(aws_ssm_parameter.proxy_secret[0].version, "none")}"
     mainSteps = [{
       action = "aws:runShellScript"
       name   = "install"
@@ -38,8 +38,9 @@ resource "aws_ssm_association" "install" {
   name             = aws_ssm_document.install.name
   document_version = aws_ssm_document.install.latest_version
 
-  # The install script needs this role to download the archive and to store the settings.
-  depends_on = [aws_iam_role_policy.host, aws_iam_role_policy.settings]
+  # The install script needs this role to download the archive and to store the settings. The change
+  # of the address would interrupt its downloads.
+  depends_on = [aws_iam_role_policy.host, aws_iam_role_policy.settings, aws_eip_association.host]
 
   targets {
     key    = "InstanceIds"

@@ -4,14 +4,16 @@ data "aws_ssm_parameter" "ubuntu" {
 
 locals {
   # scripts/infra writes the install script. Terraform replaces the placeholders for its own values.
-  install_script = replace(replace(replace(replace(replace(replace(replace(file("${path.module}/.build/user-data"),
+  install_script = replace(replace(replace(replace(replace(replace(replace(replace(replace(file("${path.module}/.build/user-data"),
     "@URL@", "https://${aws_s3_bucket.install.bucket_regional_domain_name}/${aws_s3_object.host_files.key}"),
     "@SHA256@", local.archive_sha256),
     "@REPOSITORY@", aws_ecrpublic_repository.shop.repository_uri),
-    "@ALLOWED_HOSTS@", var.allowed_hosts),
+    "@ALLOWED_HOSTS@", coalesce(var.allowed_hosts, aws_eip.host.public_ip)),
     "@AWS_REGION@", var.region),
     "@PARAMETERS@", local.settings_path),
-  "@TRANSFER@", aws_s3_bucket.transfer.bucket)
+    "@TRANSFER@", aws_s3_bucket.transfer.bucket),
+    "@PUBLIC_URL_PROD@", local.urls.prod),
+  "@PUBLIC_URL_DEV@", local.urls.dev)
   user_data       = base64gzip(local.install_script)
   user_data_bytes = length(local.user_data) / 4 * 3 - length(regexall("=", local.user_data))
   user_data_limit = 16384
@@ -50,12 +52,12 @@ resource "aws_instance" "host" {
     aws_iam_role_policy_attachment.host,
     aws_iam_role_policy.host,
     aws_iam_role_policy.settings,
+    aws_ssm_parameter.proxy_secret,
   ]
 
   lifecycle {
     # A newer machine image must not replace the host and its data. The association in deploy.tf
-    # runs a changed install script; changed user data would restart the instance and change its
-    # address.
+    # runs a changed install script; changed user data would restart the instance.
     ignore_changes = [ami, user_data_base64]
 
     precondition {

@@ -1,9 +1,16 @@
 output "urls" {
   description = "Addresses of dev and prod."
-  value = {
-    dev  = "http://${aws_instance.host.public_ip}:${local.application.ports.dev}"
-    prod = "http://${aws_instance.host.public_ip}"
-  }
+  value       = local.urls
+}
+
+output "address" {
+  description = "The host's public address."
+  value       = aws_eip.host.public_ip
+}
+
+output "edge" {
+  description = "The distribution: its id, and its domain, to which a CNAME of var.domain points. null without https."
+  value       = one([for edge in aws_cloudfront_distribution.shop : { id = edge.id, domain = edge.domain_name }])
 }
 
 output "repository" {

@@ -31,6 +31,13 @@ resource "aws_iam_role_policy" "settings" {
         Action      = ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters", "ssm:GetParametersByPath"]
         NotResource = local.settings_arn
       },
+      {
+        # Terraform alone writes the proxy's secret (edge.tf).
+        Sid      = "ReadProxySecretOnly"
+        Effect   = "Deny"
+        Action   = ["ssm:DeleteParameter", "ssm:PutParameter"]
+        Resource = "${trimsuffix(local.settings_arn, "*")}proxy/*"
+      },
     ]
   })
 }

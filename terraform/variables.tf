@@ -100,14 +100,114 @@ variable "ami_parameter" {
   default     = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id" # reviewed 2026-11-27
 }
 
-# By default the shop accepts any name, because the host's address is not known before it exists.
+# Public URLs and the host's own names are always accepted.
 variable "allowed_hosts" {
   type        = string
-  description = "Host names that the shop accepts, separated by commas; * accepts any name."
-  default     = "*"
+  description = "Host names that the shop accepts, separated by commas; * accepts any name. By default the host's address."
+  default     = null
 
   validation {
-    condition     = can(regex("^${local.grammar.allowed_host}(,${local.grammar.allowed_host})*$", var.allowed_hosts))
+    condition     = var.allowed_hosts == null || can(regex("^${local.grammar.allowed_host}(,${local.grammar.allowed_host})*$", var.allowed_hosts))
     error_message = "allowed_hosts must be host names separated by commas, without spaces. A leading dot includes all subdomains, for example .example.org."
+  }
+}
+
+variable "https" {
+  type        = bool
+  description = "Whether a CloudFront distribution serves the shop over HTTPS."
+  default     = true
+  nullable    = false
+}
+
+variable "domain" {
+  type        = string
+  description = "Host name of the shop, for example shop.example.org. By default the one that CloudFront assigns."
+  default     = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^${local.grammar.public_url}$", "https://${var.domain}")) && can(regex("^[^:]+[.][a-z][a-z0-9-]*$", var.domain))
+    error_message = "domain must be a host name in lower-case letters, without http:// and wildcards, for example shop.example.org."
+  }
+
+  validation {
+    condition     = var.domain == null || !endswith(coalesce(var.domain, "-"), ".cloudfront.net")
+    error_message = "domain must not be a name of CloudFront's own: unset it to use that name."
+  }
+
+  # The checks that compare variables are here, because Terraform allows them in one direction only.
+  validation {
+    condition     = var.domain != null || (var.certificate_arn == null && var.hosted_zone_id == null)
+    error_message = "certificate_arn and hosted_zone_id need domain, the name that they are for. Set TF_VAR_domain, or unset them."
+  }
+
+  validation {
+    condition     = var.domain == null || var.https
+    error_message = "domain needs https = true, because only CloudFront has a certificate for it. Unset one of them."
+  }
+
+  validation {
+    condition     = var.domain == null || var.hosted_zone_id != null || var.certificate_arn != null
+    error_message = "domain needs a certificate. Set hosted_zone_id to the Route 53 zone of the domain, and Terraform creates it; or set certificate_arn."
+  }
+
+  # The common name of a certificate has at most 64 characters.
+  validation {
+    condition     = var.domain == null || var.certificate_arn != null || length(coalesce(var.domain, "-")) <= 64
+    error_message = "domain has more than 64 characters, so ACM creates no certificate for it. Set certificate_arn to one that you have requested."
+  }
+}
+
+variable "certificate_arn" {
+  type        = string
+  description = "ARN of an existing certificate for domain, from ACM in us-east-1."
+  default     = null
+
+  validation {
+    condition     = var.certificate_arn == null || can(regex("^arn:aws:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]{36}$", var.certificate_arn))
+    error_message = "certificate_arn must be arn:aws:acm:us-east-1:ACCOUNT:certificate/ID: CloudFront reads certificates from us-east-1 only."
+  }
+}
+
+variable "hosted_zone_id" {
+  type        = string
+  description = "Id of the Route 53 zone of domain. Terraform creates the record of domain there and, without certificate_arn, a certificate."
+  default     = null
+
+  validation {
+    condition     = var.hosted_zone_id == null || can(regex("^Z[A-Z0-9]{1,31}$", var.hosted_zone_id))
+    error_message = "hosted_zone_id must be the id of a zone, for example Z0123456789ABCDEFGHIJ. To list them: aws route53 list-hosted-zones"
+  }
+}
+
+variable "proxy_secret_in_use" {
+  type        = string
+  description = "Which of the two secrets the distribution sends: a or b (terraform/README.md, Replace the proxy's secret)."
+  default     = "a"
+
+  validation {
+    condition     = contains(["a", "b"], var.proxy_secret_in_use)
+    error_message = "proxy_secret_in_use must be a or b."
+  }
+}
+
+variable "budget_email" {
+  type        = string
+  description = "Address that AWS warns when the account's costs reach budget_usd. By default there is no budget."
+  default     = null
+
+  validation {
+    condition     = var.budget_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.budget_email))
+    error_message = "budget_email must be an e-mail address."
+  }
+}
+
+variable "budget_usd" {
+  type        = number
+  description = "Costs of the account in a month, in USD, for budget_email."
+  default     = 60
+
+  validation {
+    condition     = var.budget_usd > 0
+    error_message = "budget_usd must be more than 0."
   }
 }

@@ -28,8 +28,24 @@ mock_provider "aws" {
     defaults = {
       id        = "i-0123456789abcdef0"
       arn       = "arn:aws:ec2:eu-central-1:123456789012:instance/i-0123456789abcdef0"
-      public_ip = "198.51.100.7"
+      public_ip = "198.51.100.99" # the one before the association
     }
+  }
+  mock_resource "aws_eip" {
+    defaults = {
+      id         = "eipalloc-0123456789abcdef0"
+      public_ip  = "198.51.100.7"
+      public_dns = "ec2-198-51-100-7.eu-central-1.compute.amazonaws.com"
+    }
+  }
+  mock_resource "aws_ssm_parameter" {
+    defaults = { version = 5 }
+  }
+  mock_resource "aws_cloudfront_distribution" {
+    defaults = { id = "E1EXAMPLE", domain_name = "d111111abcdef8.cloudfront.net", hosted_zone_id = "Z2FDTNDATAQYW2" }
+  }
+  mock_resource "aws_route53_record" {
+    defaults = { fqdn = "_1.shop.example.org" }
   }
   mock_resource "aws_iam_openid_connect_provider" {
     defaults = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
@@ -64,6 +80,17 @@ mock_provider "aws" {
     defaults = {
       arn            = "arn:aws:ecr-public::123456789012:repository/book-shop"
       repository_uri = "public.ecr.aws/a1b2c3d4/book-shop"
+    }
+  }
+  mock_resource "aws_acm_certificate" {
+    defaults = {
+      arn = "arn:aws:acm:us-east-1:123456789012:certificate/11111111-1111-1111-1111-111111111111"
+      domain_validation_options = [{
+        domain_name           = "shop.example.org"
+        resource_record_name  = "_1.shop.example.org."
+        resource_record_type  = "CNAME"
+        resource_record_value = "_2.acm-validations.aws."
+      }]
     }
   }
 }
@@ -153,12 +180,165 @@ run "host" {
       "URL = \"https://book-shop-install-123456789012.s3.eu-central-1.amazonaws.com/host-files-${filesha256(".build/host-files.tar.gz")}.tar.gz\"",
       "SHA256 = \"${filesha256(".build/host-files.tar.gz")}\"",
       "REPOSITORY = \"public.ecr.aws/a1b2c3d4/book-shop\"",
-      "ALLOWED_HOSTS = \"*\"",
+      "ALLOWED_HOSTS = \"198.51.100.7\"",
       "AWS_REGION = \"eu-central-1\"",
       "PARAMETERS = \"/book-shop\"",
       "TRANSFER = \"book-shop-transfer-123456789012\"",
+      "PUBLIC_URL_PROD = \"https://d111111abcdef8.cloudfront.net\"",
+      "PUBLIC_URL_DEV = \"http://198.51.100.7:8080\"",
     ]
-    error_message = "The install script must contain the archive's URL and SHA-256, the repository, the allowed hosts, and where settings and transfers are."
+    error_message = "The install script must contain the archive's URL and SHA-256, the repository, the allowed hosts, where settings and transfers are, and the public URLs."
+  }
+}
+
+run "edge" {
+  assert {
+    condition     = aws_eip.host.domain == "vpc" && aws_eip_association.host.allocation_id == aws_eip.host.id && aws_eip_association.host.instance_id == aws_instance.host.id
+    error_message = "The instance must have the Elastic IP address."
+  }
+  assert {
+    condition = [for o in aws_cloudfront_distribution.shop[0].origin : "${o.origin_id} ${o.domain_name} ${o.custom_origin_config[0].origin_protocol_policy} ${o.custom_origin_config[0].http_port}"] == [
+      "host ec2-198-51-100-7.eu-central-1.compute.amazonaws.com http-only 80"
+    ]
+    error_message = "The only origin must be port 80 of the host's address, by its DNS name."
+  }
+  assert {
+    condition     = [for o in aws_cloudfront_distribution.shop[0].origin : o.custom_origin_config[0].origin_read_timeout > 30] == [true]
+    error_message = "CloudFront must wait longer than NGINX does."
+  }
+  assert {
+    condition     = nonsensitive([for o in aws_cloudfront_distribution.shop[0].origin : [for h in o.custom_header : [h.name, h.value]]] == [[["X-Proxy-Secret", terraform_data.proxy_secret["a"].triggers_replace]]])
+    error_message = "The distribution must send the first secret."
+  }
+  assert {
+    condition     = nonsensitive(can(regex("^[0-9a-f]{32},[0-9a-f]{32}$", aws_ssm_parameter.proxy_secret[0].value)) && length(distinct(split(",", aws_ssm_parameter.proxy_secret[0].value))) == 2 && split(",", aws_ssm_parameter.proxy_secret[0].value)[0] == terraform_data.proxy_secret["a"].triggers_replace)
+    error_message = "The host must accept two different secrets of 128 bits."
+  }
+  assert {
+    condition     = "${aws_ssm_parameter.proxy_secret[0].name} ${aws_ssm_parameter.proxy_secret[0].type}" == "/book-shop/proxy/SECRET SecureString"
+    error_message = "The parameter must be encrypted and have the name that the host reads."
+  }
+  assert {
+    condition     = issensitive(terraform_data.proxy_secret["a"].triggers_replace) && terraform_data.proxy_secret["a"].output == null && !strcontains(jsonencode([local.install_script, aws_ssm_document.install.content, [for document in aws_ssm_document.verbs : document.content], local.urls]), nonsensitive(terraform_data.proxy_secret["a"].triggers_replace))
+    error_message = "No plan, document or user data may contain the secret."
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_document.install.content).description == "Runs the host's install script. Version of the proxy's secret: 5"
+    error_message = "A new version of the secret must run the install script, which reads it."
+  }
+  assert {
+    condition = [for b in aws_cloudfront_distribution.shop[0].default_cache_behavior : "${b.viewer_protocol_policy} ${b.cache_policy_id} ${b.origin_request_policy_id} ${join(" ", sort(b.allowed_methods))}"] == [
+      "redirect-to-https 4135ea2d-6df8-44a3-9df3-4b5a84be39ad 216adef6-5c7f-47e4-b989-5492eafa07d3 DELETE GET HEAD OPTIONS PATCH POST PUT"
+    ]
+    error_message = "CloudFront may not cache pages (CachingDisabled), and must forward all of the request (AllViewer) over HTTPS only."
+  }
+  assert {
+    condition = [for b in aws_cloudfront_distribution.shop[0].ordered_cache_behavior : "${b.path_pattern} ${b.viewer_protocol_policy} ${b.cache_policy_id} ${b.origin_request_policy_id} ${join(" ", sort(b.allowed_methods))}"] == [
+      for path in ["/static/*", "/book-cover/*"] : "${path} redirect-to-https 658327ea-f89d-4fab-a63d-7e88639e58f6 bf0718e1-ba1e-49d1-88b1-f726733018ae GET HEAD"
+    ]
+    error_message = "CloudFront must cache public files (CachingOptimized), without forwarding cookies and query (HostHeaderOnly)."
+  }
+  assert {
+    condition     = { for e in aws_cloudfront_distribution.shop[0].custom_error_response : e.error_code => "${e.error_caching_min_ttl} ${coalesce(e.response_page_path, "-")}" } == { for code in [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504] : code => "0 -" }
+    error_message = "CloudFront may not keep or replace errors."
+  }
+  assert {
+    condition     = aws_cloudfront_distribution.shop[0].enabled && !aws_cloudfront_distribution.shop[0].is_ipv6_enabled && length(aws_cloudfront_distribution.shop[0].aliases) == 0 && aws_cloudfront_distribution.shop[0].viewer_certificate[0].cloudfront_default_certificate
+    error_message = "By default the distribution must have its own name and certificate, for IPv4."
+  }
+  assert {
+    condition     = output.edge == { id = "E1EXAMPLE", domain = "d111111abcdef8.cloudfront.net" } && length(aws_acm_certificate.shop) + length(aws_route53_record.shop) + length(aws_route53_record.validation) + length(aws_budgets_budget.account) == 0
+    error_message = "By default there must be no certificate, no record and no budget."
+  }
+}
+
+run "second_proxy_secret" {
+  variables {
+    proxy_secret_in_use = "b"
+  }
+
+  assert {
+    condition     = nonsensitive([for o in aws_cloudfront_distribution.shop[0].origin : [for h in o.custom_header : h.value]] == [[terraform_data.proxy_secret["b"].triggers_replace]] && split(",", aws_ssm_parameter.proxy_secret[0].value)[1] == terraform_data.proxy_secret["b"].triggers_replace)
+    error_message = "The distribution must send the other secret, which the host accepts already."
+  }
+}
+
+run "domain_in_a_zone" {
+  variables {
+    domain         = "shop.example.org"
+    hosted_zone_id = "Z0123456789ABCDEFGHIJ"
+    allowed_hosts  = "shop.example.org"
+    budget_email   = "owner@example.org"
+    budget_usd     = 80
+  }
+
+  assert {
+    condition     = output.urls.prod == "https://shop.example.org" && aws_cloudfront_distribution.shop[0].aliases == toset(["shop.example.org"]) && strcontains(local.install_script, "ALLOWED_HOSTS = \"shop.example.org\"")
+    error_message = "The shop must have the name of the domain."
+  }
+  assert {
+    condition     = aws_acm_certificate.shop[0].domain_name == "shop.example.org" && aws_acm_certificate.shop[0].validation_method == "DNS" && aws_acm_certificate_validation.shop[0].certificate_arn == aws_acm_certificate.shop[0].arn
+    error_message = "There must be a certificate for the domain."
+  }
+  assert {
+    condition     = [for c in aws_cloudfront_distribution.shop[0].viewer_certificate : "${c.acm_certificate_arn} ${c.ssl_support_method} ${c.minimum_protocol_version} ${c.cloudfront_default_certificate}"] == ["${aws_acm_certificate.shop[0].arn} sni-only TLSv1.2_2021 false"]
+    error_message = "The distribution must use the validated certificate, with TLS 1.2 or newer."
+  }
+  assert {
+    condition     = [for r in aws_route53_record.validation : "${r.zone_id} ${r.type} ${r.name} ${join(" ", r.records)}"] == ["Z0123456789ABCDEFGHIJ CNAME _1.shop.example.org. _2.acm-validations.aws."]
+    error_message = "The zone must prove to ACM who owns the domain."
+  }
+  assert {
+    condition     = [for r in aws_route53_record.shop : "${r.zone_id} ${r.type} ${r.name} ${r.alias[0].name} ${r.alias[0].zone_id}"] == ["Z0123456789ABCDEFGHIJ A shop.example.org d111111abcdef8.cloudfront.net Z2FDTNDATAQYW2"]
+    error_message = "The domain must lead to the distribution."
+  }
+  assert {
+    condition     = "${aws_budgets_budget.account[0].limit_amount} ${aws_budgets_budget.account[0].limit_unit} ${aws_budgets_budget.account[0].time_unit}" == "80 USD MONTHLY" && toset([for n in aws_budgets_budget.account[0].notification : "${n.notification_type} ${n.threshold} ${join(" ", n.subscriber_email_addresses)}"]) == toset(["ACTUAL 80 owner@example.org", "ACTUAL 100 owner@example.org", "FORECASTED 100 owner@example.org"])
+    error_message = "AWS must warn the address before and at the limit."
+  }
+}
+
+run "domain_with_a_certificate" {
+  variables {
+    domain          = "shop.example.org"
+    certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/22222222-2222-2222-2222-222222222222"
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.shop[0].viewer_certificate[0].acm_certificate_arn == var.certificate_arn && length(aws_acm_certificate.shop) + length(aws_route53_record.shop) + length(aws_route53_record.validation) == 0
+    error_message = "The given certificate must be used, and no record created."
+  }
+}
+
+run "certificate_and_zone" {
+  variables {
+    domain          = "shop.example.org"
+    certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/22222222-2222-2222-2222-222222222222"
+    hosted_zone_id  = "Z0123456789ABCDEFGHIJ"
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.shop[0].viewer_certificate[0].acm_certificate_arn == var.certificate_arn && length(aws_acm_certificate.shop) == 0 && length(aws_route53_record.shop) == 1
+    error_message = "With both, only the record of the domain must be created."
+  }
+}
+
+run "without_https" {
+  variables {
+    https = false
+  }
+
+  assert {
+    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.edge == null
+    error_message = "The shop must be served at the host's address."
+  }
+  assert {
+    condition     = length(aws_cloudfront_distribution.shop) + length(aws_ssm_parameter.proxy_secret) + length(terraform_data.proxy_secret) == 0 && strcontains(aws_ssm_document.install.content, "Version of the proxy's secret: none")
+    error_message = "There must be no distribution and no secret, and the host must learn that."
+  }
+  assert {
+    condition     = toset([for r in aws_vpc_security_group_ingress_rule.nginx : r.from_port]) == toset([80, 8080])
+    error_message = "The open ports must be the same without HTTPS."
   }
 }
 
@@ -200,6 +380,12 @@ run "settings" {
         Effect      = "Deny"
         Action      = ["ssm:GetParameter", "ssm:GetParameterHistory", "ssm:GetParameters", "ssm:GetParametersByPath"]
         NotResource = "arn:aws:ssm:eu-central-1:123456789012:parameter/book-shop/*"
+      },
+      {
+        Sid      = "ReadProxySecretOnly"
+        Effect   = "Deny"
+        Action   = ["ssm:DeleteParameter", "ssm:PutParameter"]
+        Resource = "arn:aws:ssm:eu-central-1:123456789012:parameter/book-shop/proxy/*"
       },
     ] && aws_iam_role_policy.settings.role == aws_iam_role.host.id
     error_message = "The host's role may change its own parameters only, and read no others, in spite of the managed policy."
@@ -390,7 +576,7 @@ run "deploy" {
     error_message = "The association must run the newest install script on the host."
   }
   assert {
-    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "http://198.51.100.7" } && output.documents == { for name in ["data", "dev", "manage", "prod", "settings"] : name => "book-shop-${name}" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
+    condition     = output.urls == { dev = "http://198.51.100.7:8080", prod = "https://d111111abcdef8.cloudfront.net" } && output.address == "198.51.100.7" && output.documents == { for name in ["data", "dev", "manage", "prod", "settings"] : name => "book-shop-${name}" } && output.instance_id == "i-0123456789abcdef0" && output.roles.dev == aws_iam_role.github["dev"].arn
     error_message = "The outputs must be those that the scripts use."
   }
   assert {

@@ -66,3 +66,132 @@ run "third" {
     var.name,
   ]
 }
+
+# a certificate of the wrong region, the ARN of a zone, another secret, no address, no amount
+run "edge" {
+  command = plan
+  variables {
+    github_repository   = "acme/shop"
+    domain              = "shop.example.org"
+    certificate_arn     = "arn:aws:acm:eu-central-1:123456789012:certificate/22222222-2222-2222-2222-222222222222"
+    hosted_zone_id      = "/hostedzone/Z0123456789ABCDEFGHIJ"
+    proxy_secret_in_use = "c"
+    budget_email        = "owner"
+    budget_usd          = 0
+  }
+  expect_failures = [
+    var.certificate_arn,
+    var.hosted_zone_id,
+    var.proxy_secret_in_use,
+    var.budget_email,
+    var.budget_usd,
+  ]
+}
+
+run "domain_without_a_certificate" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "shop.example.org"
+  }
+  expect_failures = [var.domain]
+}
+
+run "certificate_without_a_domain" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    certificate_arn   = "arn:aws:acm:us-east-1:123456789012:certificate/22222222-2222-2222-2222-222222222222"
+  }
+  expect_failures = [var.domain]
+}
+
+run "zone_without_a_domain" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_without_https" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    https             = false
+    domain            = "shop.example.org"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_wildcard" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "*.example.org"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_port" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "shop.example.org:8443"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_url" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "https://shop.example.org"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_one_label" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "localhost"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_ip_address" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "198.51.100.7"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_name_of_cloudfront" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "d111111abcdef8.cloudfront.net"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}
+
+run "domain_long_name" {
+  command = plan
+  variables {
+    github_repository = "acme/shop"
+    domain            = "${join("", [for i in range(60) : "a"])}.example.org"
+    hosted_zone_id    = "Z0123456789ABCDEFGHIJ"
+  }
+  expect_failures = [var.domain]
+}

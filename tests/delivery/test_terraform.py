@@ -14,7 +14,7 @@ from delivery import application
 
 CLUSTER = infra.ROOT / "terraform/cluster"
 VERBS = json.loads((infra.ROOT / "scripts/delivery/verbs.json").read_text())
-ROOTS = {"terraform": 12, "terraform/cluster": 10}  # and how many tests each has
+ROOTS = {"terraform": 30, "terraform/cluster": 10}  # and how many tests each has
 
 
 # Slow: Terraform prepares both roots, and the AWS provider takes seconds to start.

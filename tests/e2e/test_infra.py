@@ -24,6 +24,7 @@ TRANSFER_BUCKET = f"book-shop-transfer-{fake_aws.ACCOUNT}"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 GOOD = f"public.ecr.aws/a1b2c3d4/book-shop@{DIGEST}"
 OURS = [{"Name": "tag:Project", "Values": ["book-shop"]}]  # the filter of AWS' descriptions
+OWN = [{"Key": "Owner", "Values": ["Self"]}]  # of ListDocuments
 WEB = ["tcp 80-80 from 0.0.0.0/0", "tcp 8080-8080 from 0.0.0.0/0"]
 OPEN_MORE = """
 resource "aws_security_group_rule" "ssh" {
@@ -109,7 +110,15 @@ def applied(cloud, shop, planned):
     printed, errors = shop.infra("apply", text="yes\n")
     assert [execution.status for execution in cloud.associations.executions] == ["Success"]
     assert errors.endswith("installed\n==> the host is installed\n")
+    assert [secret for secret in proxy_secrets(cloud) if secret in printed + errors] == []
     return outputs(printed)
+
+
+def proxy_secrets(cloud):
+    """The two values that the host accepts from the distribution."""
+    parameter = cloud.client("ssm").get_parameter(Name="/book-shop/proxy/SECRET", WithDecryption=True)["Parameter"]
+    assert parameter["Type"] == "SecureString"
+    return parameter["Value"].split(",")
 
 
 def outputs(text):
@@ -196,6 +205,7 @@ def test_the_first_boot_waits_for_routes_and_permissions(planned):
         "aws_iam_role_policy_attachment.host",
         "aws_iam_role_policy.host",
         "aws_iam_role_policy.settings",
+        "aws_ssm_parameter.proxy_secret",
     }
 
 
@@ -259,6 +269,48 @@ def test_the_network_is_one_public_subnet_with_two_open_ports(cloud, applied):
     assert sorted(opened) == [("tcp", port, port, ["0.0.0.0/0"], []) for port in (80, 8080)]
 
 
+def test_the_host_has_the_address_of_the_outputs(cloud, applied):
+    (address,) = cloud.client("ec2").describe_addresses(Filters=OURS)["Addresses"]
+    assert (address["PublicIp"], address["InstanceId"]) == (applied["address"], applied["instance_id"])
+    (distribution,) = cloud.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert applied["edge"] == {"id": distribution["Id"], "domain": distribution["DomainName"]}
+    assert applied["urls"] == {
+        "dev": f"http://{applied['address']}:8080",
+        "prod": f"https://{distribution['DomainName']}",
+    }
+
+
+def test_the_edge_caches_public_files_only_and_authenticates_itself(cloud, applied):
+    config = cloud.client("cloudfront").get_distribution_config(Id=applied["edge"]["id"])["DistributionConfig"]
+    (origin,) = config["Origins"]["Items"]
+    assert origin["DomainName"] == f"ec2-{applied['address'].replace('.', '-')}.{fake_aws.REGION}.compute.amazonaws.com"
+    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "http-only"
+    secrets = proxy_secrets(cloud)
+    assert origin["CustomHeaders"]["Items"] == [{"HeaderName": "X-Proxy-Secret", "HeaderValue": secrets[0]}]
+    assert len(set(secrets)) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", secret) for secret in secrets)
+    policies = {"*": config["DefaultCacheBehavior"]["CachePolicyId"]}
+    policies |= {behavior["PathPattern"]: behavior["CachePolicyId"] for behavior in config["CacheBehaviors"]["Items"]}
+    assert policies == {
+        "*": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+        "/static/*": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        "/book-cover/*": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+    }
+    errors = config["CustomErrorResponses"]["Items"]
+    assert {error["ErrorCachingMinTTL"] for error in errors} == {0}
+    assert {404, 500, 502, 503, 504} <= {error["ErrorCode"] for error in errors}
+
+
+def test_the_secret_of_the_edge_is_in_no_document_output_or_user_data(cloud, shop, applied):
+    ssm, ec2 = cloud.client("ssm"), cloud.client("ec2")
+    names = [found["Name"] for found in ssm.list_documents(Filters=OWN)["DocumentIdentifiers"]]
+    assert len(names) == 6
+    texts = [ssm.get_document(Name=name)["Content"] for name in names]
+    attribute = ec2.describe_instance_attribute(InstanceId=applied["instance_id"], Attribute="userData")
+    texts += [gzip.decompress(base64.b64decode(attribute["UserData"]["Value"])).decode(), *shop.infra("output")]
+    assert [secret for secret in proxy_secrets(cloud) if secret in "".join(texts)] == []
+
+
 def test_the_host_has_the_required_size_disk_and_permissions(cloud, shop, applied):
     ec2 = cloud.client("ec2")
     (reservation,) = ec2.describe_instances(Filters=OURS)["Reservations"]
@@ -291,7 +343,8 @@ def install_script(shop, applied):
     sha256 = hashlib.sha256(archive).hexdigest()
     url = f"https://{INSTALL_BUCKET}.s3.{fake_aws.REGION}.amazonaws.com/host-files-{sha256}.tar.gz"
     of_aws = (fake_aws.REGION, "/book-shop", TRANSFER_BUCKET)
-    return shop.run("scripts/user-data", url, sha256, applied["repository"], "*", *of_aws)[0]
+    urls = (applied["urls"]["prod"], applied["urls"]["dev"])
+    return shop.run("scripts/user-data", url, sha256, applied["repository"], applied["address"], *of_aws, *urls)[0]
 
 
 def test_the_archive_is_in_a_closed_bucket_that_the_host_may_read(cloud, shop, applied):
@@ -352,6 +405,12 @@ def test_the_hosts_role_reads_and_changes_its_own_parameters_only(cloud, applied
     for action in policies.OF_PARAMETERS:
         for other in others:
             assert not policies.allows(host, action, f"{PARAMETERS}{other}"), (action, other)
+    proxy = f"{PARAMETERS}/book-shop/proxy/SECRET"
+    assert [action for action in policies.OF_PARAMETERS if policies.allows(host, action, proxy)] == [
+        "ssm:GetParameter",
+        "ssm:GetParameters",
+        "ssm:GetParametersByPath",
+    ]
     transfers = f"arn:aws:s3:::{TRANSFER_BUCKET}"
     assert policies.allows(host, "s3:GetObject", f"{transfers}/x/stdin")
     assert policies.allows(host, "s3:PutObject", f"{transfers}/x/stdout")
@@ -380,6 +439,19 @@ def test_a_second_plan_finds_no_drift_even_with_a_newer_ubuntu_image(cloud, shop
     cloud.set_image("ami-1e749f67")
     printed, _ = shop.infra("plan")
     assert "No changes. Your infrastructure matches the configuration." in printed
+
+
+def test_a_replaced_secret_runs_the_installation_and_is_not_printed(cloud, shop, applied):
+    shop.terraform("taint", 'terraform_data.proxy_secret["b"]')
+    printed, _ = shop.infra("plan")
+    assert [secret for secret in proxy_secrets(cloud) if secret in printed] == []
+    assert changed_by(shop) == {
+        "aws_ssm_association.install": ["update"],
+        "aws_ssm_document.install": ["update"],
+        "aws_ssm_parameter.proxy_secret[0]": ["update"],
+        'terraform_data.proxy_secret["b"]': ["delete", "create"],
+    }
+    shop.terraform("untaint", 'terraform_data.proxy_secret["b"]')
 
 
 def test_the_association_installs_a_changed_host_file_and_nothing_else_changes(cloud, shop, applied):
@@ -463,8 +535,9 @@ def test_destroy_asks_for_the_name_and_leaves_nothing(cloud, shop, applied):
     states = [i["State"]["Name"] for r in ec2.describe_instances(Filters=OURS)["Reservations"] for i in r["Instances"]]
     assert set(states) <= {"terminated"}
     assert ec2.describe_vpcs(Filters=OURS)["Vpcs"] == []
+    assert ec2.describe_addresses()["Addresses"] == []
+    assert cloud.client("cloudfront").list_distributions()["DistributionList"].get("Items", []) == []
     assert cloud.client("iam").list_roles()["Roles"] == []
     assert [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]] == [BUCKET]
-    own = [{"Key": "Owner", "Values": ["Self"]}]
-    assert cloud.client("ssm").list_documents(Filters=own)["DocumentIdentifiers"] == []
+    assert cloud.client("ssm").list_documents(Filters=OWN)["DocumentIdentifiers"] == []
     assert (cloud.associations.known, cloud.ecr_public.repositories) == ({}, {})

@@ -45,6 +45,33 @@ def add_blocked_encryption_types():
     S3Response.get_bucket_encryption = get_bucket_encryption
 
 
+def answer_like_cloudfront():
+    """Removes the fields from moto's answers about a distribution that CloudFront does not send: those of cache
+    policies' predecessor, and those of another certificate than its own."""
+    from moto.cloudfront import models
+
+    class DefaultCacheBehaviour(models.DefaultCacheBehaviour):
+        def __init__(self, config):
+            super().__init__(config)
+            if self.cache_policy_id:
+                self.forwarded_values = None
+
+    class CacheBehaviour(models.CacheBehaviour):
+        def __init__(self, config):
+            super().__init__(config)
+            if self.cache_policy_id:
+                self.forwarded_values = None
+
+    class ViewerCertificate(models.ViewerCertificate):
+        def __init__(self, config):
+            super().__init__(config)
+            if self.cloud_front_default_certificate:
+                self.acm_certificate_arn = self.iam_certificate_id = None
+
+    models.DefaultCacheBehaviour, models.CacheBehaviour = DefaultCacheBehaviour, CacheBehaviour
+    models.ViewerCertificate = ViewerCertificate
+
+
 class Aws:
     def __init__(self):
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # read when moto is imported
@@ -54,6 +81,7 @@ class Aws:
         self.associations = fake_associations.Associations()
         self.associations.add_to_moto()
         add_blocked_encryption_types()
+        answer_like_cloudfront()
         self.ecr_public = fake_ecr_public.EcrPublic()
         self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.moto.start()

@@ -3,12 +3,14 @@
 # Of these, only security groups and their rules decide what gets in.
 GROUPS = {"aws_default_security_group", "aws_security_group"}
 KNOWN = {
-    "aws_ecrpublic_repository", "aws_iam_instance_profile", "aws_iam_openid_connect_provider", "aws_iam_role",
-    "aws_iam_role_policy", "aws_iam_role_policy_attachment", "aws_instance", "aws_internet_gateway", "aws_route_table",
-    "aws_route_table_association", "aws_s3_bucket", "aws_s3_bucket_lifecycle_configuration",
-    "aws_s3_bucket_policy", "aws_s3_bucket_public_access_block", "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_acm_certificate", "aws_acm_certificate_validation", "aws_budgets_budget", "aws_cloudfront_distribution",
+    "aws_ecrpublic_repository", "aws_eip", "aws_eip_association", "aws_iam_instance_profile",
+    "aws_iam_openid_connect_provider", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment",
+    "aws_instance", "aws_internet_gateway", "aws_route53_record", "aws_route_table", "aws_route_table_association",
+    "aws_s3_bucket", "aws_s3_bucket_lifecycle_configuration", "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block", "aws_s3_bucket_server_side_encryption_configuration",
     "aws_s3_bucket_versioning", "aws_s3_object", "aws_security_group_rule", "aws_ssm_association", "aws_ssm_document",
-    "aws_subnet", "aws_vpc", "aws_vpc_security_group_egress_rule",
+    "aws_ssm_parameter", "aws_subnet", "aws_vpc", "aws_vpc_security_group_egress_rule", "terraform_data",
 }  # fmt: skip
 RULES = {"aws_security_group_rule", "aws_vpc_security_group_ingress_rule"}
 INLINE = ("cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "security_groups")  # sources, each a list
