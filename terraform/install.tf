@@ -13,6 +13,7 @@ resource "aws_s3_bucket" "install" {
   #checkov:skip=CKV_AWS_18:only the host reads the bucket, which contains public files
   #checkov:skip=CKV_AWS_144:make infra can write the object again at any time
   #checkov:skip=CKV_AWS_145:S3's own key is enough, because the files are public
+  #checkov:skip=CKV2_AWS_61:checkov does not follow the lifecycle rules through the versioning
   #checkov:skip=CKV2_AWS_62:no service needs its events
   bucket        = "${var.name}-install-${data.aws_caller_identity.current.account_id}"
   force_destroy = true
@@ -55,7 +56,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "install" {
 # Each archive has its own object, so that an install that is running can still download its
 # archive.
 resource "aws_s3_object" "host_files" {
-  #checkov:skip=CKV_AWS_186:S3's own key is enough, because the files are public
   bucket = aws_s3_bucket_versioning.install.bucket
   key    = "host-files-${local.archive_sha256}.tar.gz"
   source = local.archive

@@ -20,6 +20,18 @@ install_terraform() {
   rm "$archive"
 }
 
+# install_checkov: installs checkov into an environment of its own, because the versions that it
+# pins contradict the other lock files. After an interrupted install, it begins again.
+install_checkov() {
+  log "installing checkov"
+  rm -rf .venv/checkov
+  python3 -m venv .venv/checkov
+  .venv/checkov/bin/pip --quiet --disable-pip-version-check install --no-compile --no-deps \
+    --require-hashes --only-binary :all: --requirement=scripts/checkov/requirements.lock
+  ln -sf ../checkov/bin/checkov .venv/bin/checkov
+  cp scripts/checkov/requirements.lock .venv/checkov/installed
+}
+
 # install_browser: installs Chromium from the distribution, or into .venv/browsers.
 install_browser() {
   log "installing Chromium"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016 # the fakes themselves expand what is quoted
 load ../lib/shop.bash
-LINTERS=(shfmt ruff shellcheck hadolint kubectl kubernetes-validate gixy)
+LINTERS=(shfmt ruff shellcheck hadolint kubectl kubernetes-validate gixy checkov)
 
 setup() {
   start_shop check
@@ -41,7 +41,8 @@ hadolint book-shop/Dockerfile scripts/local/host/Dockerfile
 kubectl kustomize k8s/overlays/single-node
 kubectl kustomize k8s/overlays/cluster
 kubernetes-validate --quiet --strict --kubernetes-version 1.99.0 $manifests
-gixy TMP/nginx.conf"
+gixy TMP/nginx.conf
+checkov --quiet --compact --skip-download --framework terraform --directory terraform"
   assert_equal "$(calls_of prove | grep -o ' tests/.*')" " tests/host tests/workflows tests/scripts"
   rmdir "$TMPDIR" # nothing is left behind
 }
@@ -100,6 +101,7 @@ lint|hadolint
 lint|kubectl
 lint|kubernetes-validate
 lint|gixy
+lint|checkov
 python_tests|pytest -q -n
 python_tests|pytest -q -m
 python_tests|pytest -q tests/browser

@@ -12,13 +12,14 @@ compiled() {
 --custom-compile-command make lock # reviewed $(date +%F) //; s/ --output-file/ >/; s/--constraints/with/g" "$LOG"
 }
 
-@test "lock: locks the application, the verbs, the tests and Go in this order, and stops at a failure" {
+@test "lock: locks the application, the verbs, the tests, checkov and Go in this order, and stops at a failure" {
   verb lock
   assert_answer ""
   assert_equal "$(compiled)" "\
 book-shop/pyproject.toml > book-shop/requirements.lock
 scripts/requirements.in with book-shop/requirements.lock > scripts/requirements.lock
 tests/requirements.in with book-shop/requirements.lock with scripts/requirements.lock > tests/requirements.lock
+scripts/checkov/requirements.in > scripts/checkov/requirements.lock
 scripts/local/kubernetes/go.in > scripts/local/kubernetes/go.lock"
   FAILS=scripts/requirements.in fails lock
   assert_equal "$(compiled | cut -d' ' -f1)" $'book-shop/pyproject.toml\nscripts/requirements.in'
@@ -37,6 +38,6 @@ versions() {
 }
 
 @test "the lock files name no package index" {
-  refute grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,tests}/requirements.lock \
+  refute grep -E '://|^ *--?(i|index-url|extra-index-url|find-links)\b' "$ROOT"/{book-shop,scripts,scripts/checkov,tests}/requirements.lock \
     "$ROOT/scripts/local/kubernetes/go.lock"
 }

@@ -8,7 +8,7 @@ setup() {
   start_shop setup
   called_by root
   fake_in_shop scripts/local/engine
-  tools chmod cmp cp find flock install sha256sum sort touch uname
+  tools chmod cmp cp find flock install ln sha256sum sort touch uname
   for tool in "${TOOLS[@]}"; do logged "$tool"; done
   logged apt-get 'for package in "$@"; do : >"$TEST_DIR/installed-$package"; done
 [[ " $* " != *" download "* ]] || : >"${!#}_1_amd64.deb"'
@@ -22,13 +22,18 @@ case "$*" in
     install -D "$TEST_DIR/bin/pip" .venv/bin/pip
     install /dev/null .venv/bin/python3
     ;;
+  "-m venv .venv/checkov")
+    echo venv-checkov >>"$LOG"
+    install -D "$TEST_DIR/bin/pip" .venv/checkov/bin/pip
+    ;;
   "-c import ensurepip") [ ! -f "$TEST_DIR/no-ensurepip" ] || [ -f "$TEST_DIR/installed-python3-venv" ] ;;
   *) exec "$PYTHON" "$@" ;;
 esac
 END
   export PYTHON TEST_DIR
   mkdir tests
-  for directory in book-shop scripts tests; do
+  mkdir -p scripts/checkov
+  for directory in book-shop scripts scripts/checkov tests; do
     rm -f "$directory/requirements.lock"
     echo "package==1 --hash=sha256:aa # of $directory" >"$directory/requirements.lock"
   done
@@ -37,7 +42,7 @@ END
 # steps: the log in short, as in "venv,pip book-shop scripts,update,install jq,registry,nginx,engine".
 steps() {
   sed -E 's|^scripts/local/||; s|^pip .* --no-deps --require-hashes --only-binary :all:|pip|
-s|--requirement=([a-z-]+)/requirements.lock|\1|g; s|^apt-get .* update$|update|
+s|--requirement=([a-z/-]+)/requirements.lock|\1|g; s|^apt-get .* update$|update|
 s|^apt-get .* install -y --no-install-recommends|install|; s|^apt-get .* download docker-registry$|registry|; s|^apt-get .* download nginx$|nginx|
 /^dpkg-deb/d' "$LOG" | paste -sd,
 }
@@ -64,9 +69,9 @@ infra:pip scripts
 image:pip scripts,engine
 demo:pip scripts,engine
 tools:pip tests
-check:pip book-shop scripts tests,update,registry,nginx
-test:pip book-shop scripts tests,update,registry,nginx,engine
-:pip book-shop scripts tests,update,registry,nginx,engine
+check:pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry,nginx
+test:pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry,nginx,engine
+:pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry,nginx,engine
 TABLE
   rmdir "$TMPDIR" # nothing is left behind
 }
@@ -75,6 +80,8 @@ TABLE
   verb setup check
   assert_errors_whole "\
 ==> installing the Python packages of book-shop scripts tests
+what pip says
+==> installing checkov
 what pip says
 ==> downloading docker-registry for the tests
 ==> downloading nginx for the tests"
@@ -119,7 +126,7 @@ TOOLS
   rm "$TEST_DIR/bin/bats" "$TEST_DIR/bin/prove" "$TEST_DIR/bin/ss"
   touch "$TEST_DIR/no-ensurepip"
   packages="bats iproute2 perl python3-venv"
-  set_up "update,install $packages,venv,pip book-shop scripts tests,registry,nginx,engine" test
+  set_up "update,install $packages,venv,pip book-shop scripts tests,venv-checkov,pip scripts/checkov,registry,nginx,engine" test
   assert_errors "==> installing $packages"
 }
 
@@ -128,6 +135,7 @@ TOOLS
   set_up "pip scripts" deploy
   set_up "pip book-shop" run tools
   set_up "update,registry,nginx" check
+@@@  set_up "venv-checkov,pip scripts/checkov,update,registry" check
   echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
   set_up "pip tests" check
   set_up "" check
@@ -173,6 +181,17 @@ TOOLS
   set_up "" deploy
   echo 'another==1 --hash=sha256:cc' >>scripts/requirements.lock
   fails setup deploy
+}
+
+@test "setup: installs checkov again after a change of its lock file or an interrupted installation" {
+  set_up "venv,pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry" check
+  [ -L .venv/bin/checkov ]
+  echo "another==1 --hash=sha256:cc" >>scripts/checkov/requirements.lock
+  touch "$TEST_DIR/pip-fails"
+  fails setup check
+  rm "$TEST_DIR/pip-fails"
+  set_up "venv-checkov,pip scripts/checkov" check
+  set_up "" check
 }
 
 @test "setup: replaces an environment without Python" {
