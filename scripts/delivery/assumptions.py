@@ -77,6 +77,63 @@ ASSUMPTIONS = [
         "ports_answer",
     ),
     Assumption(
+        "CloudFront keeps files and no page",
+        "url=$(make -s infra-output | jq -r .urls.value.prod)\n"
+        "file=$(curl -s $url/ | grep -o '/static/[^\"]*css' | head -1)\n"
+        "for path in / / $file $file; do\n"
+        "  curl -sS -o /dev/null -D - $url$path | grep -i x-cache\ndone",
+        "Miss for the page, twice, and in the end Hit for the file",
+        "edge_keeps_files_only",
+    ),
+    Assumption(
+        "CloudFront replaces the header X-Proxy-Secret of a visitor, and appends the address to X-Forwarded-For",
+        "url=$(make -s infra-output | jq -r .urls.value.prod)\n"
+        "for i in $(seq 20); do\n"
+        "  curl -sS -o /dev/null -w '%{http_code}\\n' -d x= -H 'X-Proxy-Secret: x' -H \"X-Forwarded-For: 192.0.2.$i\""
+        " \\\n    -H 'X-Forwarded-Proto: http' $url/account/login/\ndone",
+        "403, eleven times, because the form is incomplete; then 429, because it is one visitor; never a redirect",
+    ),
+    Assumption(
+        "CloudFront and port 80 redirect http:// to the public URL",
+        "make -s infra-output | jq -r '.edge.value.domain, .address.value' | xargs -n1 curl -sI | grep -i location",
+        "twice the address of prod with https://; with a domain, 421 instead of the first one",
+    ),
+    Assumption(
+        "CloudFront shows an error of the host at once and no longer than it lasts",
+        "curl -sI $(make -s infra-output | jq -r .urls.value.prod)/x; make deploy-prod; make smoke-prod",
+        "404 with 'Error from cloudfront' for the first one, and a smoke test that passes right after a deploy",
+    ),
+    Assumption(
+        "AWS lets a new account create distributions; an Elastic IP address has its DNS name before an instance has"
+        " the address; and the installation at the first boot survives the change of the address, or runs again",
+        "make infra",
+        "in a new account: 'the host is installed'",
+    ),
+    Assumption(
+        "The address remains",
+        "aws ec2 stop-instances --instance-ids $INSTANCE && aws ec2 wait instance-stopped --instance-ids $INSTANCE\n"
+        "aws ec2 start-instances --instance-ids $INSTANCE && aws ec2 wait instance-status-ok --instance-ids $INSTANCE\n"
+        "make smoke-prod infra-plan",
+        "prod answers at the same address; No changes",
+    ),
+    Assumption(
+        "A new secret of the proxy reaches host and distribution without a lost request"
+        " (docs/operations/serve-https.md, Rotate the secret of the proxy)",
+        "url=$(make -s infra-output | jq -r .urls.value.prod)\n"
+        "while sleep 1; do curl -s -o /dev/null -w '%{http_code} ' $url/account/login/; done",
+        "200, during all of its steps",
+    ),
+    Assumption(
+        "The certificate for TF_VAR_domain is issued by the records in the zone",
+        "TF_VAR_domain=shop.example.org TF_VAR_hosted_zone_id=Z… make infra",
+        "the certificate within minutes; afterwards https://shop.example.org answers",
+    ),
+    Assumption(
+        "The budget sends its warning",
+        "TF_VAR_budget_email=you@example.org TF_VAR_budget_usd=1 make infra",
+        "an e-mail within a day",
+    ),
+    Assumption(
         "Containers on the host cannot reach the credentials of its role",
         "aws ec2 describe-instances --instance-ids $INSTANCE --query 'Reservations[].Instances[].MetadataOptions'",
         "HttpTokens required, HttpPutResponseHopLimit 1",

@@ -34,6 +34,12 @@ def page(url, timeout=10, address=None):
         return answer.status, answer.read().decode(errors="replace"), answer.url
 
 
+def header(url, name, timeout=10):
+    """A header of the answer of a URL, or None. Raises OSError or HTTPException unless the answer is a success."""
+    with _open(url, timeout, None) as answer:
+        return answer.headers[name]
+
+
 def version(url, address=None):
     """The answer of /version: {"version": …, "revision": …}, or {} without a valid answer."""
     try:

@@ -2,9 +2,20 @@
 
 import http.client
 import os
+import re
 import textwrap
 
-from delivery import assumptions, aws, ecr, host_installation, http_client, status, terraform_state, transfer
+from delivery import (
+    assumptions,
+    aws,
+    ecr,
+    host_installation,
+    http_client,
+    public_url,
+    status,
+    terraform_state,
+    transfer,
+)
 from delivery.cli import AlreadyReported, CommandError, required_variable
 from delivery.references import ENVIRONMENTS
 from delivery.targets.aws import AwsHost
@@ -84,6 +95,21 @@ class Deployed:
         answered = all(isinstance(answer, int) for answer in seen.values())
         return answered, ", ".join(f"{place} {answer}" for place, answer in seen.items())
 
+    def edge_keeps_files_only(self):
+        """The header X-Cache of CloudFront, for the second request of a page and of a file."""
+        url = status.environments(self.host).get("prod", {}).get("url")
+        if not public_url.is_https(url):
+            return None, f"prod is at {url}"
+        try:
+            found = re.search(r"/static/[^\"'?]+\.css", http_client.page(f"{url}/", TIMEOUT)[1])
+            if not found:
+                return None, f"{url}/ names no file: deploy prod first"
+            seen = {path: again(f"{url}{path}") for path in ("/", found[0])}
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return False, f"{url}: no answer ({error})"
+        kept = ["Hit" in (result or "") for result in seen.values()]
+        return kept == [False, True], ", ".join(f"{path} {result}" for path, result in seen.items())
+
     def metadata_is_closed(self):
         """The options of the instance's metadata service."""
         described = self.host.ec2.ask("describe_instances", InstanceIds=[self.host.id])
@@ -123,6 +149,11 @@ def http_status(url):
         return http_client.page(url, TIMEOUT)[0]
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer ({error})"
+
+
+def again(url):
+    """The header X-Cache of the second of two answers, or None."""
+    return [http_client.header(url, "X-Cache", TIMEOUT) for _ in range(2)][1]
 
 
 def verify(form):

@@ -107,7 +107,13 @@ def test_no_text_names_a_setup_that_only_debian_has():
 
 
 # In the table of docs/first-deploy.md, what AWS and GitHub print.
-FOREIGN = ("EntityAlreadyExists", "Not authorized to perform", "VcpuLimitExceeded", "Resource not accessible")
+FOREIGN = (
+    "EntityAlreadyExists",
+    "Not authorized to perform",
+    "VcpuLimitExceeded",
+    "Your account must be verified",
+    "Resource not accessible",
+)
 
 
 def test_each_message_that_the_first_deploy_describes_is_printed():

@@ -117,8 +117,11 @@ def test_prints_a_line_for_each_assumption(deployed):
     done = run_script(SCRIPT)
     assert done.status == 0, done.out + done.err
     lines = done.out.splitlines()
-    assert [line[14:].rpartition(": ")[0] for line in lines if line.startswith("ok ")] == [c.text for c in CHECKS]
-    seen = [line for line in lines if line.startswith("not verified  ")]
+    (edge,) = [c for c in CHECKS if c.check == "edge_keeps_files_only"]  # this public URL is not https://
+    right = [line[14:].rpartition(": ")[0] for line in lines if line.startswith("ok ")]
+    assert right == [c.text for c in CHECKS if c is not edge]
+    first, *seen = [line for line in lines if line.startswith("not verified  ")]
+    assert first.startswith(f"not verified  {edge.text}: expected {edge.expected}; seen: prod is at http://127.0.0.1:")
     assert seen == [f"not verified  {other.text}: expected {other.expected}" for other in OTHERS]
     for assumption in OTHERS:
         assert all(f"{'':14}{line}" in lines for line in assumption.command.splitlines())
@@ -223,6 +226,55 @@ def test_a_public_url_that_does_not_answer_is_seen(deployed, monkeypatch):
     right, seen = verify_aws.Deployed().ports_answer()
     assert not right
     assert seen.startswith("dev 502, prod 502, http://127.0.0.1:9 no answer (")
+
+
+class Edge(http.server.BaseHTTPRequestHandler):
+    """Answers like CloudFront in front of prod."""
+
+    kept, results, page = (), {}, '<link href="/static/shop.0123.css" rel="stylesheet">'
+
+    def do_GET(self):
+        self.results[self.path] = self.results.get(self.path, 0) + 1
+        hit = self.path in self.kept and self.results[self.path] > 1
+        body = self.page.encode()
+        self.send_response(200)
+        self.send_header("X-Cache", "Hit from cloudfront" if hit else "Miss from cloudfront")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kept", "page", "right", "seen"),
+    [
+        (("/static/shop.0123.css",), Edge.page, True, "/ Miss from cloudfront, /static/shop.0123.css Hit from"),
+        ((), Edge.page, False, "/static/shop.0123.css Miss from cloudfront"),
+        (("/", "/static/shop.0123.css"), Edge.page, False, "/ Hit from cloudfront"),
+        ((), "<p>Welcome</p>", None, "/ names no file: deploy prod first"),
+    ],
+)
+def test_what_the_edge_keeps_is_seen(deployed, monkeypatch, kept, page, right, seen):
+    edge = type("ThisEdge", (Edge,), {"kept": kept, "page": page, "results": {}})
+    with http.server.HTTPServer(("127.0.0.1", 0), edge) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        public = {"environments": [{"environment": "prod", "url": f"http://127.0.0.1:{server.server_port}"}]}
+        monkeypatch.setattr(verify_aws.AwsHost, "ask", lambda *_: json.dumps(public))
+        monkeypatch.setattr(verify_aws.public_url, "is_https", bool)  # the rest is the same without TLS
+        found = verify_aws.Deployed().edge_keeps_files_only()
+        server.shutdown()
+    assert found[0] is right
+    assert seen in found[1]
+
+
+def test_an_edge_that_does_not_answer_is_seen(deployed, monkeypatch):
+    public = {"environments": [{"environment": "prod", "url": "https://127.0.0.1:9"}]}
+    monkeypatch.setattr(verify_aws.AwsHost, "ask", lambda *_: json.dumps(public))
+    right, seen = verify_aws.Deployed().edge_keeps_files_only()
+    assert right is False
+    assert seen.startswith("https://127.0.0.1:9: no answer (")
 
 
 def test_a_host_whose_status_fails_is_seen(deployed, monkeypatch):

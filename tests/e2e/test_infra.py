@@ -442,6 +442,7 @@ def test_a_second_plan_finds_no_drift_even_with_a_newer_ubuntu_image(cloud, shop
 
 
 def test_a_replaced_secret_runs_the_installation_and_is_not_printed(cloud, shop, applied):
+    assert (shop.directory / "terraform/.build/plan").stat().st_mode & 0o77 == 0
     shop.terraform("taint", 'terraform_data.proxy_secret["b"]')
     printed, _ = shop.infra("plan")
     assert [secret for secret in proxy_secrets(cloud) if secret in printed] == []
