@@ -1,5 +1,5 @@
-# CloudFront makes traffic billable, also traffic that nobody wanted. The budget counts all costs of
-# the account: costs by tag are only known after a switch in the account's billing settings.
+# CloudFront makes traffic billable, also traffic that no one wanted. The budget counts all costs of
+# the account, because AWS knows costs by tag only after a switch in the billing settings.
 resource "aws_budgets_budget" "account" {
   count = var.budget_email == null ? 0 : 1
 

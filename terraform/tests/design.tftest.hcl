@@ -28,7 +28,7 @@ mock_provider "aws" {
     defaults = {
       id        = "i-0123456789abcdef0"
       arn       = "arn:aws:ec2:eu-central-1:123456789012:instance/i-0123456789abcdef0"
-      public_ip = "198.51.100.99" # the one before the association
+      public_ip = "198.51.100.99" # until the association
     }
   }
   mock_resource "aws_eip" {
