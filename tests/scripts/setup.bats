@@ -134,8 +134,7 @@ TOOLS
   set_up "venv,pip tests" tools
   set_up "pip scripts" deploy
   set_up "pip book-shop" run tools
-  set_up "update,registry,nginx" check
-@@@  set_up "venv-checkov,pip scripts/checkov,update,registry" check
+  set_up "venv-checkov,pip scripts/checkov,update,registry,nginx" check
   echo 'ruff==1 --hash=sha256:cc' >>tests/requirements.lock
   set_up "pip tests" check
   set_up "" check
