@@ -63,14 +63,50 @@ def version(commit):
     Raises Unreadable if the file is missing, is not TOML or has no such version.
     """
     try:
+        return _version_in(output("cat-file", "blob", f"{commit}:{PROJECT}"), commit)
+    except Unreadable:
+        raise
+    except CommandError:
+        remedy = f'set version = "N.N.N" under [project] in {PROJECT} and commit it'
+        raise Unreadable(f"commit {commit} has no VERSION", f"it has no {PROJECT}", remedy) from None
+
+
+def resolve_with_version(name="HEAD"):
+    """(resolve(name), version of that commit), from one process. Raises what the two functions raise."""
+    commit = f"{name}^{{commit}}"
+    try:
+        answer = binary("cat-file", "--batch", stdin=os.fsencode(f"{commit}\n{commit}:{PROJECT}\n"))
+        found, _, answer = _object(answer, b"commit")
+        _, content, answer = _object(answer, b"blob")
+        if answer:
+            raise ValueError("the name has more than one line")
+    except (CommandError, ValueError):  # the two functions report why
+        found = resolve(name)
+        return found, version(found)
+    return found, _version_in(content.decode(errors="replace"), found)
+
+
+def _object(answer, kind):
+    """(hash, content, rest) of the first object in the output of `git cat-file --batch`.
+
+    Raises ValueError unless it is of this kind.
+    """
+    head, _, rest = answer.partition(b"\n")
+    name, found, size = head.split()
+    if found != kind:
+        raise ValueError(f"it is a {found.decode()}")
+    return name.decode(), rest[: int(size)], rest[int(size) + 1 :]
+
+
+def _version_in(text, commit):
+    """The version in the text of a pyproject.toml. Raises Unreadable."""
+    try:
         import tomllib
     except ModuleNotFoundError:  # Python 3.10
         import tomli as tomllib
     remedy = f'set version = "N.N.N" under [project] in {PROJECT} and commit it'
     try:
-        value = tomllib.loads(output("cat-file", "blob", f"{commit}:{PROJECT}"))["project"]["version"]
-    except CommandError:
-        raise Unreadable(f"commit {commit} has no VERSION", f"it has no {PROJECT}", remedy) from None
+        value = tomllib.loads(text)["project"]["version"]
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"commit {commit} has no VERSION", f"its {PROJECT} is not TOML: {error}", remedy) from None
     except (KeyError, TypeError):
@@ -120,7 +156,9 @@ def changes(commit):
 
 
 def candidates(commit):
-    """Yields the commits with the same source as `commit`, whose snapshots are images of `commit` too, newest first.
+    """Yields (commit, source) of the commits with the same source as `commit`, newest first.
+
+    Their snapshots are images of `commit` too.
 
     They are reachable from it or from dev (here or at origin).
 
@@ -131,13 +169,17 @@ def candidates(commit):
     skip, count = 0, NEAR
     while page := _log(commit, f"--skip={skip}", f"--max-count={count}"):
         sources = _sources([commit, *page])
-        yield from (candidate for candidate in page if sources.get(candidate) == sources[commit])
+        source = sources[commit]
+        yield from ((candidate, source) for candidate in page if sources.get(candidate) == source)
         skip, count = skip + count, 2 * count
 
 
 def _log(commit, *options):
-    """The commits that are reachable from `commit` or from dev, newest first."""
-    options = ("--no-show-signature", "--date-order", "--format=%H", "--ignore-missing", *options)  # dev may not exist
+    """The commits that are reachable from `commit` or from dev, newest first by their dates.
+
+    Without --date-order, for which git reads the whole history before it prints the first commit.
+    """
+    options = ("--no-show-signature", "--format=%H", "--ignore-missing", *options)  # dev may not exist
     try:
         return output("log", *options, commit, *DEV, "--").split()
     except CommandError as error:

@@ -5,10 +5,10 @@ file that DELIVERY_RELEASE_FILE names has it as JSON: the commit, the version an
 nothing to release. Without the variable, as on a laptop, nothing is handed over.
 """
 
+import contextlib
 import json
-import os
+import os  # pathlib is slow to import
 from collections import namedtuple
-from pathlib import Path
 
 from delivery import git
 from delivery.cli import CommandError
@@ -23,29 +23,31 @@ class Release(namedtuple("Release", "commit version image")):
 
 def path():
     """The file, or None."""
-    name = os.environ.get("DELIVERY_RELEASE_FILE")
-    return Path(name) if name else None
+    return os.environ.get("DELIVERY_RELEASE_FILE") or None
 
 
 def write(commit, version, image):
     """Hands a release over."""
     if file := path():
-        file.write_text(json.dumps(Release(commit, version, image)._asdict()) + "\n", encoding="utf-8")
+        with open(file, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps(Release(commit, version, image)._asdict()) + "\n")
 
 
 def clear():
     """Removes what an earlier run has handed over."""
     if file := path():
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file)
 
 
 def read(required=True):
     """The Release of HEAD, or None if nothing is handed over. Raises CommandError if it is missing though required."""
     file = path()
-    if not file or not (required or file.exists()):
+    if not file or not (required or os.path.exists(file)):
         return None
     try:
-        release = Release(**json.loads(file.read_text(encoding="utf-8")))
+        with open(file, encoding="utf-8") as stream:
+            release = Release(**json.load(stream))
     except (OSError, TypeError, ValueError) as error:
         raise CommandError(f"no release was handed over in '{file}'", error, "make release-check promote") from None
     if release.commit != (head := git.resolve()):

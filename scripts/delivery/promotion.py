@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from delivery import base_image, git, handover, registry
+from delivery import git, handover, registry
 from delivery.cli import CommandError, flag, log
 
 BUILD_AGAIN = "commit again, then make image push"
@@ -43,6 +43,8 @@ def push(commit):
     if local is None:
         why = "neither the Docker engine nor the registry has it"
         raise CommandError(f"image '{reference}' not found", why, build)
+
+    from delivery import base_image
 
     if not base_image.is_local(shop.repository):
         base_image.check(local, f"{reference} in the Docker engine", build)
@@ -102,17 +104,18 @@ def promote(commit):
         log(checked)
         return None
     shop = registry.shop()
-    name, commit = commit, git.resolve(commit)
-    release = git.version(commit)  # all candidates have it too: it is part of the source
+    name = commit
+    commit, release = git.resolve_with_version(name)  # all candidates have this version too: it is part of the source
 
     released = shop.recorded_digest(release)
     tags, newest = [], None
-    for candidate in itertools.islice(git.candidates(commit), MOST):
+    for candidate, source in itertools.islice(git.candidates(commit), MOST):
         tags.append(f"{release}-SNAPSHOT-{candidate}")
         digest = shop.recorded_digest(tags[-1])
         newest = newest or (digest and tags[-1])
         # The released source may have a newer snapshot, of a commit that changes neither tree: nothing to do.
         if digest and released in (None, digest):
+            expected = {git.REVISION_LABEL: candidate, git.SOURCE_LABEL: source}
             break
     else:
         if newest:
@@ -128,12 +131,14 @@ def promote(commit):
             remedy = f"make image push promote COMMIT={commit}"
         raise CommandError(f"{shop.repository} has no snapshot of commit {commit}", why, remedy)
 
-    expected = {git.REVISION_LABEL: candidate, git.SOURCE_LABEL: git.source(commit)}
     manifest, where = shop.manifest(digest), f"{shop.repository}:{tags[-1]}"
     labels = shop.labels_of(manifest, tags[-1])
     check_labels(labels, expected, f"{where} in the registry", BUILD_AGAIN)
-    if not (released or base_image.is_local(shop.repository)):
-        base_image.check(labels, where, BUILD_AGAIN)
+    if not released:
+        from delivery import base_image  # slow to import
+
+        if not base_image.is_local(shop.repository):
+            base_image.check(labels, where, BUILD_AGAIN)
     if planned:
         return f"{tags[-1]} -> {release}{' (already promoted)' if released else ''}: {shop.image(digest)}"
     if released:

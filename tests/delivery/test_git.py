@@ -23,12 +23,16 @@ def test_resolves_a_name_to_the_full_hash(repository, first):
     assert git.resolve() == second
     for name in ("v1", "main~1", first, first[:8]):
         assert git.resolve(name) == first
+        assert git.resolve_with_version(name) == (first, "1.0.0")
 
 
-@pytest.mark.parametrize("name", ["nowhere", "", "HEAD:k8s", "--all", "HEAD..HEAD", "a b"])
-def test_refuses_a_name_of_no_commit(repository, first, name):
-    with pytest.raises(UsageError, match=r"commit '.*' not found"):
-        git.resolve(name)
+@pytest.mark.parametrize("resolve", [git.resolve, git.resolve_with_version])
+@pytest.mark.parametrize(
+    "name", ["nowhere", "", "HEAD:k8s", "--all", "HEAD..HEAD", "a b", "HEAD\nHEAD", "HEAD\n", "\udcff"]
+)
+def test_refuses_a_name_of_no_commit(repository, first, name, resolve):
+    with pytest.raises(UsageError, match=r"(?s)commit '.*' not found"):
+        resolve(name)
 
 
 def test_an_empty_repository_has_no_head(repository):
@@ -60,9 +64,10 @@ NUMBERS = ["1.0", "1.0.0.0", "1.0.0rc1", "v1.0.0", "01.0.0", "1.0.0\\n", "", "1.
 )
 def test_an_unusable_version_is_an_error_with_its_reason(repository, first, text, why):
     commit = repository.commit({"book-shop/pyproject.toml": text, "book-shop/x": ""})
-    with pytest.raises(git.Unreadable, match=why) as raised:
-        git.version(commit)
-    assert "set version" in raised.value.remedy
+    for read in (git.version, git.resolve_with_version):
+        with pytest.raises(git.Unreadable, match=why) as raised:
+            read(commit)
+        assert "set version" in raised.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,9 @@ def test_changes_are_the_differences_to_a_commit_in_the_two_trees(repository, fi
 
 
 def candidates(commit):
-    return list(git.candidates(commit))
+    found = list(git.candidates(commit))
+    assert {source for _, source in found} <= {git.source(commit)}
+    return [candidate for candidate, _ in found]
 
 
 def test_candidates_are_also_on_dev_here_and_at_origin_and_on_no_other_branch(repository, first):

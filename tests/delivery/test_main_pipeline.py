@@ -3,6 +3,7 @@
 import contextlib
 import json
 import subprocess
+from pathlib import Path
 
 import infra_files
 import pytest
@@ -230,7 +231,7 @@ def test_without_the_promoted_digest_nothing_is_deployed(pipeline, shop, local_h
     shop.push("1.0.0")
     monkeypatch.setenv("DELIVERY_RELEASE_FILE", ".release")
     if content is not None:
-        handover.path().write_text(content)
+        Path(handover.path()).write_text(content)
     for verb in ("deploy", "smoke"):
         shop.verb(verb, "prod").must_fail("release-check promote")
     assert local_host.sent == []
