@@ -47,7 +47,7 @@ def add_blocked_encryption_types():
 
 def answer_like_cloudfront():
     """Removes the fields from moto's answers about a distribution that CloudFront does not send: those of cache
-    policies' predecessor, and those of another certificate than its own."""
+    policies' predecessor, and those of a certificate that the distribution does not use."""
     from moto.cloudfront import models
 
     class DefaultCacheBehaviour(models.DefaultCacheBehaviour):
@@ -65,7 +65,8 @@ def answer_like_cloudfront():
     class ViewerCertificate(models.ViewerCertificate):
         def __init__(self, config):
             super().__init__(config)
-            if self.cloud_front_default_certificate:
+            self.cloud_front_default_certificate = not self.acm_certificate_arn
+            if not self.acm_certificate_arn:
                 self.acm_certificate_arn = self.iam_certificate_id = None
 
     models.DefaultCacheBehaviour, models.CacheBehaviour = DefaultCacheBehaviour, CacheBehaviour
