@@ -26,9 +26,12 @@ class Nginx:
         """Raises UsageError unless NGINX understands the names in the settings {name: value}."""
         listed(environment, values)
 
-    def follow(self, environment, values):
-        """Makes NGINX follow the settings. It reloads only if it must, because that closes idle connections."""
-        self.write(environment, values)
+    def follow(self, environment, values, *others):
+        """Makes NGINX follow the settings, and answer also the names in other settings.
+
+        It reloads only if it must, because that closes idle connections.
+        """
+        self.write(environment, values, *others)
         if self.loaded.exists():
             return
         log("reload NGINX with its new settings")
@@ -40,9 +43,9 @@ class Nginx:
             raise
         self.loaded.touch()
 
-    def write(self, environment, values):
+    def write(self, environment, values, *others):
         """Writes the files of an environment. NGINX must reload if `loaded` doesn't exist afterwards."""
-        self._replace(f"allowed-hosts-{environment}.conf", listed(environment, values) + "\n")
+        self._replace(f"allowed-hosts-{environment}.conf", listed(environment, values, *others) + "\n")
         if environment == "dev":
             password = basic_auth.nginx_map(values.get(PASSWORD, "").strip())
             self._replace("secrets/preview-password.conf", password, 0o600)
@@ -53,20 +56,20 @@ class Nginx:
 
     def _replace(self, name, text, mode=0o644):
         file = self.directory / name
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
+        if not file.exists() or file.read_bytes() != text.encode():
             self.loaded.unlink(missing_ok=True)
             file.parent.mkdir(parents=True, exist_ok=True)
             files.replace(file, text, mode)
 
 
-def listed(environment, values):
-    """NGINX's list of the host names in the settings {name: value}. Raises UsageError if NGINX can't have one."""
-    url = public_url.stored(values)
+def listed(environment, *settings):
+    """NGINX's list of the host names in each of the settings {name: value}. Raises UsageError if it can't have one."""
+    urls = [url for values in settings if (url := public_url.stored(values))]
     with _refusal(environment, public_url.SETTING):
-        if url:
+        for url in urls:
             public_url.check(url)
     with _refusal(environment, SETTING):
-        return allowed_hosts.nginx_map(values.get(SETTING, ""), *([public_url.host(url)] if url else []))
+        return allowed_hosts.nginx_map(",".join(values.get(SETTING, "") for values in settings), *map(public_url.host, urls))
 
 
 @contextlib.contextmanager
@@ -85,5 +88,5 @@ class NoNginx:
     def check(self, environment, values):
         """As Nginx.check."""
 
-    def follow(self, environment, values):
+    def follow(self, environment, values, *others):
         """As Nginx.follow."""

@@ -5,10 +5,12 @@ fails, or the change is killed, the old value is still the stored one, and the n
 (docs/decisions/0077-prove-then-store.md).
 """
 
+import contextlib
 import time
 
 from delivery import operations, settings, settings_schema, state
 from delivery.cli import CommandError, UsageError, log
+from delivery.lock import LockLost
 
 FOR_DEVELOPERS = "DEBUG"
 
@@ -84,11 +86,30 @@ def apply(environment, token, image, new, actor, label, save):
         record(environment, token, label, actor, image, candidate.revision, result, time.monotonic() - started)
 
     with operations.recorded_failure(end, lambda: f"{environment.name} keeps its previous settings"):
-        operations.make_live(environment, token, candidate, save)
+        with both_answered(environment, live.settings.values, new.values):
+            operations.make_live(environment, token, candidate, save)
     end("ok")
     environment.state.save(token, environment.state.load().with_live(image, candidate.manifests))
     environment.clean_up(candidate)
     log(f"{environment.name} has the new settings")
+
+
+@contextlib.contextmanager
+def both_answered(environment, old, new):
+    """Makes NGINX answer the host names in old and new settings, because both are live for a time.
+
+    After another PUBLIC_URL, new pods redirect visitors to it while the previous ones still run. If the change fails,
+    NGINX returns to the old names; if it succeeds, `clean_up` removes them.
+    """
+    environment.nginx.follow(environment.name, old, new)
+    try:
+        yield
+    except LockLost:
+        raise
+    except BaseException:
+        with contextlib.suppress(CommandError):  # the reason of the failure is more important
+            environment.nginx.follow(environment.name, old)
+        raise
 
 
 def check_recorded(environment, image):

@@ -385,6 +385,38 @@ def test_nginx_has_the_host_of_the_public_url(place):
     assert file.read_text() == ".example 1;\n127.0.0.1 1;\ndefault 0;\nlocalhost 1;\n"
 
 
+@pytest.mark.parametrize(
+    ("first", "change", "during", "after"),
+    [
+        ({}, ("PUBLIC_URL", "https://new.example"), "new.example", None),
+        ({"PUBLIC_URL": "https://old.example"}, ("PUBLIC_URL", ""), "old.example", ""),
+        ({"PUBLIC_URL": "https://a.example"}, ("PUBLIC_URL", "http://b.example"), "a.example b.example", "b.example"),
+        ({"ALLOWED_HOSTS": "a.example"}, ("ALLOWED_HOSTS", ".a.example,c.example"), ".a.example c.example", None),
+        (
+            {"ALLOWED_HOSTS": "a.example", "PUBLIC_URL": "http://b.example"},
+            ("ALLOWED_HOSTS", "c.example"), "a.example b.example c.example", "b.example c.example",
+        ),
+    ],
+)  # fmt: skip
+def test_nginx_answers_the_old_and_the_new_names_while_both_are_live(place, first, change, during, after):
+    """Pods with another PUBLIC_URL redirect visitors to it as soon as they are ready."""
+    def names():
+        lines = (place.paths.nginx / f"allowed-hosts-{place.name}.conf").read_text().splitlines()
+        assert (place.paths.state / "nginx-loaded").exists()
+        return " ".join(line.removesuffix(" 1;") for line in lines if "example" in line)
+
+    for name, value in first.items():
+        set_(place, name, value).must_succeed()
+    before, seen = names(), []
+    starts = "docker.start" if place.name == "dev" else "kubernetes.apply"
+    for fault in ("it is full", None):
+        place.world.before(starts, lambda: seen.append(names()))
+        place.world.failures[starts] = [fault]
+        result = set_(place, *change) if change[1] else place.run("unset", change[0])
+        assert (result.status == 0, names()) == ((True, during if after is None else after) if fault is None else (False, before))
+    assert seen == [during] * 2
+
+
 @pytest.mark.parametrize("value", ["shop.example", "https://shop.example/", "https://x 1;}server{", "https://*"])
 def test_a_public_url_that_nginx_cannot_have_stops_a_deploy_before_any_change(place, value):
     edit(place, "PUBLIC_URL", value)
@@ -418,17 +450,21 @@ def test_nginx_is_reloaded_only_when_the_names_have_changed(place):
 
 
 def test_a_change_of_the_names_that_was_killed_before_nginx_loaded_them_is_completed(place):
-    file, written = place.paths.nginx / f"allowed-hosts-{place.name}.conf", 0
-    for change in kills(place, lambda: set_(place, "ALLOWED_HOSTS", "shop.example")):
-        reloaded = "systemctl reload" in place.world.calls and change != "systemctl reload"
+    file, written, loaded = place.paths.nginx / f"allowed-hosts-{place.name}.conf", 0, [NGINX]
+
+    def load():
+        loaded.append(file.read_text())
+        place.world.before("systemctl reload", load)
+
+    load()
+    for _ in kills(place, lambda: set_(place, "ALLOWED_HOSTS", "shop.example")):
         written += file.read_text() != NGINX
-        place.world.calls.clear()
         place.deploy(1).must_succeed()
         is_new = stored(place)["ALLOWED_HOSTS"] == "shop.example"
         assert ("shop.example" in file.read_text()) == is_new
         assert (place.paths.state / "nginx-loaded").exists()
-        assert ("systemctl reload" in place.world.calls) == (is_new and not reloaded)
-        place.world.calls.clear()
+        assert file.read_text() == loaded[-1]
+        loaded.append(NGINX)
     assert written >= 2
 
 
