@@ -5,8 +5,10 @@ proxy. NGINX reads them as root when it starts or reloads, so no other user can 
 """
 
 import contextlib
+import fcntl
 
 from delivery import allowed_hosts, basic_auth, files, process, proxy_secret, public_url
+from delivery.application import NAME
 from delivery.cli import UsageError, log
 from delivery.paths import BOOTSTRAP
 from delivery.process import ProgramFailed
@@ -21,6 +23,7 @@ class Nginx:
     def __init__(self, paths):
         self.directory = paths.nginx
         self.loaded = paths.state / "nginx-loaded"  # exists if NGINX has loaded its files (bootstrap-nginx)
+        self.lock = paths.locks / f"{NAME}-nginx"  # of these files, for changes of dev and prod and for bootstrap
 
     def check(self, environment, values):
         """Raises UsageError unless NGINX understands the names in the settings {name: value}."""
@@ -31,17 +34,19 @@ class Nginx:
 
         It reloads only if it must, because that closes idle connections.
         """
-        self.write(environment, values, *others)
-        if self.loaded.exists():
-            return
-        log("reload NGINX with its new settings")
-        try:
-            process.run(["nginx", "-t", "-q"])
-            process.run(["systemctl", "reload", "nginx"])
-        except ProgramFailed as error:
-            error.remedy = BOOTSTRAP
-            raise
-        self.loaded.touch()
+        with open(self.lock, "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # or another change, between its reload and the mark, could mark this one
+            self.write(environment, values, *others)
+            if self.loaded.exists():
+                return
+            log("reload NGINX with its new settings")
+            try:
+                process.run(["nginx", "-t", "-q"])
+                process.run(["systemctl", "reload", "nginx"])
+            except ProgramFailed as error:
+                error.remedy = BOOTSTRAP
+                raise
+            self.loaded.touch()
 
     def write(self, environment, values, *others):
         """Writes the files of an environment. NGINX must reload if `loaded` doesn't exist afterwards."""

@@ -1,6 +1,7 @@
 """The host's verbs set, unset and settings, and deploys of the live image with newer settings."""
 
 import errno
+import fcntl
 import json
 import os
 
@@ -466,6 +467,20 @@ def test_a_change_of_the_names_that_was_killed_before_nginx_loaded_them_is_compl
         assert file.read_text() == loaded[-1]
         loaded.append(NGINX)
     assert written >= 2
+
+
+def test_nginx_loads_the_files_of_one_change_at_a_time(host, place):
+    """Or the mark of one change would hide that NGINX has not loaded the files of the other one, or of bootstrap."""
+    seen = []
+
+    def other_change():
+        with open(host.paths.locks / "book-shop-nginx", "a") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        seen.append((host.paths.state / "nginx-loaded").exists())
+
+    place.world.before("systemctl reload", other_change)
+    set_(place, "ALLOWED_HOSTS", "shop.example").must_succeed()
+    assert seen == [False]
 
 
 def test_nginx_asks_for_the_password_of_dev_only_and_reloads_if_it_has_changed(host, place):

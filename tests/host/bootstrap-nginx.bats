@@ -84,6 +84,18 @@ TABLE
   assert_equal "$(grep -c "a line" "$log")" 2
 }
 
+@test "bootstrap-nginx: no change of a setting can load files while they are written" {
+  program=$HOST_ROOT/opt/book-shop/bin/nginx-settings
+  mv "$program" "$program-real"
+  printf '%s\n' '#!/bin/bash' "flock --nonblock '$HOST_ROOT/run/lock/book-shop-nginx' touch '$TEST_DIR/free'; touch '$TEST_DIR/asked'" \
+    'exec "$0-real"' >"$program"
+  chmod +x "$program"
+  succeeds bootstrap-nginx
+  [ -e "$TEST_DIR/asked" ]
+  refute [ -e "$TEST_DIR/free" ]
+  flock --nonblock "$HOST_ROOT/run/lock/book-shop-nginx" true
+}
+
 @test "bootstrap-nginx: follows the password of dev and the secret of a proxy, each with one reload" {
   verb bootstrap-nginx
   secrets=$HOST_ROOT/etc/nginx/book-shop/secrets
