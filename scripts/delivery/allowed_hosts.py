@@ -18,17 +18,15 @@ def check(names):
         raise UsageError(f"invalid host names {names[:200]!r}", why, "ALLOWED_HOSTS=shop.example,.example.org")
 
 
-def nginx_map(names, *more):
-    """The lines of NGINX's map with these names, one text, and more, each a valid name. Raises UsageError.
-
-    It always has those of the health checks.
+def nginx_map(names):
+    """The lines of NGINX's map with these names, which also has those of the health checks. Raises UsageError.
 
     Spaces around a name and empty names are ignored, as the application does.
     """
     listed = [name for name in map(str.strip, names.split(",")) if name]
     if listed:
         check(",".join(listed))
-    every = {*OF_HEALTH_CHECKS, *more, *map(str.lower, listed)}
+    every = {*OF_HEALTH_CHECKS, *map(str.lower, listed)}
     if "*" in every:
         return "default 1;"
     # NGINX refuses duplicate names, and .example.org includes example.org.

@@ -73,8 +73,9 @@ def listed(environment, *settings):
     with _refusal(environment, public_url.SETTING):
         for url in urls:
             public_url.check(url)
+    names = [values.get(SETTING, "") for values in settings]
     with _refusal(environment, SETTING):
-        return allowed_hosts.nginx_map(",".join(values.get(SETTING, "") for values in settings), *map(public_url.host, urls))
+        return allowed_hosts.nginx_map(",".join([*names, *map(public_url.host, urls)]))
 
 
 @contextlib.contextmanager

@@ -85,9 +85,11 @@ def apply(environment, token, image, new, actor, label, save):
     def end(result):
         record(environment, token, label, actor, image, candidate.revision, result, time.monotonic() - started)
 
-    with operations.recorded_failure(end, lambda: f"{environment.name} keeps its previous settings"):
-        with both_answered(environment, live.settings.values, new.values):
-            operations.make_live(environment, token, candidate, save)
+    with (
+        operations.recorded_failure(end, lambda: f"{environment.name} keeps its previous settings"),
+        both_answered(environment, live.settings.values, new.values),
+    ):
+        operations.make_live(environment, token, candidate, save)
     end("ok")
     environment.state.save(token, environment.state.load().with_live(image, candidate.manifests))
     environment.clean_up(candidate)
