@@ -28,11 +28,8 @@ class ClusterSettings:
 
     def current(self):
         """As Settings.current, without the values, which deployers may not read."""
-        return Snapshot(versioned_secrets.version_of(self._pointer()["data"]["secret"]))
-
-    def public_url(self):
-        """As Settings.public_url."""
-        return self._pointer()["data"].get("public_url") or None
+        data = self._pointer()["data"]
+        return Snapshot(versioned_secrets.version_of(data["secret"]), public_url=data.get("public_url") or None)
 
     def certificate(self):
         """The Certificate of the load balancer; None if there is none."""

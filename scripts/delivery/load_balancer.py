@@ -88,10 +88,8 @@ class LoadBalancer:
         return None if self.given else self._address()
 
     def _public_url(self, settings):
-        """PUBLIC_URL in a Snapshot, or the stored one if that has no values, as for deployers; None without one."""
-        if settings is None or settings.values is None:
-            return self.settings.public_url()
-        return public_url.stored(settings.values)
+        """PUBLIC_URL in a Snapshot or, without one, the stored PUBLIC_URL; None if there is none."""
+        return (settings or self.settings.current()).public_url
 
     def _ingress(self):
         return self.kubernetes.get("ingress", NAME)

@@ -89,7 +89,7 @@ def undo(environment, image, actor):
 
 
 def _deploy(environment, token, image, actor, verb, after=None, reason=None, check=None):
-    """`check` is called with the environment and the image, after it was pulled and before anything is changed."""
+    """`check` is called with the environment and the candidate, before anything is changed."""
     started = time.monotonic()
 
     def record(result):
@@ -119,7 +119,7 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None, che
     if verb == "deploy":
         order.check(environment, image, after)
     if check:
-        check(environment, image)
+        check(environment, candidate)
 
     with recorded_failure(record, lambda: f"Still live: {_still_live(environment)}"):
         make_live(environment, token, candidate)
@@ -135,9 +135,9 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None, che
     log(f"{environment.name} serves {image}")
 
 
-def check_public_url(environment, image):
-    """Raises CommandError if PUBLIC_URL is https and the image does not know it, as older ones."""
-    url, name = environment.settings.public_url(), environment.name
+def check_public_url(environment, candidate):
+    """Raises CommandError if PUBLIC_URL is https and the image of the candidate does not know it, as older ones."""
+    url, name, image = candidate.settings.public_url, environment.name, candidate.image
     if not public_url.is_https(url):
         return
     try:
@@ -239,7 +239,7 @@ def status(environment):
         "previous": previous and previous.partition("@")[2],
         "current": _or_none(lambda: order.current_build(environment)),
         "settings_pending": stored and _or_none(lambda: settings_pending(environment, stored)),
-        "url": stored and _or_none(environment.settings.public_url),
+        "url": stored and stored.public_url,
         "asks_password": environment.name == "dev"
         and bool(stored and stored.values.get("PREVIEW_PASSWORD", "").strip()),
         "deploying": environment.lock.holder(),

@@ -8,7 +8,7 @@ import functools
 import re
 import time
 
-from delivery import aws, public_url, state
+from delivery import aws, state
 from delivery.cli import CommandError, UsageError
 from delivery.grammar import GRAMMAR
 from delivery.references import ENVIRONMENTS
@@ -34,10 +34,6 @@ class ParameterStore:
     def current(self):
         """As Settings.current."""
         return snapshot(values(self.load()))
-
-    def public_url(self):
-        """As Settings.public_url."""
-        return public_url.stored(self.current().values)
 
     def load(self):
         """As Settings.load."""

@@ -30,10 +30,14 @@ class Setting(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """All values at one time, and their version. `values` is None if this user may not read them."""
+    """All values at one time, and their version. `values` is None if this user may not read them.
+
+    `public_url` is PUBLIC_URL, which deployers may read as well; None if there is none.
+    """
 
     version: str
     values: dict[str, str] | None = dataclasses.field(default=None, repr=False)
+    public_url: str | None = None
 
 
 class Settings(Protocol):
@@ -41,9 +45,6 @@ class Settings(Protocol):
 
     def current(self) -> Snapshot:
         """Returns what a slot or a pod that starts now must have."""
-
-    def public_url(self) -> str | None:
-        """Returns the stored PUBLIC_URL; None if there is none. It is not secret: deployers may read it as well."""
 
     def load(self) -> dict[str, Setting]:
         """Returns the settings by name; empty if there are none."""
@@ -71,7 +72,7 @@ def stored_value(environment, name):
 
 def snapshot(values):
     """The Snapshot of {name: value}."""
-    return Snapshot(version(values), values)
+    return Snapshot(version(values), values, public_url.stored(values))
 
 
 def version(values):
@@ -144,10 +145,6 @@ class FileSettings:
     def current(self):
         """As Settings.current."""
         return snapshot(values(self.load()))
-
-    def public_url(self):
-        """As Settings.public_url."""
-        return public_url.stored(self.current().values)
 
     def load(self):
         """As Settings.load. Raises CommandError for a line that is neither a setting nor a comment.

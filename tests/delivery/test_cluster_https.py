@@ -110,7 +110,7 @@ def test_a_public_url_that_does_not_answer_is_neither_stored_nor_left_in_the_ing
     before = ingress(cluster)
     cluster.run("set", "PUBLIC_URL", stdin=SHOP).must_fail("the release does not answer", "make cluster-setup")
     assert ingress(cluster) == before
-    assert cluster.environment.settings.public_url() is None
+    assert cluster.environment.settings.current().public_url is None
 
 
 def test_the_next_deploy_of_the_live_image_applies_another_certificate(secured):
@@ -127,14 +127,14 @@ def test_a_change_of_another_setting_keeps_the_certificate_and_the_public_url(se
     before = secured.environment.settings.certificate()
     secured.run("set", "EMAIL_HOST", stdin="mail.example").must_succeed()
     settings = secured.environment.settings
-    assert (settings.certificate(), settings.public_url()) == (before, SHOP)
+    assert (settings.certificate(), settings.current().public_url) == (before, SHOP)
 
 
 def test_a_removed_certificate_leaves_the_rest_of_the_settings(secured):
     before = secured.world.kubernetes.objects[POINTER]["data"]["secret"]
     certified(secured, REMOVED)
     assert secured.environment.settings.certificate() is None
-    assert secured.environment.settings.public_url() == SHOP
+    assert secured.environment.settings.current().public_url == SHOP
     assert secured.world.kubernetes.objects[POINTER]["data"]["secret"] == before
 
 

@@ -65,14 +65,13 @@ class Environment(Protocol):
     """dev or prod on a target. Every method raises CommandError if it fails."""
 
     name: str
-    repository: str  # only its images may become live
     docker: Docker  # the engine that pulls its images
     lock: Lock
     state: State
     settings: Settings
     nginx: Nginx
     web: Any  # version, answers, is_ready and page of http_client, for its address
-    repository: str  # the only one whose images it accepts
+    repository: str  # only its images may become live
 
     def url(self) -> str:
         """The address at which NGINX or the load balancer serves it; empty while there is none."""
