@@ -2,7 +2,7 @@
 
 from delivery import aws, cluster_access, public_url
 from delivery.cli import CommandError, log
-from delivery.cluster_certificate import ACM, ARN, ISSUER, list_issuers
+from delivery.cluster_certificate import ACM, ARN, ISSUER, check_url, list_issuers
 
 AUTO_MODE, CONTROLLER, CERT_MANAGER = "eks.amazonaws.com", "elbv2.k8s.aws", "cert-manager.io"  # API groups
 INSTALL = "install it (https://cert-manager.io/docs/installation/) and create a ClusterIssuer"
@@ -10,6 +10,8 @@ INSTALL = "install it (https://cert-manager.io/docs/installation/) and create a 
 
 def check(cluster, certificate, url):
     """Raises CommandError unless the load balancer of a Cluster can use the Certificate, and for the URL, if known."""
+    if public_url.is_https(url):
+        check_url(certificate, url)  # afterwards, no deploy and no change of a setting would work
     if certificate.variable == ISSUER:
         check_issuer(cluster, certificate)
         return

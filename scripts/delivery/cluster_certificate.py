@@ -91,10 +91,10 @@ def patches(certificate, url):
     """
     if not (certificate and public_url.is_https(url)):
         return []
-    spec, more = {}, []
-    host, port = public_url.host(url), urlsplit(url).port or HTTPS_PORT
+    check_url(certificate, url)
+    spec, more, host = {}, [], public_url.host(url)
     if certificate.variable == ARN:
-        check_port(url, port)
+        port = urlsplit(url).port or HTTPS_PORT
         annotations = {
             f"{ALB}/certificate-arn": certificate.value,
             f"{ALB}/listen-ports": json.dumps([{"HTTP": HTTP_PORT}, {"HTTPS": port}]),
@@ -102,7 +102,6 @@ def patches(certificate, url):
             f"{ALB}/ssl-policy": TLS_POLICY,
         }
     else:
-        check_host(url, host)
         annotations = {f"{CERT_MANAGER}/cluster-issuer": certificate.value}
         spec = {"spec": {"tls": [{"hosts": [host], "secretName": SECRET}]}}
         # Controllers use a certificate only for a rule with its host. The rule without a host stays for other names.
@@ -118,17 +117,13 @@ def patches(certificate, url):
     return [{"target": target, "patch": json.dumps(patch)} for patch in (merged, more) if patch]
 
 
-def check_port(url, port):
-    """Raises CommandError if the port is that of the redirect."""
-    if port == HTTP_PORT:
+def check_url(certificate, url):
+    """Raises CommandError for an https URL that the load balancer cannot serve with any certificate of this kind."""
+    if certificate.variable == ARN and urlsplit(url).port == HTTP_PORT:
         why = f"it redirects port {HTTP_PORT} to HTTPS"
         raise CommandError(f"the load balancer cannot serve '{url}'", why, CHANGE_URL)
-
-
-def check_host(url, host):
-    """Raises CommandError for an IPv4 address, which no rule of an Ingress can have."""
-    if host.replace(".", "").isdigit():
-        why = "cert-manager needs a host name, not an address"
+    if certificate.variable == ISSUER and public_url.host(url).replace(".", "").isdigit():
+        why = "cert-manager needs a host name, not an address"  # and no rule of an Ingress can have one
         raise CommandError(f"no certificate for '{url}'", why, CHANGE_URL)
 
 

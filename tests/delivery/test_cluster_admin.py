@@ -185,9 +185,17 @@ def test_setup_again_keeps_the_certificate_and_another_one_replaces_it(cluster):
         ("", {"DELIVERY_CERT_ISSUER": "letsencrypt"}, 1, "it has no cert-manager"),
         ("cert-manager.io", {"DELIVERY_CERT_ISSUER": "letsencrypt"}, 1, "no ClusterIssuer of this name"),
         ("cert-manager.io", {"DELIVERY_CERTIFICATE_ARN": "ACM"}, 1, "only load balancers of AWS"),
+        (
+            "eks.amazonaws.com", {"DELIVERY_CERTIFICATE_ARN": "ACM", "PUBLIC_URL": "https://shop.example:80"}, 1,
+            "the load balancer cannot serve 'https://shop.example:80'",
+        ),
+        (
+            "cert-manager.io", {"DELIVERY_CERT_ISSUER": "letsencrypt", "PUBLIC_URL": "https://192.0.2.1"}, 1,
+            "cert-manager needs a host name, not an address",
+        ),
         ("eks.amazonaws.com", {"DELIVERY_CERTIFICATE_ARN": "ACM", "DELIVERY_CERT_ISSUER": "a"}, 2, "are both set"),
     ],
-)
+)  # fmt: skip
 def test_a_certificate_that_the_cluster_cannot_use_is_refused_before_any_change(
     cluster, groups, settings, status, message
 ):
