@@ -17,14 +17,14 @@ def ensure(environment, store, lock, first):
 
     Returns the names in `first` of which another value is stored.
     """
-    if missing(environment, values(store.load()), first):
+    settings = store.load()
+    if missing(environment, values(settings), first):
         with lock.acquire(f"bootstrap {environment}"):
             settings = store.load()
             for name, value in missing(environment, values(settings), first).items():
                 settings[name] = Setting(value, ACTOR, state.now())
                 store.save(settings)
-    stored = values(store.load())
-    return [name for name, value in first.items() if stored[name] != value]
+    return [name for name, value in first.items() if settings[name].value != value]
 
 
 def missing(environment, stored, first):

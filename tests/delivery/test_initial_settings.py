@@ -1,6 +1,8 @@
 """The settings that a host generates at its installation (scripts/host/bin/initial-settings)."""
 
+import contextlib
 import re
+import types
 
 import pytest
 from delivery import host_settings, initial_settings, nginx, settings
@@ -122,3 +124,13 @@ def test_a_setting_that_is_stored_is_never_replaced():
     names = ("ALLOWED_HOSTS", "COOKIE_SUFFIX", "SECRET_KEY", "PUBLIC_URL", "PREVIEW")
     first = {"ALLOWED_HOSTS": "x", "PUBLIC_URL": "y"}
     assert initial_settings.missing("dev", dict.fromkeys(names), first) == {}
+
+
+def test_a_store_that_shows_a_new_setting_later_is_no_fault():
+    """Parameter Store need not list at once what it has stored."""
+    saved = []
+    store = types.SimpleNamespace(load=lambda: {"ALLOWED_HOSTS": settings.Setting("old.example")}, save=saved.append)
+    lock = types.SimpleNamespace(acquire=contextlib.nullcontext)
+    first = {"ALLOWED_HOSTS": "new.example", "PUBLIC_URL": "https://shop.example"}
+    assert initial_settings.ensure("prod", store, lock, first) == ["ALLOWED_HOSTS"]
+    assert saved[-1]["PUBLIC_URL"].value == "https://shop.example"
