@@ -102,7 +102,7 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None, che
         memory = environment.state.load().with_live(image, candidate.manifests)
         environment.state.save(token, memory)
 
-    candidate = environment.prepare(image, returns=verb == "rollback")
+    candidate = prepare(environment, image, returns=verb == "rollback")
     if image == environment.live() == environment.state.load().current and has_other_settings(environment, candidate):
         verb = "restart"  # no other image becomes live, so rollback and undo ignore it
         candidate = candidate.with_settings(candidate.settings)
@@ -133,6 +133,13 @@ def _deploy(environment, token, image, actor, verb, after=None, reason=None, che
         why = f"{error.why}. {image} is live in {environment.name} nevertheless"
         raise CommandError(error.what, why, error.remedy) from error
     log(f"{environment.name} serves {image}")
+
+
+def prepare(environment, image, returns=False):
+    """As Environment.prepare. Also raises UsageError if NGINX cannot have the stored settings."""
+    candidate = environment.prepare(image, returns)
+    environment.nginx.check(environment.name, candidate.settings.values)
+    return candidate
 
 
 def check_public_url(environment, candidate):
@@ -209,7 +216,7 @@ def plan(environment, image, after=None):
     """What a deploy of the image would change, as text. Changes nothing that is live. Raises what `deploy` raises."""
     images.check(image, environment.repository)
     order.check_after(after)
-    candidate = environment.prepare(image)
+    candidate = prepare(environment, image)
     order.check(environment, image, after)
     lines = f"image: {environment.live() or 'none'}\n    -> {image} (commit {candidate.revision})\n"
     return lines + environment.plan(candidate).rstrip()

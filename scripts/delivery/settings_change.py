@@ -103,6 +103,10 @@ def both_answered(environment, old, new):
     After another PUBLIC_URL, new pods redirect visitors to it while the previous ones still run. If the change fails,
     NGINX returns to the old names; if it succeeds, `clean_up` removes them.
     """
+    try:
+        environment.nginx.check(environment.name, old)
+    except UsageError:  # NGINX never had the stored names, which were edited by hand
+        old = new
     environment.nginx.follow(environment.name, old, new)
     try:
         yield

@@ -505,6 +505,18 @@ def test_a_name_that_nginx_cannot_have_stops_a_deploy_before_any_change(place):
         place.deploy(2).must_fail("invalid ALLOWED_HOSTS: nothing was changed", remedy, status=2)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [("ALLOWED_HOSTS", "shop.*", "shop.example"), ("PUBLIC_URL", "https://shop.example/", "https://shop.example")],
+)
+def test_a_stored_value_that_nginx_cannot_have_can_be_corrected(place, name, wrong, right):
+    edit(place, name, wrong)
+    place.deploy(2).must_fail(f"invalid {name}", f"make set-{place.name} SETTING={name}", status=2)
+    set_(place, name, right).must_succeed()
+    assert stored(place)[name] == live(place)[name] == right
+    assert "\nshop.example 1;" in (place.paths.nginx / f"allowed-hosts-{place.name}.conf").read_text()
+
+
 def test_settings_lists_what_the_image_defines(place, act_as):
     act_as("ann")
     set_(place, "EMAIL_HOST", "mail.example").must_succeed()

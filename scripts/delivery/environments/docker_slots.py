@@ -55,7 +55,6 @@ class DockerSlots:
         self.live_slot = self.traffic.live()
         self.idle_slot = "b" if self.live_slot == "a" else "a"
         settings = self.settings.current()
-        self.nginx.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.docker.platform(), self.paths.state)
         return Candidate(image, revision, settings, returns=returns, pages=images.pages_of(self.docker, image))
 

@@ -69,7 +69,6 @@ class KubernetesRollout:
             what = "Kubernetes does not answer: nothing was changed"
             raise CommandError(what, error.why, self.kubernetes.remedy) from None
         settings = self.settings.current()
-        self.nginx.check(self.name, settings.values)
         revision = images.fetch(self.docker, image, self.platform(), self.directory)
         manifests = self._manifests(image, settings)
         return Candidate(image, revision, settings, manifests, returns, images.pages_of(self.docker, image))
