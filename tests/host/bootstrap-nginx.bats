@@ -87,13 +87,18 @@ TABLE
 @test "bootstrap-nginx: no change of a setting can load files while they are written" {
   program=$HOST_ROOT/opt/book-shop/bin/nginx-settings
   mv "$program" "$program-real"
-  printf '%s\n' '#!/bin/bash' "flock --nonblock '$HOST_ROOT/run/lock/book-shop-nginx' touch '$TEST_DIR/free'; touch '$TEST_DIR/asked'" \
-    'exec "$0-real"' >"$program"
+  lock=$HOST_ROOT/run/lock/book-shop-nginx
+  cat >"$program" <<PROGRAM
+#!/bin/bash
+flock --nonblock '$lock' touch '$TEST_DIR/free'
+touch '$TEST_DIR/asked'
+exec '$program-real'
+PROGRAM
   chmod +x "$program"
   succeeds bootstrap-nginx
-  [ -e "$TEST_DIR/asked" ]
+  assert [ -e "$TEST_DIR/asked" ]
   refute [ -e "$TEST_DIR/free" ]
-  flock --nonblock "$HOST_ROOT/run/lock/book-shop-nginx" true
+  flock --nonblock "$lock" true
 }
 
 @test "bootstrap-nginx: follows the password of dev and the secret of a proxy, each with one reload" {
