@@ -29,7 +29,8 @@ class CachingMiddleware:
         response = self.get_response(request)
         if is_cached:
             _make_impersonal(response)
-        elif response.cookies or has_vary_header(response, "Cookie"):
+        else:
+            # Even without "Vary: Cookie": an error page without it is in the language of the visitor's cookie.
             patch_cache_control(response, private=True)
         # Caches keep a permanent redirect for long. If the proxy in front is not trusted for a moment, the redirect
         # leads from the public URL to itself.

@@ -152,20 +152,16 @@ PAGES = [
     "/account/invitation/x/?token=y", "/admin/", "/admin/login/", "/admin/orders/order/", "/admin/jsi18n/",
     "/api/books", "/api/categories", "/api/openapi.json", "/sitemap.xml", "/sitemap-pages.xml", "/robots.txt",
     "/favicon.ico", "/no/such", "/healthz", "/readyz", "/version", "/cart/{book}/add", "/language", "/order/x/",
+    # An edge that compares normalized paths takes them for cached ones, and sends them as they are (CloudFront).
+    "/x/../static/no.css", "//static/no.css", "/admin/books/book/../../../book-cover/1/change/",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
-def test_response_of_one_visitor_is_private(dune, people, admin_client, method):
+def test_response_elsewhere_is_private(dune, people, admin_client, method):
     for person, page in itertools.product([*people, admin_client], PAGES):
         answer = person.generic(method, page.format(book=dune.pk))
         control = re.split(r",\s*", answer.headers.get("Cache-Control", ""))
         assert "public" not in control, page
         assert not any(each.startswith("s-maxage") for each in control), page
-        if answer.cookies or "Cookie" in answer.headers.get("Vary", ""):
-            assert "private" in control, page
-
-
-def test_pages_of_this_test_include_ones_with_cookies(people):
-    assert current.SESSION_COOKIE_NAME in people[1].get("/cart").cookies
-    assert "Cookie" in people[0].get("/").headers["Vary"]
+        assert "private" in control, page
