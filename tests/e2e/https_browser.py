@@ -26,12 +26,18 @@ def fill(fields):
         page.locator(f"main [name={field}]").fill(value)
 
 
+def press(locator):
+    """Click a button or a link, and wait until the page is complete: leaving it earlier would cancel its requests."""
+    locator.click()
+    page.wait_for_load_state()
+
+
 def submit():
-    page.locator("main form[method=post]:has([name]:not([type=hidden])) button").last.click()
+    press(page.locator("main form[method=post]:has([name]:not([type=hidden])) button").last)
 
 
 def sign_out():
-    page.locator("header form[action='/account/logout/'] button").click()
+    press(page.locator("header form[action='/account/logout/'] button"))
     page.locator("header a[href='/account/login/']").wait_for()
 
 
@@ -42,15 +48,15 @@ def shop():
     submit()
     assert page.url == f"{url}/orders", page.url
     page.goto("/book-list")
-    page.locator(".books a").first.click()
+    press(page.locator(".books a").first)
     book = page.url
-    page.locator("a[href$='/review']").click()
+    press(page.locator("a[href$='/review']"))
     page.locator("[name=rating]").select_option("4")
     page.locator("[name=text]").fill("Stayed up all night.")
     submit()
     assert page.url == book, page.url
     assert "Stayed up all night." in page.locator(".review", has_text=name).inner_text()
-    page.locator("form.buy button").click()
+    press(page.locator("form.buy button"))
     assert page.url == f"{url}/cart", page.url
     page.goto("/checkout")
     fill(BUYER)
@@ -60,9 +66,9 @@ def shop():
     print("title", page.title())
     print("mark" if "preview" in page.locator("main").inner_text() else "no mark")
     assert page.locator("link[rel=canonical]").get_attribute("href").startswith(f"{url}/")
-    page.locator("button[value=ar]").click()
+    press(page.locator("button[value=ar]"))
     page.locator("html[dir=rtl]").wait_for()
-    page.locator("button[value=en]").click()
+    press(page.locator("button[value=en]"))
     page.locator("html[dir=ltr]").wait_for()
     sign_out()
     page.goto("/account/login/?next=/account/")
@@ -79,11 +85,11 @@ def administer():
     assert (warning in page.locator("body").inner_text()) is not is_https
     page.locator("[name=username]").fill(owner)
     page.locator("[name=password]").fill(password)
-    page.locator("[type=submit]").click()
+    press(page.locator("[type=submit]"))
     assert page.url == f"{url}/admin/", page.url
     page.goto("/admin/books/book/")
-    page.locator("#result_list tbody th a").first.click()
-    page.locator("[name=_save]").click()
+    press(page.locator("#result_list tbody th a").first)
+    press(page.locator("[name=_save]"))
     page.locator(".messagelist .success").wait_for()
     page.goto("/admin/orders/order/")
     page.locator("#result_list").wait_for()
