@@ -36,6 +36,11 @@ def submit():
     press(page.locator("main form[method=post]:has([name]:not([type=hidden])) button").last)
 
 
+def failed(request):
+    if request.failure != "net::ERR_ABORTED":  # by the next page
+        complaints.append(f"failed: {request.url}: {request.failure}")
+
+
 def sign_out():
     press(page.locator("header form[action='/account/logout/'] button"))
     page.locator("header a[href='/account/login/']").wait_for()
@@ -104,7 +109,7 @@ with sync_playwright() as playwright:
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda entry: entry.type in ("error", "warning") and complaints.append(entry.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}: {request.failure}"))
+    page.on("requestfailed", failed)
     shop()
     administer()
     assert page.evaluate("isSecureContext && location.protocol") == ("https:" if is_https else "http:")

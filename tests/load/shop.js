@@ -33,11 +33,13 @@ export const options = {
   summaryTrendStats: ['med', 'p(99)', 'max'],
 };
 
-const origin = origins[__ENV.ENVIRONMENT];
-const url = (path) => `${origin}${path}`;
+// A function, because the environment of a scenario is unknown while the script is loaded.
+const origin = () => origins[__ENV.ENVIRONMENT];
+const url = (path) => `${origin()}${path}`;
 // With this header k6 sends a form again when the server closed the kept connection before it answered, as browsers do.
-const headers = { Origin: origin, ...(__ENV.RESEND === 'on' && { 'Idempotency-Key': 'any' }) };
-const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, ...form }, { redirects: 0, headers });
+// Django requires the origin over HTTPS.
+const headers = () => ({ Origin: origin(), ...(__ENV.RESEND === 'on' && { 'Idempotency-Key': 'any' }) });
+const send = (path, form) => http.post(url(path), { csrfmiddlewaretoken: token, ...form }, { redirects: 0, headers: headers() });
 const address = { name: 'k6', email: 'k6@example.org', street: 'Load 6', city: 'Amman', country: 'Jordan', payment: 'invoice' };
 let token; // of the guest's forms
 

@@ -36,6 +36,8 @@ signal.pause()' "$TEST_DIR/port" 3>&- &
   assert_log "docker ps --filter publish=$PORT --format {{.Names}}"
   verb local/check-port HTTP_PORT "$PORT" other-host
   assert_failed 1 "port '$PORT' is in use by container test-host." "make demo HTTP_PORT=<port>"
+  verb local/check-port HTTPS_PORT "$PORT" test-https
+  assert_failed 1 "make demo HTTPS=1 HTTPS_PORT=<port>"
 }
 
 @test "check-port: finds the listeners with sudo, including those without a name" {

@@ -4,7 +4,7 @@ load ../../lib/shop.bash
 SECRET=00112233445566778899aabbccddeeff
 setup() {
   start_shop local/https
-  tools cp diff sha256sum
+  tools cp diff sha256sum touch
   export DELIVERY_HTTPS_PORT=8443
   mkdir -p scripts/local/https-proxy
   cp "$ROOT"/scripts/local/https-proxy/* scripts/local/https-proxy
@@ -32,7 +32,7 @@ did() { sed -nE 's/^docker (build|run --rm|run -d|start|kill|rm).*/\1/p' "$LOG" 
   assert_equal "$(grep ^location locations.conf)" $'location ~ ^/static/ {\nlocation ~ ^/a/b/ {'
   assert_equal "$(find "$directory" -perm /077)" ""
   refute grep -q "$SECRET" "$LOG"
-  assert_equal "$(cd .. && echo *)" "ca.crt nginx tls.crt tls.key"
+  assert_equal "$(cd .. && echo *)" "ca.crt loaded nginx tls.crt tls.key"
 }
 
 @test "https: a second run interrupts nothing; a changed configuration is loaded, another port is published" {
@@ -51,6 +51,19 @@ did() { sed -nE 's/^docker (build|run --rm|run -d|start|kill|rm).*/\1/p' "$LOG" 
   echo '# another' >>scripts/local/https-proxy/Dockerfile
   DELIVERY_HTTPS_PORT=9443 succeeds local/https
   assert_equal "$(did)" "build,run --rm,rm,run -d"
+}
+
+@test "https: a changed configuration is loaded after a run that failed to" {
+  verb local/https
+  host_does "echo ${SECRET}00"
+  touch "$ENGINE/fails-kill"
+  verb local/https
+  assert_failed 1 "the engine fails to kill"
+  rm "$ENGINE/fails-kill"
+  succeeds local/https
+  assert_equal "$(did)" "run --rm,start,kill"
+  succeeds local/https
+  assert_equal "$(did)" "run --rm,start"
 }
 
 @test "https: the URL has no default port" {
