@@ -10,7 +10,7 @@ from django.utils.cache import add_never_cache_headers, has_vary_header, patch_c
 # application.json has the same list.
 CACHED = ["/static/*", "/book-cover/*"]
 _PREFIXES = tuple(path.removesuffix("*") for path in CACHED)
-_OF_THE_VISITOR = ["HTTP_COOKIE", "HTTP_ACCEPT_LANGUAGE", "HTTP_AUTHORIZATION"]
+_OF_THE_VISITOR = ["HTTP_COOKIE", "HTTP_ACCEPT_LANGUAGE"]
 
 
 class CachingMiddleware:
