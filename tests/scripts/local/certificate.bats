@@ -7,9 +7,10 @@ setup() {
   tools cp openssl
   directory="$TEST_DIR/a place"
 }
-expires_in() { # DAYS: replaces the certificate by one that expires then
+expires_in() { # DAYS: replaces the certificate and the authority by one that expires then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -days "$1" \
     -keyout "$directory/tls.key" -out "$directory/tls.crt" 2>/dev/null
+  cp "$directory/tls.crt" "$directory/ca.crt"
 }
 
 @test "certificate: a strict client trusts it for this machine only, and no other user can read the keys" {
@@ -34,13 +35,18 @@ expires_in() { # DAYS: replaces the certificate by one that expires then
   refute [ "$(openssl pkey -in "$directory/tls.key" -pubout)" = "$public" ]
 }
 
-@test "certificate: keeps a valid one, and replaces one that is missing, invalid or expires within a month" {
+@test "certificate: keeps valid files, and replaces them if one is missing, invalid or expires within a month" {
   verb local/certificate "$directory"
   kept=$(cat "$directory"/*)
   verb local/certificate "$directory"
   assert_answer "" ""
   assert_equal "$(cat "$directory"/*)" "$kept"
-  for damage in "rm tls.crt" "expires_in 29" "truncate -s 100 tls.crt"; do
+  expires_in 31
+  kept=$(cat "$directory"/*)
+  verb local/certificate "$directory"
+  assert_answer "" ""
+  assert_equal "$(cat "$directory"/*)" "$kept"
+  for damage in "rm tls.crt" "rm ca.crt" "rm tls.key" "expires_in 29" "truncate -s 100 tls.crt"; do
     case $damage in
       expires*) $damage ;;
       *) (cd "$directory" && $damage) ;;
