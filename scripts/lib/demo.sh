@@ -17,6 +17,9 @@ save_kernel_settings() {
   [ -s "$1" ] || sysctl "${settings[@]}" >"$1"
 }
 
+# exists CONTAINER: whether there is such a container, also a stopped one.
+exists() { docker container inspect "$1" >/dev/null 2>&1; }
+
 # build OPTION... DIRECTORY: builds an image with the local host's base.
 build() {
   local base
