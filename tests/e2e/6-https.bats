@@ -15,6 +15,7 @@ setup() { https_variables; }
   run browser "$URL" reader-https
   assert_success
   assert_line "cookies __Host-csrftoken __Host-language __Host-sessionid"
+  assert_line "no mark"
 }
 
 @test "direct visitors of port 80 are redirected to HTTPS, health checks are not" {

@@ -1,8 +1,8 @@
 """Usage: https_browser.py URL KEY NAME OWNER PASSWORD. Uses the shop in Chromium as a reader and as an administrator.
 
 NAME registers, reviews and buys; OWNER, an administrator, uses the admin. Fails if a page, a cookie or a request is
-not as it should be with the URL's protocol. Prints the cookies and the number of requests. KEY is the SHA-256 of the
-certificate's public key in Base64, which the browser accepts in addition.
+not as it should be with the URL's protocol. Prints whether the order has the mark of a preview, and the names of the
+cookies. KEY is the SHA-256 of the certificate's public key in Base64, which the browser accepts in addition.
 """
 
 import os
@@ -67,8 +67,6 @@ def shop():
     fill(BUYER)
     submit()
     assert page.url.startswith(f"{url}/order/"), page.url
-    print("order", page.url.rstrip("/").rpartition("/")[2])
-    print("title", page.title())
     print("mark" if "preview" in page.locator("main").inner_text() else "no mark")
     assert page.locator("link[rel=canonical]").get_attribute("href").startswith(f"{url}/")
     press(page.locator("button[value=ar]"))
@@ -124,4 +122,3 @@ for cookie in cookies:
     assert cookie["name"].startswith("__Host-") is is_https, cookie
     assert (cookie["path"], cookie["httpOnly"], cookie["sameSite"]) == ("/", True, "Lax"), cookie
 print("cookies", *sorted(cookie["name"].rpartition("_")[0] for cookie in cookies))
-print("requests", len(requests))

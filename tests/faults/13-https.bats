@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
 # prod behind the TLS proxy of the demo, dev and prod without it: browsers, forged headers, caches.
+# tests/e2e/6-https.bats has the browser over HTTPS, and visitors who sign in at the same time.
 load ../e2e/e2e.bash
 load ../lib/https.bash
 FAULTS=$BATS_TEST_DIRNAME
@@ -62,15 +63,7 @@ TABLE
   assert_equal "$(identities && proxy_state && cat "$HTTPS_FILES/../ports")" "$before"
 }
 
-@test "a browser over HTTPS registers, reviews, buys and administers: Secure cookies, no mixed content" {
-  run browser "$URL" reader-https
-  assert_success
-  assert_line "cookies __Host-csrftoken __Host-language __Host-sessionid"
-  assert_line "no mark"
-  echo "# $(tail -n 1 <<<"$output")" >&3
-}
-
-@test "a browser over HTTP on dev does so as before" {
+@test "a browser over HTTP on dev registers, reviews, buys and administers as before" {
   run browser "$DEV" reader-http
   assert_success
   assert_line "cookies csrftoken language sessionid"
@@ -134,12 +127,6 @@ TABLE
     assert_equal "$(jq -r 'select(.status == 429) | .client' "$BATS_TEST_TMPDIR/refused" | sort -u)" "${address%.*}.$number"
   done
   refute on_host grep -rqF "$(secret)" /var/log/nginx
-}
-
-@test "fifteen visitors behind the proxy can sign in at the same time" {
-  run sign_ins "$URL" "$(address https):443" 161 175 15
-  assert_success
-  assert_equal "$(sort <<<"$output" | uniq -c | xargs)" "15 302"
 }
 
 @test "two readers send 2,000 interleaved requests through the cache, and none gets a page of the other" {
