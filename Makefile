@@ -21,7 +21,7 @@ export DELIVERY_HOST ?= local
 export DELIVERY_NAME ?= book-shop
 export AWS_REGION ?= eu-central-1
 export DELIVERY_DEMO ?= book-shop
-# `make demo` saves its ports and its HTTPS here for the other verbs; `make demo-down` deletes the file.
+# `make demo` saves its ports and HTTPS here for the other verbs; `make demo-down` deletes the file.
 -include $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/book-shop/demo/$(DELIVERY_DEMO)/ports
 export DELIVERY_HTTP_PORT ?= 80
 export DELIVERY_DEV_PORT ?= 8080
