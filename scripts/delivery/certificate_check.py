@@ -2,9 +2,9 @@
 
 from delivery import aws, cluster_access, public_url
 from delivery.cli import CommandError, log
-from delivery.cluster_certificate import ACM, ARN, ISSUER, check_url, list_issuers
+from delivery.cluster_certificate import ACM, ARN, CERT_MANAGER, ISSUER, check_url, list_issuers
 
-AUTO_MODE, CONTROLLER, CERT_MANAGER = "eks.amazonaws.com", "elbv2.k8s.aws", "cert-manager.io"  # API groups
+AUTO_MODE, CONTROLLER = "eks.amazonaws.com", "elbv2.k8s.aws"  # API groups
 INSTALL = "install it (https://cert-manager.io/docs/installation/) and create a ClusterIssuer"
 
 
@@ -26,7 +26,7 @@ def check(cluster, certificate, url):
     try:
         found = aws.Client("acm", region).ask("describe_certificate", CertificateArn=certificate.value)["Certificate"]
     except CommandError as error:
-        if getattr(error, "code", "") == "ResourceNotFoundException":
+        if isinstance(error, aws.Refused) and error.code == "ResourceNotFoundException":
             refuse(certificate, "there is no such certificate", f"aws acm list-certificates --region {region}")
         log(f"the certificate was not checked: {error.what}: {error.why}")  # the cluster may be another account's
         return

@@ -27,7 +27,7 @@ EXAMPLES = {
     ISSUER: "letsencrypt",
 }
 MARK = f"{NAME}/https"  # the annotation of an Ingress with the version of its patches
-ALB, CERT_MANAGER = "alb.ingress.kubernetes.io", "cert-manager.io"
+ALB, CERT_MANAGER = "alb.ingress.kubernetes.io", "cert-manager.io"  # prefixes of annotations; also an API group
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"  # TLS 1.2 and 1.3. The load balancer's default accepts TLS 1.0
 HTTP_PORT, HTTPS_PORT = 80, 443
 CHANGE_URL = f"make set-prod SETTING={public_url.SETTING} PROD=cluster"

@@ -52,7 +52,7 @@ class Nginx:
         """Writes the files of an environment. NGINX must reload if `loaded` doesn't exist afterwards."""
         self._replace(f"allowed-hosts-{environment}.conf", listed(environment, values, *others) + "\n")
         if environment == "dev":
-            password = basic_auth.nginx_map(values.get(PASSWORD, "").strip())
+            password = basic_auth.nginx_map(preview_password(values))
             self._replace("secrets/preview-password.conf", password, 0o600)
 
     def trust(self, values):
@@ -65,6 +65,11 @@ class Nginx:
             self.loaded.unlink(missing_ok=True)
             file.parent.mkdir(parents=True, exist_ok=True)
             files.replace(file, text, mode)
+
+
+def preview_password(values):
+    """The password in front of dev in its settings {name: value}; empty if there is none."""
+    return values.get(PASSWORD, "").strip()
 
 
 def listed(environment, *settings):

@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 
-from delivery import images, order, public_url, settings_schema
+from delivery import images, nginx, order, public_url, settings_schema
 from delivery.cli import CommandError, log
 from delivery.files import NotWritten
 from delivery.lock import LockLost
@@ -247,8 +247,7 @@ def status(environment):
         "current": _or_none(lambda: order.current_build(environment)),
         "settings_pending": stored and _or_none(lambda: settings_pending(environment, stored)),
         "url": stored and stored.public_url,
-        "asks_password": environment.name == "dev"
-        and bool(stored and stored.values.get("PREVIEW_PASSWORD", "").strip()),
+        "asks_password": environment.name == "dev" and bool(stored and nginx.preview_password(stored.values)),
         "deploying": environment.lock.holder(),
         "last": next((past for past in reversed(history) if not past.get("verb", "").startswith("manage ")), None),
     }
