@@ -96,11 +96,11 @@ ASSUMPTIONS = [
     Assumption(
         "CloudFront and port 80 redirect http:// to the public URL",
         "make -s infra-output | jq -r '.edge.value.domain, .address.value' | xargs -n1 curl -sI | grep -i location",
-        "twice the address of prod with https://; with a domain, 421 instead of the first one",
+        "twice the address of prod with https://; with a domain, the first one has the name that CloudFront assigned",
     ),
     Assumption(
         "CloudFront shows an error of the host at once and no longer than it lasts",
-        "curl -sI $(make -s infra-output | jq -r .urls.value.prod)/x; make deploy-prod; make smoke-prod",
+        "curl -sI $(make -s infra-output | jq -r .urls.value.prod)/x; make deploy-prod smoke-prod HOST=aws",
         "404 with 'Error from cloudfront' for the first one, and a smoke test that passes right after a deploy",
     ),
     Assumption(
@@ -113,7 +113,7 @@ ASSUMPTIONS = [
         "The address remains",
         "aws ec2 stop-instances --instance-ids $INSTANCE && aws ec2 wait instance-stopped --instance-ids $INSTANCE\n"
         "aws ec2 start-instances --instance-ids $INSTANCE && aws ec2 wait instance-status-ok --instance-ids $INSTANCE\n"
-        "make smoke-prod infra-plan",
+        "make smoke-prod infra-plan HOST=aws",
         "prod answers at the same address; No changes",
     ),
     Assumption(
@@ -125,8 +125,9 @@ ASSUMPTIONS = [
     ),
     Assumption(
         "The certificate for TF_VAR_domain is issued by the records in the zone",
-        "TF_VAR_domain=shop.example.org TF_VAR_hosted_zone_id=Z… make infra",
-        "the certificate within minutes; afterwards https://shop.example.org answers",
+        "TF_VAR_domain=shop.example.org TF_VAR_hosted_zone_id=Z… make infra\n"
+        "printf %s https://shop.example.org | make set-prod SETTING=PUBLIC_URL HOST=aws; make smoke-prod HOST=aws",
+        "the certificate within minutes; then a smoke test of https://shop.example.org that passes",
     ),
     Assumption(
         "The budget sends its warning",
