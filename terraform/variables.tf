@@ -181,7 +181,7 @@ variable "hosted_zone_id" {
 
 variable "proxy_secret_in_use" {
   type        = string
-  description = "Which of the two secrets the distribution sends: a or b (terraform/README.md, Replace the proxy's secret)."
+  description = "Which of the two secrets the distribution sends: a or b (docs/operations/serve-https.md, Rotate the secret of the proxy)."
   default     = "a"
 
   validation {
