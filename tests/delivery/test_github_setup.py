@@ -307,6 +307,7 @@ def test_a_subject_whose_form_is_unknown_is_that_of_the_variable(shop, hub, infr
 
 ARN = "arn:aws:eks:eu-central-1:123456789012:cluster/my-shop"
 INGRESS = {"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}}
+SETTINGS = {"data": {"secret": "book-shop-env-0000000000"}}
 PLACE = ("PROD", "CLUSTER", "CLUSTER_URL", "URL")
 
 
@@ -317,7 +318,8 @@ def cluster(infra, hub, tmp_path_factory, monkeypatch):
     eks = fake_eks.Eks("my-shop", certificate)
     eks.deployers = {INFRA["roles"]["prod"]}
     eks.kubectl = Program(tmp_path_factory.mktemp("bin"), "kubectl")
-    for words, answer in {"current-context": ARN, " get ingress ": json.dumps(INGRESS)}.items():
+    objects = {" get ingress ": json.dumps(INGRESS), " get configmap book-shop-settings ": json.dumps(SETTINGS)}
+    for words, answer in ({"current-context": ARN} | objects).items():
         eks.kubectl.answers(words, answer)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("PATH", str(eks.kubectl.directory), prepend=":")
