@@ -183,7 +183,7 @@ TOOLS
 }
 
 @test "setup: installs checkov again after a change of its lock file or an interrupted installation" {
-  set_up "venv,pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry" check
+  set_up "venv,pip book-shop scripts tests,venv-checkov,pip scripts/checkov,update,registry,nginx" check
   [ -L .venv/bin/checkov ]
   echo "another==1 --hash=sha256:cc" >>scripts/checkov/requirements.lock
   touch "$TEST_DIR/pip-fails"
