@@ -25,6 +25,7 @@ case "$*" in
   "-m venv .venv/checkov")
     echo venv-checkov >>"$LOG"
     install -D "$TEST_DIR/bin/pip" .venv/checkov/bin/pip
+    install /dev/null .venv/checkov/bin/python3
     ;;
   "-c import ensurepip") [ ! -f "$TEST_DIR/no-ensurepip" ] || [ -f "$TEST_DIR/installed-python3-venv" ] ;;
   *) exec "$PYTHON" "$@" ;;
@@ -197,8 +198,11 @@ TOOLS
   set_up "venv,pip book-shop" run
   rm .venv/bin/python3
   ln -s /nowhere/python3 .venv/bin/python3
-  sed -i 's|install /dev/null|rm .venv/bin/python3; &|' "$TEST_DIR/bin/python3"
+  sed -i 's|install /dev/null .venv/bin|rm .venv/bin/python3; &|' "$TEST_DIR/bin/python3"
   set_up "venv,pip book-shop" run
+  set_up "pip scripts tests,venv-checkov,pip scripts/checkov,update,registry,nginx" check
+  ln -sf /nowhere/python3 .venv/checkov/bin/python3
+  set_up "venv-checkov,pip scripts/checkov" check
 }
 
 # assert_holds_lock: scripts/setup holds its lock while it installs packages, and not afterwards.
