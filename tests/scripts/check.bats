@@ -115,3 +115,10 @@ TABLE
   assert_output --partial "Warning: bases is deprecated
 check: kubectl kustomize reports problems in k8s/overlays/single-node, see above"
 }
+
+@test "check: fails if checkov cannot read a file of Terraform" {
+  logged checkov 'echo "Parsing errors: 1"; [ "$CKV_PARSE_ERROR_FAIL" != true ]'
+  fails check
+  assert_output --partial "Parsing errors: 1
+check: checkov reports problems in terraform/"
+}
