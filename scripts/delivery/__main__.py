@@ -4,8 +4,8 @@ repository                    prints the image repository of the AWS account
 terraform-state <check|make>  checks or creates the bucket of Terraform's state, and prints its name
 terraform-lock <root> [text]  fails if another run holds the lock of the state of a Terraform root; the text ends
                               the first line of the error
-check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle;
-                              prints the names of the last snapshots of the databases that it deletes
+check-plan                    fails if the plan on stdin (terraform show -json) would stop in the middle, or stop
+                              the shop; prints the names of the last snapshots of the databases that it deletes
 wait-for-installation         waits for the installation that the outputs of terraform/ on stdin name
 delete-parameters <name> <region>  deletes the settings of the host on AWS, which Terraform does not know
 github-subject                prints Terraform's github_subject_prefix, which GitHub knows

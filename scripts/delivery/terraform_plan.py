@@ -1,27 +1,31 @@
-"""What would stop a Terraform plan in the middle, after it has deleted other resources."""
+"""What would stop a Terraform plan in the middle, after it has deleted other resources, or stop the shop."""
 
 import json
 
-from delivery import aws
+from delivery import aws, terraform_state
 from delivery.application import NAME
 from delivery.cli import CommandError, required_variable
 
 PROTECTIONS = ("deletion_protection", "disable_api_termination")  # attributes of databases, clusters and instances
 NOT_FOUND = {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}
 DATABASE, CLUSTER, NETWORK = "aws_db_instance", "aws_eks_cluster", "aws_vpc"
+SECRET = 'terraform_data.proxy_secret["{}"]'  # terraform/edge.tf
 
 
 def check(text):
     """The names of the last snapshots that a plan makes of databases, one per line; `text` is the plan as JSON.
 
     Raises CommandError if the plan deletes a resource that AWS protects, a network that has load balancers, or a
-    database whose last snapshot cannot be made: under no name, or under an existing one.
+    database whose last snapshot cannot be made: under no name, or under an existing one. Also if it replaces the
+    secret that CloudFront sends.
     """
+    plan = json.loads(text)
     deleted = [
         (resource, resource["change"]["before"], "create" in resource["change"]["actions"])
-        for resource in json.loads(text).get("resource_changes", [])
+        for resource in plan.get("resource_changes", [])
         if "delete" in resource["change"]["actions"]
     ]
+    check_secret(plan, {resource["address"] for resource, _, replaced in deleted if replaced})
     for resource, before, replaced in deleted:
         if any(before.get(attribute) for attribute in PROTECTIONS):
             why = f"the plan {'replaces' if replaced else 'deletes'} it. Nothing was changed"
@@ -36,6 +40,21 @@ def check(text):
         for resource, before, _ in deleted
         if resource["type"] == DATABASE and not before.get("skip_final_snapshot")
     )
+
+
+def check_secret(plan, replaced):
+    """Raises CommandError if the secret that CloudFront sends after the plan is among the replaced addresses.
+
+    The host would not know it until its installation, so for minutes the shop would redirect each request to itself.
+    """
+    used = plan.get("variables", {}).get("proxy_secret_in_use", {}).get("value")
+    address = SECRET.format(used)
+    if address in replaced:
+        other = {"a": "b", "b": "a"}[used]
+        why = "the host does not know the new one yet, so the shop would not answer for minutes. Nothing was changed"
+        untaint = f"{terraform_state.terraform()} -chdir=terraform untaint '{address}'"
+        remedy = f"to send the other one: export TF_VAR_proxy_secret_in_use={other} && make infra; or {untaint}"
+        raise CommandError(f"cannot replace {address}, which CloudFront sends", why, remedy)
 
 
 def unprotect(kind, before, replaced):

@@ -142,3 +142,32 @@ def test_fails_if_rds_refuses_the_question(rds, monkeypatch):
     database = DATABASE | {"final_snapshot_identifier": "book-shop-last-1"}
     with pytest.raises(CommandError, match="credentials"):
         terraform_plan.check(plan(("aws_db_instance", ["delete"], database)))
+
+
+SECRETS = ('terraform_data.proxy_secret["a"]', 'terraform_data.proxy_secret["b"]')
+
+
+def rotation(used, actions, *addresses):
+    """The plan of the same change of secrets of the proxy, of which CloudFront sends `used` afterwards."""
+    secrets = [{"address": address, "type": "terraform_data"} for address in addresses]
+    changes = [secret | {"change": {"actions": actions, "before": {}, "after": {}}} for secret in secrets]
+    return json.dumps({"variables": {"proxy_secret_in_use": {"value": used}}, "resource_changes": changes})
+
+
+@pytest.mark.parametrize(("used", "other"), ["ab", "ba"])
+@pytest.mark.parametrize("actions", [["delete", "create"], ["create", "delete"]])
+def test_refuses_to_replace_the_secret_that_cloudfront_sends(used, other, actions):
+    address = f'terraform_data.proxy_secret["{used}"]'
+    for replaced in ([address], SECRETS):
+        with pytest.raises(CommandError, match=f'^cannot replace .*"{used}".*, which CloudFront sends\n') as raised:
+            terraform_plan.check(rotation(used, actions, *replaced))
+        assert f"TF_VAR_proxy_secret_in_use={other} && make infra" in raised.value.remedy
+        assert raised.value.remedy.endswith(f"untaint '{address}'")
+
+
+@pytest.mark.parametrize(
+    ("actions", "addresses"),
+    [(["delete", "create"], SECRETS[:1]), (["create"], SECRETS), (["delete"], SECRETS), (["no-op"], SECRETS)],
+)
+def test_allows_other_changes_of_the_secrets(actions, addresses):
+    assert terraform_plan.check(rotation("b", actions, *addresses)) == ""
