@@ -43,8 +43,6 @@ resource "aws_cloudfront_distribution" "shop" {
   #checkov:skip=CKV_AWS_68:NGINX limits requests; a web application firewall costs 5 USD and more a month
   #checkov:skip=CKV2_AWS_47:as CKV_AWS_68; no part of the shop is written in Java
   #checkov:skip=CKV_AWS_86:NGINX logs each request that it receives; the others are for public files
-  #checkov:skip=CKV_AWS_174:without a domain AWS sets the minimum of its own certificate; with one it is TLS 1.2
-  #checkov:skip=CKV2_AWS_42:a new account has no domain name; var.domain brings a certificate of its own
   #checkov:skip=CKV_AWS_305:the application serves /
   #checkov:skip=CKV_AWS_310:there is one host, so no other origin
   #checkov:skip=CKV_AWS_374:the shop is for all countries

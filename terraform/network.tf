@@ -54,7 +54,6 @@ resource "aws_security_group" "host" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "nginx" {
-  #checkov:skip=CKV_AWS_260:the shop is served on port 80
   for_each = { prod = local.application.ports.prod, dev = local.application.ports.dev }
 
   security_group_id = aws_security_group.host.id

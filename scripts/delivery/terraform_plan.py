@@ -9,7 +9,7 @@ from delivery.cli import CommandError, required_variable
 PROTECTIONS = ("deletion_protection", "disable_api_termination")  # attributes of databases, clusters and instances
 NOT_FOUND = {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"}
 DATABASE, CLUSTER, NETWORK = "aws_db_instance", "aws_eks_cluster", "aws_vpc"
-SECRET = 'terraform_data.proxy_secret["{}"]'  # terraform/edge.tf
+PROXY = 'terraform_data.proxy_secret["{}"]'  # terraform/edge.tf
 
 
 def check(text):
@@ -48,7 +48,7 @@ def check_secret(plan, replaced):
     The host would not know it until its installation, so for minutes the shop would redirect each request to itself.
     """
     used = plan.get("variables", {}).get("proxy_secret_in_use", {}).get("value")
-    address = SECRET.format(used)
+    address = PROXY.format(used)
     if address in replaced:
         other = {"a": "b", "b": "a"}[used]
         why = "the host does not know the new one yet, so the shop would not answer for minutes. Nothing was changed"

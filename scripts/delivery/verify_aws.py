@@ -185,7 +185,7 @@ def report(assumption, check):
         right, seen = False, f"{error.what} ({error.why})"
     except AlreadyReported as failed:
         right, seen = False, f"a verb on the host failed with exit status {failed.status}, see above"
-    except (LookupError, TypeError, ValueError) as error:  # a field is missing or has another form
+    except (AttributeError, LookupError, TypeError, ValueError) as error:  # a field is missing or has another form
         right, seen = False, f"an answer of another form: {type(error).__name__}: {error}"
     if right:
         print(f"ok            {assumption.text}: {seen}", flush=True)

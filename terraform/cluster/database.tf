@@ -22,7 +22,6 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
 }
 
 resource "aws_db_instance" "main" {
-  #checkov:skip=CKV_AWS_157:database_multi_az is true by default
   #checkov:skip=CKV_AWS_118:CloudWatch's own metrics are free and enough for a small shop
   #checkov:skip=CKV_AWS_353:CloudWatch's own metrics are free and enough for a small shop
   #checkov:skip=CKV2_AWS_69:since PostgreSQL 15, RDS requires TLS by default

@@ -284,6 +284,14 @@ def test_a_host_whose_status_fails_is_seen(deployed, monkeypatch):
     assert "a verb on the host failed with exit status 3" in done.out
 
 
+def test_a_status_of_another_form_is_seen(deployed, monkeypatch):
+    status = {"environments": [{"environment": "prod", "url": 5}]}
+    monkeypatch.setattr(verify_aws.AwsHost, "ask", lambda *_: json.dumps(status))
+    done = run_script(SCRIPT)
+    assert done.status == 1
+    assert done.out.count("seen: an answer of another form: AttributeError") == 2
+
+
 def test_needs_a_deployed_host(deployed, monkeypatch):
     monkeypatch.setenv("DELIVERY_NAME", "other")
     run_script(SCRIPT).must_fail("no host called other runs in eu-central-1", "make infra")

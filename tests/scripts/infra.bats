@@ -218,3 +218,27 @@ TABLE
   TF_CLI_CONFIG_FILE=$TEST_DIR/some.tfrc verb infra output
   assert grep -xF "configured by $TEST_DIR/some.tfrc" "$LOG"
 }
+
+@test "infra: only its user can read the plan, which contains secrets, and it is deleted at the end" {
+  plan=terraform/.build/plan
+  mkdir -p terraform/.build
+  # shellcheck disable=SC2016 # the fake itself expands it
+  logged terraform 'cd terraform
+case "$2" in
+  plan) [ ! -e .build/plan ] && echo secret >.build/plan && exit 2 ;;
+  apply) find .build/plan -printf "%m\n" >"$TEST_DIR/mode" && exit "$APPLY" ;;
+esac'
+  export TEST_DIR APPLY
+  while IFS=: read -r APPLY expected arguments; do
+    install -m 644 /dev/null "$plan" # left behind by a killed run of an earlier version
+    # shellcheck disable=SC2086 # several arguments
+    next_verb infra $arguments </dev/null
+    assert_equal "$status" "$expected"
+    [ ! -e "$plan" ]
+  done <<'TABLE'
+0:0:apply -y
+1:1:apply -y
+0:1:apply
+TABLE
+  assert_equal "$(cat "$TEST_DIR/mode")" 600
+}
