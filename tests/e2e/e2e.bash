@@ -40,13 +40,14 @@ live_setting() {
   esac
 }
 stored_setting() { on_host sed -n "s/^$2=//p" "/etc/book-shop/$1.env"; }
-# django ENVIRONMENT PYTHON: runs it in the shop's own shell, in the live slot or in a pod.
+# django ENVIRONMENT PYTHON: runs it in the shop's own shell, in the live slot or in a pod. It is an
+# argument, because the shell is interactive if its input arrives late.
 django() {
-  local shell=(python3 manage.py shell --verbosity 0)
+  local shell=(python3 manage.py shell --verbosity 0 -c "$2")
   case $1 in
-    dev) into_host docker exec -i "$(live_slot)" "${shell[@]}" ;;
-    prod) into_host kubectl --namespace book-shop exec -i deployment/book-shop -- "${shell[@]}" ;;
-  esac <<<"$2"
+    dev) on_host docker exec "$(live_slot)" "${shell[@]}" ;;
+    prod) on_host kubectl --namespace book-shop exec deployment/book-shop -- "${shell[@]}" ;;
+  esac
 }
 
 revision_of() { get "$1" /version | python3 -c 'import json, sys; print(json.load(sys.stdin)["revision"])'; }

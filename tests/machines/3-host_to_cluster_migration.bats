@@ -12,7 +12,7 @@ single() {
 }
 teardown_file() { single "$SHOP/scripts/local/down"; }
 on_single() { docker exec -i "$DELIVERY_DEMO-single-host" "$@"; }
-in_single() { on_single kubectl --namespace book-shop exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
+in_single() { on_single kubectl --namespace book-shop exec deployment/book-shop -- python3 manage.py shell --verbosity 0 -c "$1"; }
 # orders_at PORT BOOK: buys for some seconds; prints the confirmed orders, one a line.
 orders_at() {
   DELIVERY_HTTP_PORT=$1 DELIVERY_DEV_PORT=$1 k6 run --quiet --no-usage-report --address 127.0.0.1:0 --env DURATION=8s --env BOOKS="{\"dev\": $2, \"prod\": $2}" \

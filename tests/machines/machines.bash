@@ -31,8 +31,9 @@ in_cluster() { DELIVERY_PROD=cluster "$@"; }
 forced_in_cluster() {
   DELIVERY_FORCE=1 DELIVERY_REASON="a test has rolled it back" in_cluster "$@"
 }
-# in_shop PYTHON: runs it in a pod of the shop.
-in_shop() { kubectl exec -i deployment/book-shop -- python3 manage.py shell --verbosity 0 <<<"$1"; }
+# in_shop PYTHON: runs it in a pod of the shop. It is an argument, because the shell is interactive
+# if its input arrives late.
+in_shop() { kubectl exec deployment/book-shop -- python3 manage.py shell --verbosity 0 -c "$1"; }
 # web_nodes: the nodes of the shop's running pods.
 web_nodes() { kubectl get pods -l "$WEB" --field-selector status.phase=Running -o 'jsonpath={range .items[*]}{.spec.nodeName}{"\n"}{end}' | sort | xargs; }
 web_on() { [ "$(web_nodes)" = "$*" ]; }
