@@ -104,7 +104,7 @@ class ParameterStore:
 
 
 def parameter(name, region):
-    """The value of a parameter that is no setting; None if it doesn't exist. Raises CommandError."""
+    """The value of a parameter outside the settings; None if it doesn't exist. Raises CommandError."""
     try:
         return aws.HostClient("ssm", region).ask("get_parameter", Name=name, WithDecryption=True)["Parameter"]["Value"]
     except aws.Refused as refused:

@@ -44,8 +44,8 @@ install_browser() {
   fi
 }
 
-# install_unpacked PACKAGE PROGRAM: puts a program of the distribution into .venv/bin. It unpacks the
-# package, because its installation would start a service.
+# install_unpacked PACKAGE PROGRAM: puts a program of the distribution into .venv/bin. It unpacks
+# the package, because its installation would start a service.
 install_unpacked() {
   log "downloading $1 for the tests"
   fetched=$(mktemp -d)

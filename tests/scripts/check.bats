@@ -122,3 +122,12 @@ check: kubectl kustomize reports problems in k8s/overlays/single-node, see above
   assert_output --partial "Parsing errors: 1
 check: checkov reports problems in terraform/"
 }
+
+@test "check: fails and names a shell line of more than 100 columns in scripts/" {
+  printf '#!/bin/sh\n# %s\n# %s\n' "$(printf '%098d' 0)" "$(printf '%099d' 0)" >scripts/long
+  git add --force scripts/long
+  fails check
+  assert_output --partial "scripts/long:3:"
+  refute_output --partial "scripts/long:2:"
+  assert_output --partial "check: lines of more than 100 columns, see above"
+}
