@@ -61,9 +61,9 @@ restore() { "$SHOP/scripts/restore" -y "$@"; }
   for environment in dev prod; do only $environment older; done
   run shop backup
   assert_success
-  sed -i "s/^    reviewer = .*/&\n    added_by_a_test = models.CharField(max_length=9, null=True)/" "$SHOP/book-shop/books/models.py"
+  sed -i "s/^    reviewer = .*/&\n    added_by_a_test = models.CharField(max_length=9, null=True, blank=True)/" "$SHOP/book-shop/books/models.py"
   migration 0900_added_by_a_test \
-    'migrations.AddField("book", "added_by_a_test", models.CharField(max_length=9, null=True))'
+    'migrations.AddField("book", "added_by_a_test", models.CharField(max_length=9, null=True, blank=True))'
   bump 6.0.0
   commit "a column more"
   run shop image push deploy-dev promote deploy-prod

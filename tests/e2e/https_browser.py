@@ -93,7 +93,8 @@ def administer():
     page.goto("/admin/books/book/")
     press(page.locator("#result_list tbody th a").first)
     press(page.locator("[name=_save]"))
-    page.locator(".messagelist .success").wait_for()
+    page.locator(".messagelist .success, .errornote").wait_for()
+    assert page.locator(".errornote").count() == 0, page.locator("#content").inner_text()
     page.goto("/admin/orders/order/")
     page.locator("#result_list").wait_for()
 
