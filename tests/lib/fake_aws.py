@@ -5,17 +5,24 @@ here, in this process). The variables in `environment` point the AWS provider, T
 """
 
 import datetime
+import functools
+import json
 import logging
 import os
 import urllib.request
 
 import fake_associations
 import fake_ecr_public
+from botocore.loaders import JSONFileLoader
 from delivery.assumptions import UBUNTU
 
 REGION, ACCOUNT = "eu-central-1", fake_ecr_public.ACCOUNT
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
 NO_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+
+# botocore reads its descriptions of the services again for each session, and each test has a session of its own.
+read_file = functools.cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda loader, path: read_file(path)
 
 
 def use_test_credentials(monkeypatch, **settings):
@@ -27,6 +34,16 @@ def use_test_credentials(monkeypatch, **settings):
         monkeypatch.delenv(name)
     for name, value in (KEYS | NO_FILES | settings).items():
         monkeypatch.setenv(name, value)
+
+
+def keep_attached_policies():
+    """Leaves moto the managed policies that terraform/ attaches: it makes all of them for each test that uses IAM."""
+    from moto.iam import models
+
+    wanted = ("AmazonSSMManagedInstanceCore", "AmazonEKS", "AmazonEC2ContainerRegistryPullOnly")
+    policies = json.loads(models.aws_managed_policies_data)
+    kept = {name: policy for name, policy in policies.items() if name.startswith(wanted)}
+    models.aws_managed_policies_data = json.dumps(kept)
 
 
 def add_blocked_encryption_types():
@@ -81,6 +98,7 @@ class Aws:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line for each request
         self.associations = fake_associations.Associations()
         self.associations.add_to_moto()
+        keep_attached_policies()
         add_blocked_encryption_types()
         answer_like_cloudfront()
         self.ecr_public = fake_ecr_public.EcrPublic()
