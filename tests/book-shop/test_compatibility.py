@@ -4,6 +4,7 @@ import shutil
 
 import psycopg
 import pytest
+from shop_fixtures import create_database, create_template
 from shop_program import PROJECT, run
 
 MIGRATION = """
@@ -19,12 +20,12 @@ LAST = max(path.stem for path in (PROJECT / "books/migrations").glob("0*.py"))
 EXPAND, MOVE_ON, CONTRACT = "0901_note", "0902_no_note", "0903_drop_note_unused_since_0902"
 
 
-@pytest.fixture
-def build(tmp_path):
+@pytest.fixture(scope="session")
+def build(tmp_path_factory):
     """Return a function that makes a build with additional migrations of books, in this order."""
 
     def make(*names, replaces=()):
-        project = tmp_path / f"build-{len(list(tmp_path.iterdir()))}"
+        project = tmp_path_factory.mktemp("build") / "shop"
         shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
         for before, name in zip((LAST, *names), names, strict=False):
             text = MIGRATION.format(before=before, replaces=list(replaces) if name == names[-1] else [])
@@ -46,13 +47,22 @@ def applied(database):
         return [name for (name,) in rows]
 
 
+@pytest.fixture(scope="session")
+def contracted_template(build, postgresql, migrated):
+    """Return the name of a template database that three releases in turn have expanded, left unused and contracted."""
+
+    def migrate_in_turn(url):
+        for names in ((EXPAND,), (EXPAND, MOVE_ON), (EXPAND, MOVE_ON, CONTRACT)):
+            done = migrate(build(*names), url)
+            assert done.returncode == 0, done.stderr
+
+    return create_template(postgresql, "contracted", migrate_in_turn, migrated)
+
+
 @pytest.fixture
-def contracted(build, migrated_database):
-    """Return a database that was expanded by one release, and contracted by the one after the next."""
-    for names in ((EXPAND,), (EXPAND, MOVE_ON), (EXPAND, MOVE_ON, CONTRACT)):
-        done = migrate(build(*names), migrated_database)
-        assert done.returncode == 0, done.stderr
-    return migrated_database
+def contracted(postgresql, contracted_template):
+    """Return the URL of a database that was expanded by one release, and contracted by the one after the next."""
+    return create_database(postgresql, contracted_template)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--plan"]])
