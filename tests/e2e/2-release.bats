@@ -56,7 +56,7 @@ refute_deprecated() { refute_output --regexp '[Dd]eprecat'; }
 
 @test "rollback-dev and rollback-prod return to the previous and to a named version with no failed request" {
   start_load
-  run shop rollback-dev rollback-prod
+  run shop --jobs 2 rollback-dev rollback-prod
   assert_success
   refute_deprecated
   assert_revision "$(head_of_shop ^)" dev prod

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 bats_require_minimum_version 1.5.0
-# Images that must not serve. tests/e2e/3-faults.bats has those that crash at start, are never ready
-# or whose migration fails.
+# Images that must not serve. tests/e2e/3-faults.bats has those that crash at start or whose migration
+# fails.
 load faults.bash
 
 # refused_by_both IMAGE TEXT: and the next deploy succeeds.
@@ -70,6 +70,17 @@ print(oci.put(repository, "foreign", oci.encode(manifest), manifest["mediaType"]
 PYTHON
   )
   refused_by_both "$foreign" "is built for linux/arm64"
+}
+
+@test "deploy fails with an image that is never ready" {
+  cat >>"$SHOP/book-shop/book_shop/views.py" <<'PYTHON'
+
+
+def readyz(request):
+    print("broken on purpose", flush=True)
+    return JsonResponse({"ready": False}, status=503)
+PYTHON
+  refused_by_both "$(bad 1.2.0)" "broken on purpose"
 }
 
 @test "deploy fails with an image that is ready and crashes some seconds later" {
