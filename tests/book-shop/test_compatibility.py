@@ -49,7 +49,7 @@ def applied(database):
 
 @pytest.fixture(scope="session")
 def contracted_template(build, postgresql, migrated):
-    """Return the name of a template database that three releases in turn have expanded, left unused and contracted."""
+    """Return the name of the template of `contracted`: three releases in turn expand it, move on and contract it."""
 
     def migrate_in_turn(url):
         for names in ((EXPAND,), (EXPAND, MOVE_ON), (EXPAND, MOVE_ON, CONTRACT)):

@@ -36,10 +36,12 @@ def use_test_credentials(monkeypatch, **settings):
         monkeypatch.setenv(name, value)
 
 
-def keep_attached_policies():
-    """Leaves moto the managed policies that terraform/ attaches: it makes all of them for each test that uses IAM."""
+def load_attached_policies():
+    """Lets moto load the managed policies that terraform/ attaches. Loading all of them would slow each test that uses
+    IAM."""
     from moto.iam import models
 
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     wanted = ("AmazonSSMManagedInstanceCore", "AmazonEKS", "AmazonEC2ContainerRegistryPullOnly")
     policies = json.loads(models.aws_managed_policies_data)
     kept = {name: policy for name, policy in policies.items() if name.startswith(wanted)}
@@ -92,13 +94,12 @@ def answer_like_cloudfront():
 
 class Aws:
     def __init__(self):
-        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # read when moto is imported
         from moto.server import ThreadedMotoServer
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line for each request
         self.associations = fake_associations.Associations()
         self.associations.add_to_moto()
-        keep_attached_policies()
+        load_attached_policies()
         add_blocked_encryption_types()
         answer_like_cloudfront()
         self.ecr_public = fake_ecr_public.EcrPublic()
